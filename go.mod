@@ -1,0 +1,3 @@
+module github.com/ladon-ml/ladon
+
+go 1.26

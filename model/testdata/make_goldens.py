@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Make the golden checkpoints of this folder: tiny models with random weights, inputs, and Hugging Face's answers.
+
+Run from the repository root, in an environment that has the packages of requirements.txt beside this file:
+
+    python model/testdata/make_goldens.py            # all of them
+    python model/testdata/make_goldens.py bert-qa    # those whose names start so
+
+Each folder holds config.json and safetensors as save_pretrained writes them, in.safetensors (tensors named as the
+arguments of Hugging Face's forward), out.safetensors (float32, named as its outputs) and golden.json. README.md beside
+this file says what the tests may rely on. Seeds are fixed: the same versions of the packages give the same files.
+"""
+import json
+import pathlib
+import shutil
+import sys
+import zlib
+
+import numpy as np
+import torch
+import transformers
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_torch, save_file as save_torch
+from transformers import BertConfig, DistilBertConfig
+
+sys.dont_write_bytecode = True
+from cases import CASES  # noqa: E402
+
+HERE = pathlib.Path(__file__).parent
+ORDERS = 8  # how many orders of summation the float32 error is the maximum of
+
+
+def generator(name):
+    return torch.Generator().manual_seed(zlib.crc32(name.encode()))
+
+
+def config_of(case):
+    """The config object of a case: the small shape, overridden by what the case says."""
+    if case.family == "bert":
+        shape = dict(hidden_size=20, num_attention_heads=4, intermediate_size=37, num_hidden_layers=1,
+                     vocab_size=61, max_position_embeddings=24, type_vocab_size=2)
+        return BertConfig(**{**shape, **case.config})
+    shape = dict(dim=20, n_heads=4, hidden_dim=37, n_layers=1, vocab_size=61, max_position_embeddings=24)
+    return DistilBertConfig(**{**shape, **case.config})
+
+
+def fill(model, gen):
+    """Weights like trained ones: sharp attention, LayerNorms away from 1 and 0, one channel that stands out."""
+    def normal(p, std, mean=0.0):
+        p.copy_(mean + std * torch.randn(p.shape, generator=gen))
+
+    for name, p in model.named_parameters():
+        leaf = name.rsplit(".", 2)
+        norm = "norm" in name.lower()
+        if norm and name.endswith("weight"):
+            normal(p, 0.3, 1.0)
+            p[int(torch.randint(p.numel(), (1,), generator=gen))] *= 4
+        elif norm:
+            normal(p, 0.2)
+        elif "embeddings" in name:
+            normal(p, 0.7)
+        elif p.dim() == 1:
+            normal(p, 0.3)
+        else:
+            sharp = 1.8 if leaf[-2] in ("query", "key", "q_lin", "k_lin") else 1.2
+            normal(p, sharp / p.shape[1] ** 0.5)
+
+
+def axes(name, case):
+    """Which permutation each axis of a parameter follows: h(idden), a(ttention), f(fn) or None."""
+    n = name.removesuffix(".weight").removesuffix(".bias").rsplit(".", 1)[-1]
+    inner = name.rsplit(".", 3)
+    if "norm" in n.lower():
+        return ("h",)
+    if "embeddings" in n:
+        return (None, "h")
+    if n in ("query", "key", "value", "q_lin", "k_lin", "v_lin"):
+        return ("a", "h")
+    if n == "out_lin" or ".attention.output.dense" in name:
+        return ("h", "a")
+    if n == "lin1" or ".intermediate.dense" in name:
+        return ("f", "h")
+    if n == "lin2" or (inner[-3:-1] == ["output", "dense"]):
+        return ("h", "f")
+    if n in ("vocab_transform",) or ".transform.dense" in name:
+        return ("h", "h")
+    if n == "pre_classifier" or ".pooler.dense" in name or name.startswith("pooler.dense"):
+        return (None, "h")
+    if n in ("decoder", "vocab_projector", "qa_outputs"):
+        return (None, "h")
+    if n == "classifier":
+        return (None, "h" if case.arch.endswith("TokenClassification") else None)
+    return (None,) * 2
+
+
+def reorder(model, case, seed):
+    """Rename hidden, attention and feed-forward channels in place: the same function, summed in another order.
+
+    Returns the permutation of the hidden channels.
+    """
+    gen = torch.Generator().manual_seed(seed)
+    c = model.config
+    hidden, heads = c.hidden_size, c.num_attention_heads
+    ffn = c.intermediate_size if case.family == "bert" else c.hidden_dim
+    dim = hidden // heads
+    perm = {
+        "h": torch.randperm(hidden, generator=gen),
+        "f": torch.randperm(ffn, generator=gen),
+        "a": torch.cat([torch.randperm(dim, generator=gen) + i * dim for i in range(heads)]),
+    }
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            for axis, which in enumerate(axes(name, case)[: p.dim()]):
+                if which:
+                    p.copy_(p.index_select(axis, perm[which]))
+    return perm["h"]
+
+
+def outputs_of(model, case, inputs, perm=None):
+    """Every output of a forward pass by the names of the command's contract, as numpy arrays."""
+    feed = {k: torch.from_numpy(v) for k, v in inputs.items()}
+    for k, v in feed.items():
+        if k != "attention_mask" and v.dtype in (torch.int32,):
+            feed[k] = v.long()
+    with torch.no_grad():
+        r = model(**feed, output_hidden_states=True, output_attentions=case.attentions, return_dict=True)
+    out = {}
+    for k in ("last_hidden_state", "pooler_output", "logits", "start_logits", "end_logits", "prediction_logits",
+              "seq_relationship_logits"):
+        v = getattr(r, k, None)
+        if v is not None and not (k == "pooler_output" and case.drop_pooler):
+            out[k] = v
+    if not case.choices:
+        out["last_hidden_state"] = r.hidden_states[-1]
+    if case.hidden_states:
+        out.update({f"hidden_states.{i}": v for i, v in enumerate(r.hidden_states)})
+    if case.attentions:
+        out.update({f"attentions.{i}": v for i, v in enumerate(r.attentions)})
+    if perm is not None:
+        back = torch.argsort(perm)
+        out = {k: v[..., back] if "hidden_state" in k else v for k, v in out.items()}
+    return {k: mask_out(k, v.numpy(), inputs) for k, v in out.items()}
+
+
+def mask_out(name, v, inputs):
+    """Zeros where attention_mask excludes a position: there nothing is compared, and zeros are what is to be written."""
+    mask = inputs.get("attention_mask")
+    if mask is None or mask.ndim != 2:
+        return v
+    mask = mask != 0
+    if name.startswith("attentions."):
+        return np.where(mask[:, None, :, None] & mask[:, None, None, :], v, 0)
+    if v.shape[:2] != mask.shape or name in ("pooler_output", "seq_relationship_logits"):
+        return v
+    return np.where(mask.reshape(mask.shape + (1,) * (v.ndim - 2)), v, 0)
+
+
+def load(case, folder, dtype):
+    cls = getattr(transformers, case.arch)
+    model, info = cls.from_pretrained(folder, dtype=dtype, attn_implementation="eager", output_loading_info=True)
+    missing = [k for k in info["missing_keys"] if not (case.drop_pooler and "pooler" in k)]
+    assert not missing, (case.name, missing)
+    return model.eval()
+
+
+def store(model, case, folder):
+    """The checkpoint as save_pretrained writes it, then what the case does to it."""
+    model.save_pretrained(folder, **({"max_shard_size": case.shard} if case.shard else {}))
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    conf = json.loads((folder / "config.json").read_text())
+    if case.edit_config:
+        case.edit_config(conf)
+    conf["architectures"] = [case.arch]
+    (folder / "config.json").write_text(json.dumps(conf, indent=1, sort_keys=True) + "\n")
+    file = folder / "model.safetensors"
+    if not case.edit_weights and not case.drop_pooler:
+        return
+    w = load_torch(file)
+    if case.drop_pooler:
+        w = {k: v for k, v in w.items() if "pooler" not in k}
+    if case.edit_weights:
+        w = case.edit_weights(w)
+    save_torch(w, file, metadata={"format": "pt"})
+
+
+def make(case):
+    folder = HERE / case.name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    gen = generator(case.name)
+    conf = config_of(case)
+    model = getattr(transformers, case.arch)(conf).eval()
+    with torch.no_grad():
+        fill(model, gen)
+    store(model.to(case.dtype), case, folder)
+
+    inputs = case.inputs(np.random.default_rng(zlib.crc32(case.name.encode())), conf)
+    want = outputs_of(load(case, folder, torch.float64), case, inputs)
+    assert all(np.isfinite(v).all() for v in want.values()), case.name
+    error = {k: 0.0 for k in want}
+    for order in range(ORDERS):
+        naive = load(case, folder, torch.float32)
+        perm = reorder(naive, case, order) if order else None
+        got = outputs_of(naive, case, inputs, perm)
+        for k, v in want.items():
+            error[k] = max(error[k], float(np.abs(got[k] - v).max()))
+    about = {
+        "about": case.about,
+        "attentions": case.attentions,
+        "hidden_states": case.hidden_states,
+        "outputs": {k: {"max_abs": float(f"{np.abs(v).max():.6g}"), "float32_error": float(f"{error[k]:.4g}")}
+                    for k, v in sorted(want.items())},
+    }
+    worst = max(error[k] / max(np.abs(v).max(), 1e-6) for k, v in want.items())
+    assert worst < 1e-4, (case.name, worst)  # a wrong permutation would be off by whole units
+    (folder / "golden.json").write_text(json.dumps(about, indent=1) + "\n")
+    save_file(inputs, folder / "in.safetensors")
+    save_file({k: np.ascontiguousarray(v.astype(np.float32)) for k, v in want.items()}, folder / "out.safetensors")
+    size = sum(f.stat().st_size for f in folder.iterdir())
+    print(f"{case.name:32s} {size/1024:6.1f} KB  relative float32 error {worst:.1e}", flush=True)
+
+
+def main():
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    chosen = sys.argv[1:] or [""]
+    for case in CASES:
+        if any(case.name.startswith(c) for c in chosen):
+            make(case)
+
+
+if __name__ == "__main__":
+    main()

@@ -120,6 +120,14 @@ def decoder_too(w):
                 "cls.predictions.decoder.bias": w["cls.predictions.bias"].clone()}
 
 
+def another_decoder(w):
+    """A decoder and a bias that differ from what they would be tied to: the stored ones count, whatever the config says."""
+    g = torch.Generator().manual_seed(5)
+    e = w["bert.embeddings.word_embeddings.weight"]
+    return w | {"cls.predictions.decoder.weight": torch.randn(e.shape, generator=g).to(e.dtype),
+                "cls.predictions.decoder.bias": torch.randn(e.shape[0], generator=g).to(e.dtype)}
+
+
 def labels(*names):
     return dict(num_labels=len(names), id2label=dict(enumerate(names)), label2id={n: i for i, n in enumerate(names)})
 
@@ -170,6 +178,8 @@ CASES = [
     Case("bert-mlm-untied", "BertForMaskedLM", "a decoder of its own, whose bias is decoder.bias and not predictions.bias",
          dict(tie_word_embeddings=False), RAGGED, H),
     Case("bert-mlm-stored-twice", "BertForMaskedLM", "a tied decoder that the file holds a second time", {}, RAGGED, H, edit_weights=decoder_too),
+    Case("bert-mlm-stored-other", "BertForMaskedLM", "tied by the config, but the file holds another decoder and decoder.bias: Hugging Face uses those",
+         {}, RAGGED, H, edit_weights=another_decoder),
     Case("bert-pretraining", "BertForPreTraining", "both heads of pretraining", {}, RAGGED, H),
     Case("bert-nsp", "BertForNextSentencePrediction", "next sentence prediction", {}, RAGGED, H),
     Case("bert-mc", "BertForMultipleChoice", "two questions of three choices", {}, choices(2, 3, 6), H, choices=True),

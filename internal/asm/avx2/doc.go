@@ -1,0 +1,2 @@
+// Package avx2 holds generated assembly and its stubs, nothing else. Its functions check nothing: package kernels does.
+package avx2

@@ -18,24 +18,24 @@ const (
 	F4               // two to a byte
 	F6E2M3           // four to three bytes
 	F6E3M2           // four to three bytes
-	U8               //
-	I8               //
-	F8E5M2           //
-	F8E4M3           //
-	F8E8M0           //
-	F8E4M3FNUZ       //
-	F8E5M2FNUZ       //
-	I16              //
-	U16              //
+	U8
+	I8
+	F8E5M2
+	F8E4M3
+	F8E8M0
+	F8E4M3FNUZ
+	F8E5M2FNUZ
+	I16
+	U16
 	F16              // IEEE 754 binary16
 	BF16             // the upper half of a float32
-	I32              //
-	U32              //
-	F32              //
+	I32
+	U32
+	F32
 	C64              // two float32
-	F64              //
-	I64              //
-	U64              //
+	F64
+	I64
+	U64
 )
 
 // dtypes says how each DType is spelled in a file and stored: block elements in

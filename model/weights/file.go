@@ -25,6 +25,14 @@ type inMemory interface{ Bytes() []byte }
 
 // openFile opens path in fsys; name is what messages call it.
 func openFile(fsys fs.FS, path, name string) (_ *file, err error) {
+	// Before Open, which would wait for somebody to write to a named pipe.
+	info, err := fs.Stat(fsys, path)
+	if err != nil {
+		return nil, ioError(name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, ioError(name, errors.New("not a regular file"))
+	}
 	opened, err := fsys.Open(path)
 	if err != nil {
 		return nil, ioError(name, err)
@@ -34,12 +42,8 @@ func openFile(fsys fs.FS, path, name string) (_ *file, err error) {
 			opened.Close()
 		}
 	}()
-	info, err := opened.Stat()
-	if err != nil {
+	if info, err = opened.Stat(); err != nil {
 		return nil, ioError(name, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, ioError(name, errors.New("not a regular file"))
 	}
 	f := &file{name: name, size: info.Size(), closer: opened}
 	switch opened := opened.(type) {

@@ -113,7 +113,7 @@ func (d folder) readIndex(index string) (map[string]string, error) {
 	}
 	defer f.Close()
 	if f.size > maxHeader {
-		return nil, fail(ErrHeaderLength, "index of %d bytes, at most %d are allowed", f.size, maxHeader)
+		return nil, fail(ErrLimit, "index of %d bytes, more than %d", f.size, maxHeader)
 	}
 	text, err := f.bytes(0, f.size)
 	if err != nil {

@@ -181,6 +181,17 @@ func TestTooManyShards(t *testing.T) {
 	require.ErrorIs(t, err, ErrLimit)
 }
 
+func TestIndexTooLong(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model.safetensors.index.json")
+	require.NoError(t, os.WriteFile(path, nil, 0o666))
+	require.NoError(t, os.Truncate(path, maxHeader+1))
+	n := allocated(func() {
+		_, err := Open(path)
+		require.ErrorIs(t, err, ErrLimit)
+	})
+	require.Less(t, n, uint64(1<<20))
+}
+
 func TestIndexIgnoresOtherMembers(t *testing.T) {
 	text := ` { "metadata" : {"total_size": 1.5e9, "x": [null, true, {"y": "}"}]}, "weight_map" : {"a" : "b"} , "z":-1 , "n":null}` + "\n"
 	shardOf, err := parseIndex([]byte(text))

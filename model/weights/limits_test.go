@@ -57,7 +57,7 @@ func TestHeaderOfSpaces(t *testing.T) {
 				require.NoError(t, err)
 			})
 			require.Less(t, n, uint64(1<<20), "of a header that is in memory already")
-			require.Less(t, time.Since(begin), 5*time.Second)
+			require.Less(t, time.Since(begin), 30*time.Second)
 		})
 	}
 }
@@ -81,7 +81,7 @@ func TestManyTensors(t *testing.T) {
 	begin := time.Now()
 	set, err := OpenBytes("many", file)
 	require.NoError(t, err)
-	require.Less(t, time.Since(begin), 10*time.Second)
+	require.Less(t, time.Since(begin), 30*time.Second)
 	require.Equal(t, 100_000, set.Len())
 	info, ok := set.Lookup("model.layers.99999.weight")
 	require.True(t, ok)

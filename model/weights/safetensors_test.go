@@ -41,6 +41,7 @@ func TestOpenMalformed(t *testing.T) {
 		{"git lfs pointer", []byte("version https://git-lfs.github.com/spec/v1\n"), ErrHeaderLength, ""},
 		{"header past the end", length(uint64(len(one)) + 5), ErrHeaderBounds, ""},
 		{"no header", encode("", ""), ErrHeaderStart, ""},
+		{"ends in a number", encode(`{"x":{"shape":[4`, ""), ErrJSON, "x"},
 		{"leading space", encode(" {}", ""), ErrHeaderStart, ""},
 		{"byte order mark", encode("\ufeff{}", ""), ErrHeaderStart, ""},
 		{"array", encode("[]", ""), ErrHeaderStart, ""},

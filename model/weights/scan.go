@@ -19,14 +19,13 @@ type scanner struct {
 
 // peek skips white space and returns the next byte, or 0 at the end.
 func (s *scanner) peek() byte {
-	for s.pos < len(s.text) {
-		switch c := s.text[s.pos]; c {
-		case ' ', '\t', '\n', '\r':
-			s.pos++
-		default:
+	for i, c := range s.text[s.pos:] {
+		if c != ' ' && c != '\t' && c != '\n' && c != '\r' {
+			s.pos += i
 			return c
 		}
 	}
+	s.pos = len(s.text)
 	return 0
 }
 

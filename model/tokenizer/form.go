@@ -1,0 +1,146 @@
+package tokenizer
+
+import (
+	"slices"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// normalizeForm is one of Unicode's normalization forms, https://unicode.org/reports/tr15/.
+//
+// x/text has the data, but not the spans; and the reference library's data are those of Unicode 9, so characters that
+// it does not know (no classNorm) are left alone here too. Text that is already normal, most text, is not touched.
+type normalizeForm uint8
+
+const (
+	formNFC normalizeForm = iota
+	formNFD
+	formNFKC
+	formNFKD
+)
+
+func (f normalizeForm) local() bool { return true }
+
+func (f normalizeForm) data() norm.Form {
+	return [...]norm.Form{norm.NFC, norm.NFD, norm.NFKC, norm.NFKD}[f]
+}
+
+func (f normalizeForm) normalize(x *text) {
+	if f.data().IsNormal(x.buf) {
+		return
+	}
+	decomposed := norm.NFD
+	if f == formNFKC || f == formNFKD {
+		decomposed = norm.NFKD
+	}
+	decompose(x, decomposed)
+	if f == formNFC || f == formNFKC {
+		compose(x)
+	}
+	x.apply()
+}
+
+// decompose fills x.changes with the decomposition of the text in canonical order.
+func decompose(x *text, form norm.Form) {
+	classes := newClasses()
+	x.changes = x.changes[:0]
+	run := 0 // where the marks since the last starter begin
+	put := func(r rune, n int32) {
+		if combiningClass(classes, r) == 0 {
+			sortMarks(classes, x.changes[run:])
+			run = len(x.changes) + 1
+		}
+		x.changes = append(x.changes, change{r, n})
+	}
+	for i := 0; i < len(x.buf); {
+		r, w := decode(x.buf, i)
+		switch {
+		case r >= hangulBase && r < hangulEnd:
+			s := r - hangulBase
+			put(jamoLBase+s/(jamoVCount*jamoTCount), 0)
+			put(jamoVBase+s/jamoTCount%jamoVCount, 1)
+			if t := s % jamoTCount; t != 0 {
+				put(jamoTBase+t, 1)
+			}
+		case classes.of(r)&classNorm != 0:
+			d := form.Properties(x.buf[i:]).Decomposition()
+			if d == nil {
+				put(r, 0)
+			}
+			for j := 0; j < len(d); {
+				c, n := decode(d, j)
+				put(c, min(int32(j), 1))
+				j += n
+			}
+		default:
+			put(r, 0)
+		}
+		i += w
+	}
+	sortMarks(classes, x.changes[min(run, len(x.changes)):])
+}
+
+// sortMarks puts a run of marks into canonical order, stably.
+func sortMarks(classes classes, run []change) {
+	if len(run) < 2 {
+		return
+	}
+	slices.SortStableFunc(run, func(a, b change) int {
+		return int(combiningClass(classes, a.r)) - int(combiningClass(classes, b.r))
+	})
+}
+
+func combiningClass(classes classes, r rune) uint8 {
+	if r < 0x300 || classes.of(r)&classNorm == 0 {
+		return 0
+	}
+	var b [utf8.UTFMax]byte
+	return norm.NFD.Properties(b[:utf8.EncodeRune(b[:], r)]).CCC()
+}
+
+// compose composes the decomposed x.changes in place. A composite stands for its parts: the counts of both add up, and
+// one character fewer is left.
+func compose(x *text) {
+	classes := newClasses()
+	out := x.changes[:0]
+	starter := -1 // index in out of the last starter
+	last := -1    // combining class of what was kept since, -1 for nothing
+	for _, c := range x.changes {
+		class := int(combiningClass(classes, c.r))
+		if starter >= 0 && (last < class || last < 0) {
+			if r, ok := composePair(classes, out[starter].r, c.r); ok {
+				out[starter] = change{r, out[starter].n + c.n - 1}
+				continue
+			}
+		}
+		if class == 0 {
+			starter, last = len(out), -1
+		} else if starter >= 0 {
+			last = class
+		}
+		out = append(out, c)
+	}
+	x.changes = out
+}
+
+const (
+	hangulBase, hangulEnd           = 0xAC00, 0xAC00 + 11172
+	jamoLBase, jamoVBase, jamoTBase = 0x1100, 0x1161, 0x11A7
+	jamoVCount, jamoTCount          = 21, 28
+)
+
+// composePair returns the primary composite of a and b, if there is one that the reference library knows.
+func composePair(classes classes, a, b rune) (rune, bool) {
+	if b < 0x300 {
+		return 0, false
+	}
+	var pair, single [4 * utf8.UTFMax]byte
+	src := utf8.AppendRune(utf8.AppendRune(pair[:0], a), b)
+	dst := norm.NFC.Append(single[:0], src...)
+	r, n := utf8.DecodeRune(dst)
+	if n != len(dst) || classes.of(r)&classNorm == 0 {
+		return 0, false
+	}
+	return r, true
+}

@@ -1,0 +1,264 @@
+package tokenizer
+
+import (
+	"bytes"
+	"regexp"
+	"unicode"
+)
+
+// normalizer rewrites a text before it is cut into words.
+type normalizer interface {
+	normalize(x *text)
+	// local reports that a text may be normalized in parts, cut before white space or an isolated character.
+	local() bool
+}
+
+type normalizers []normalizer
+
+func (ns normalizers) normalize(x *text) {
+	for _, n := range ns {
+		n.normalize(x)
+	}
+}
+
+func (ns normalizers) local() bool {
+	for _, n := range ns {
+		if !n.local() {
+			return false
+		}
+	}
+	return true
+}
+
+// bertNormalizer is BERT's basic cleaning.
+type bertNormalizer struct {
+	classes classes
+
+	cleanText    bool // drop control characters, turn white space into blanks
+	cjk          bool // blanks around ideographs
+	stripAccents bool // canonical decomposition without nonspacing marks
+	lowercase    bool
+}
+
+func (n *bertNormalizer) local() bool { return true }
+
+func (n *bertNormalizer) normalize(x *text) {
+	if n.cleanText {
+		n.clean(x)
+	}
+	ascii := x.ascii()
+	if n.cjk && !ascii {
+		spaceCJK(x)
+	}
+	if n.stripAccents && !ascii {
+		normalizeForm(formNFD).normalize(x)
+		removeClass(x, n.classes, classMn)
+	}
+	if n.lowercase {
+		lowercase{}.normalize(x)
+	}
+}
+
+func (n *bertNormalizer) clean(x *text) {
+	x.begin()
+	for i := 0; i < len(x.buf); {
+		r, w := decode(x.buf, i)
+		class := n.classes.of(r)
+		switch {
+		case class&classControl != 0:
+		case class&classSpace != 0:
+			x.put(' ', x.align[i])
+		default:
+			x.put(r, x.align[i])
+		}
+		i += w
+	}
+	x.end()
+}
+
+func spaceCJK(x *text) {
+	x.begin()
+	for i := 0; i < len(x.buf); {
+		r, w := decode(x.buf, i)
+		if isCJK(r) {
+			x.put(' ', x.align[i])
+			x.put(r, x.align[i])
+			x.put(' ', x.align[i])
+		} else {
+			x.put(r, x.align[i])
+		}
+		i += w
+	}
+	x.end()
+}
+
+// removeClass drops the characters that have any bit of class.
+func removeClass(x *text, classes classes, class uint8) {
+	x.begin()
+	for i := 0; i < len(x.buf); {
+		r, w := decode(x.buf, i)
+		if classes.of(r)&class == 0 {
+			x.put(r, x.align[i])
+		}
+		i += w
+	}
+	x.end()
+}
+
+type stripAccents struct{ classes classes }
+
+func (stripAccents) local() bool         { return true }
+func (n stripAccents) normalize(x *text) { removeClass(x, n.classes, classMark) }
+
+type lowercase struct{}
+
+func (lowercase) local() bool { return true }
+
+func (lowercase) normalize(x *text) {
+	x.begin()
+	for i := 0; i < len(x.buf); {
+		r, w := decode(x.buf, i)
+		if r < 0x80 {
+			if 'A' <= r && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			x.put(r, x.align[i])
+		} else if r == 0x130 { // the only character whose lower case is two
+			x.put('i', x.align[i])
+			x.put(0x307, x.align[i])
+		} else {
+			x.put(lower(r), x.align[i])
+		}
+		i += w
+	}
+	x.end()
+}
+
+// lower is unicode.ToLower with the pairs that Unicode 16 added, which the reference library knows.
+func lower(r rune) rune {
+	switch {
+	case r < 0x1C89:
+	case r == 0x1C89, r == 0xA7CC, r == 0xA7DA:
+		return r + 1
+	case r == 0xA7CB:
+		return 0x264
+	case r == 0xA7DC:
+		return 0x19B
+	case 0x10D50 <= r && r <= 0x10D65:
+		return r + 0x20
+	}
+	return unicode.ToLower(r)
+}
+
+// nmt is the character cleaning of Google's NMT systems.
+type nmt struct{}
+
+func (nmt) local() bool { return false }
+
+func (nmt) normalize(x *text) {
+	x.begin()
+	for i := 0; i < len(x.buf); {
+		r, w := decode(x.buf, i)
+		switch {
+		case r >= 0x1 && r <= 0x8, r == 0xB, r >= 0xE && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
+		case r == 0x9, r == 0xA, r == 0xC, r == 0xD, r == 0x1680, r >= 0x200B && r <= 0x200F,
+			r == 0x2028, r == 0x2029, r == 0x2581, r == 0xFEFF, r == 0xFFFD:
+			x.put(' ', x.align[i])
+		default:
+			x.put(r, x.align[i])
+		}
+		i += w
+	}
+	x.end()
+}
+
+// strip removes white space from the ends.
+type strip struct {
+	classes     classes
+	left, right bool
+}
+
+func (strip) local() bool { return false }
+
+func (n strip) normalize(x *text) {
+	from, to := 0, len(x.buf)
+	if n.left {
+		for from < to {
+			r, w := decode(x.buf, from)
+			if n.classes.of(r)&classSpace == 0 {
+				break
+			}
+			from += w
+		}
+	}
+	if n.right {
+		to = from + len(trimSpaceRight(n.classes, x.buf[from:]))
+	}
+	x.begin()
+	x.nextBuf = append(x.nextBuf, x.buf[from:to]...)
+	x.nextAlign = append(x.nextAlign, x.align[from:to]...)
+	x.end()
+}
+
+// prepend puts a string before a text that is not empty; it has the span of the first character.
+type prepend struct{ content string }
+
+func (prepend) local() bool { return false }
+
+func (n prepend) normalize(x *text) {
+	if len(x.buf) == 0 {
+		return
+	}
+	x.begin()
+	for _, r := range n.content {
+		x.put(r, x.align[0])
+	}
+	x.nextBuf = append(x.nextBuf, x.buf...)
+	x.nextAlign = append(x.nextAlign, x.align...)
+	x.end()
+}
+
+// replace puts content in the place of every match of a literal or a regular expression.
+type replace struct {
+	literal []byte
+	regex   *regexp.Regexp // when literal is nil
+	content string
+}
+
+func (replace) local() bool { return false }
+
+func (n replace) normalize(x *text) {
+	x.begin()
+	from := 0
+	for from <= len(x.buf) {
+		a, b := n.next(x.buf, from)
+		if a < 0 {
+			break
+		}
+		x.nextBuf = append(x.nextBuf, x.buf[from:a]...)
+		x.nextAlign = append(x.nextAlign, x.align[from:a]...)
+		for _, r := range n.content {
+			x.put(r, x.align[b-1])
+		}
+		from = b
+	}
+	x.nextBuf = append(x.nextBuf, x.buf[from:]...)
+	x.nextAlign = append(x.nextAlign, x.align[from:]...)
+	x.end()
+}
+
+// next returns the first match at or after from that is not empty, or -1.
+func (n replace) next(buf []byte, from int) (int, int) {
+	if n.literal != nil {
+		i := bytes.Index(buf[from:], n.literal)
+		if i < 0 {
+			return -1, -1
+		}
+		return from + i, from + i + len(n.literal)
+	}
+	loc := n.regex.FindIndex(buf[from:])
+	if loc == nil {
+		return -1, -1
+	}
+	return from + loc[0], from + loc[1]
+}

@@ -1,0 +1,223 @@
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
+
+func (t *Tokenizer) parseNormalizer(data []byte) error {
+	n, err := newNormalizer(data, t.classes)
+	t.normalizer = n
+	return err
+}
+
+// newNormalizer returns nil for null.
+func newNormalizer(data []byte, classes classes) (normalizer, error) {
+	kind, err := typed(data)
+	if err != nil || kind == "" {
+		return nil, err
+	}
+	switch kind {
+	case "BertNormalizer":
+		return newBertNormalizer(data, classes)
+	case "Lowercase":
+		return lowercase{}, nil
+	case "NFC":
+		return formNFC, nil
+	case "NFD":
+		return formNFD, nil
+	case "NFKC":
+		return formNFKC, nil
+	case "NFKD":
+		return formNFKD, nil
+	case "Nmt":
+		return nmt{}, nil
+	case "StripAccents":
+		return stripAccents{classes}, nil
+	case "Strip":
+		var v struct {
+			Left  *bool `json:"strip_left"`
+			Right *bool `json:"strip_right"`
+		}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Strip: %w", err)
+		}
+		if v.Left == nil || v.Right == nil {
+			return nil, errors.New("Strip: strip_left or strip_right is missing")
+		}
+		return strip{classes, *v.Left, *v.Right}, nil
+	case "Prepend":
+		var v struct{ Prepend string }
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Prepend: %w", err)
+		}
+		return prepend{v.Prepend}, nil
+	case "Replace":
+		var v struct {
+			Pattern pattern
+			Content string
+		}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Replace: %w", err)
+		}
+		n := replace{content: v.Content}
+		if n.literal, n.regex, err = v.Pattern.compile(); err != nil {
+			return nil, fmt.Errorf("Replace: %w", err)
+		}
+		return n, nil
+	case "Sequence":
+		var v struct{ Normalizers []rawMessage }
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Sequence: %w", err)
+		}
+		var ns normalizers
+		for i, data := range v.Normalizers {
+			n, err := newNormalizer(data, classes)
+			if err != nil {
+				return nil, fmt.Errorf("Sequence[%d]: %w", i, err)
+			}
+			if n != nil {
+				ns = append(ns, n)
+			}
+		}
+		return ns, nil
+	}
+	return nil, unsupported("type", kind)
+}
+
+func newBertNormalizer(data []byte, classes classes) (normalizer, error) {
+	var v struct {
+		CleanText    bool  `json:"clean_text"`
+		CJK          bool  `json:"handle_chinese_chars"`
+		StripAccents *bool `json:"strip_accents"` // null: as lowercase
+		Lowercase    bool
+	}
+	v.CleanText, v.CJK, v.Lowercase = true, true, true
+	if err := unmarshal(data, &v); err != nil {
+		return nil, fmt.Errorf("BertNormalizer: %w", err)
+	}
+	n := &bertNormalizer{classes, v.CleanText, v.CJK, v.Lowercase, v.Lowercase}
+	if v.StripAccents != nil {
+		n.stripAccents = *v.StripAccents
+	}
+	return n, nil
+}
+
+func (t *Tokenizer) parsePreTokenizer(data []byte) error {
+	p, err := newPreTokenizer(data, t.classes)
+	t.pre = p
+	return err
+}
+
+// newPreTokenizer returns nil for null.
+func newPreTokenizer(data []byte, classes classes) (preTokenizer, error) {
+	kind, err := typed(data)
+	if err != nil || kind == "" {
+		return nil, err
+	}
+	switch kind {
+	case "BertPreTokenizer":
+		return bertPreTokenizer{classes}, nil
+	case "Whitespace":
+		return whitespace{classes}, nil
+	case "WhitespaceSplit":
+		return whitespaceSplit{classes}, nil
+	case "Punctuation":
+		v := struct{ Behavior string }{"Isolated"}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Punctuation: %w", err)
+		}
+		how, err := parseBehavior(v.Behavior)
+		if err != nil {
+			return nil, fmt.Errorf("Punctuation: %w", err)
+		}
+		return punctuation{classes, how}, nil
+	case "Digits":
+		var v struct {
+			Individual bool `json:"individual_digits"`
+		}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Digits: %w", err)
+		}
+		if v.Individual {
+			return digits{classes, isolated}, nil
+		}
+		return digits{classes, contiguous}, nil
+	case "CharDelimiterSplit":
+		var v struct{ Delimiter string }
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("CharDelimiterSplit: %w", err)
+		}
+		if len([]rune(v.Delimiter)) != 1 {
+			return nil, fmt.Errorf("CharDelimiterSplit: %s is not one character", quote(v.Delimiter))
+		}
+		return delimiterSplit{[]byte(v.Delimiter)}, nil
+	case "Split":
+		return newSplit(data)
+	case "Sequence":
+		var v struct {
+			PreTokenizers []rawMessage `json:"pretokenizers"`
+		}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Sequence: %w", err)
+		}
+		var ps preTokenizers
+		for i, data := range v.PreTokenizers {
+			p, err := newPreTokenizer(data, classes)
+			if err != nil {
+				return nil, fmt.Errorf("Sequence[%d]: %w", i, err)
+			}
+			if p != nil {
+				ps = append(ps, p)
+			}
+		}
+		return ps, nil
+	}
+	return nil, unsupported("type", kind)
+}
+
+func newSplit(data []byte) (preTokenizer, error) {
+	var v struct {
+		Pattern  pattern
+		Behavior string
+		Invert   bool
+	}
+	err := unmarshal(data, &v)
+	p := split{invert: v.Invert}
+	if err == nil {
+		p.behavior, err = parseBehavior(v.Behavior)
+	}
+	if err == nil {
+		p.literal, p.regex, err = v.Pattern.compile()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("Split: %w", err)
+	}
+	return p, nil
+}
+
+func parseBehavior(name string) (behavior, error) {
+	how, ok := behaviors[name]
+	if !ok {
+		return 0, unsupported("behavior", name)
+	}
+	return how, nil
+}
+
+// pattern is {"String": …} or {"Regex": …}.
+type pattern struct{ String, Regex *string }
+
+func (p pattern) compile() (literal []byte, regex *regexp.Regexp, err error) {
+	switch {
+	case p.String != nil && p.Regex == nil:
+		if *p.String == "" {
+			return nil, nil, errors.New("an empty pattern")
+		}
+		return []byte(*p.String), nil, nil
+	case p.Regex != nil && p.String == nil:
+		regex, err = compileRegex(*p.Regex)
+		return nil, regex, err
+	}
+	return nil, nil, errors.New("a pattern is either a String or a Regex")
+}

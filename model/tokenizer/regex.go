@@ -1,0 +1,119 @@
+package tokenizer
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// What \s and \d stand for in Oniguruma, the reference library's engine, within a class of Go's.
+const (
+	regexSpace = `\t-\r \x{85}\p{Z}`
+	regexDigit = `\p{Nd}`
+)
+
+// regexWord is what \w stands for: classWord without the joiners U+200C and U+200D, and with Latin-1's small numbers.
+func regexWord() string {
+	var out strings.Builder
+	out.WriteString(`\xb2\xb3\xb9\xbc-\xbe`)
+	for i, run := range classRuns {
+		lo, hi := run>>8, uint32(utf8.MaxRune)
+		if i+1 < len(classRuns) {
+			hi = classRuns[i+1]>>8 - 1
+		}
+		if run&classWord != 0 && lo != 0x200C {
+			fmt.Fprintf(&out, `\x{%x}-\x{%x}`, lo, hi)
+		}
+	}
+	return out.String()
+}
+
+// compileRegex translates a regular expression of the reference library into Go's. Expressions that could mean
+// something else there are refused rather than approximated: anchors, look-around, back-references, class arithmetic.
+func compileRegex(source string) (*regexp.Regexp, error) {
+	translated, err := translateRegex(source)
+	if err != nil {
+		return nil, err
+	}
+	re, err := regexp.Compile(translated)
+	if err != nil {
+		return nil, fmt.Errorf("regular expression %s is %w: %v", quote(source), ErrUnsupported, err)
+	}
+	if re.MatchString("") {
+		return nil, fmt.Errorf("regular expression %s, which matches nothing at all, is %w", quote(source), ErrUnsupported)
+	}
+	return re, nil
+}
+
+func translateRegex(source string) (string, error) {
+	refuse := func(what string) (string, error) {
+		return "", fmt.Errorf("regular expression %s is %w: %s", quote(source), ErrUnsupported, what)
+	}
+	var out strings.Builder
+	class := false
+	for i := 0; i < len(source); i++ {
+		c := source[i]
+		switch {
+		case c == '\\':
+			if i++; i == len(source) {
+				return refuse("it ends in a backslash")
+			}
+			switch c := source[i]; {
+			case c == 'w':
+				writeClass(&out, regexWord(), false, class)
+			case c == 's':
+				writeClass(&out, regexSpace, false, class)
+			case c == 'd':
+				writeClass(&out, regexDigit, false, class)
+			case c == 'W' && !class:
+				writeClass(&out, regexWord(), true, class)
+			case c == 'S' && !class:
+				writeClass(&out, regexSpace, true, class)
+			case c == 'D' && !class:
+				writeClass(&out, regexDigit, true, class)
+			case strings.IndexByte("pPtnrf", c) >= 0, c < 0x80 && strings.IndexByte(`!"#$%&'()*+,-./:;<=>?@[\]^_{|}~`+"`", c) >= 0:
+				out.WriteByte('\\')
+				out.WriteByte(c)
+			default:
+				return refuse(`the escape \` + string(rune(c)))
+			}
+		case class && (c == '[' || c == '&'):
+			return refuse("a class within a class")
+		case !class && (c == '^' || c == '$'):
+			return refuse("an anchor")
+		case !class && c == '(' && strings.HasPrefix(source[i+1:], "?") && !strings.HasPrefix(source[i+1:], "?:"):
+			return refuse("a group that begins with (?")
+		default:
+			if c == '[' {
+				class = true
+				if strings.HasPrefix(source[i+1:], "^") {
+					out.WriteByte(c)
+					i++
+					c = '^'
+				}
+				if strings.HasPrefix(source[i+1:], "]") {
+					return refuse("an empty class")
+				}
+			} else if c == ']' {
+				class = false
+			}
+			out.WriteByte(c)
+		}
+	}
+	return out.String(), nil
+}
+
+// writeClass writes a class, or its inside where a class is open.
+func writeClass(out *strings.Builder, inside string, negated, open bool) {
+	if open {
+		out.WriteString(inside)
+		return
+	}
+	out.WriteByte('[')
+	if negated {
+		out.WriteByte('^')
+	}
+	out.WriteString(inside)
+	out.WriteByte(']')
+}

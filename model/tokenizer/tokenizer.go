@@ -1,0 +1,110 @@
+package tokenizer
+
+import "slices"
+
+// Tokenizer is a loaded tokenizer. It is immutable and safe for concurrent use.
+type Tokenizer struct {
+	name       string // of the file, for messages
+	classes    classes
+	normalizer normalizer   // may be nil
+	pre        preTokenizer // may be nil
+	model      model
+	added      []AddedToken
+	addedByID  map[int32]*AddedToken
+	addedIDs   map[string]int32
+	special    map[string]bool // content of the special ones
+	raw        *matcher        // added tokens sought in the text as given
+	cooked     *matcher        // those sought in the normalized text
+	template   template
+	truncation *truncation // nil for none
+	padding    *Padding
+	decoder    decoder // nil: tokens with blanks between
+	ascii      asciiTable
+	roles      map[string]string // "cls_token" → "[CLS]"
+	modelMax   int
+	size       int
+}
+
+// VocabSize is the number of different ids, those of added tokens included.
+func (t *Tokenizer) VocabSize() int { return t.size }
+
+// TokenToID returns the id of a token.
+func (t *Tokenizer) TokenToID(token string) (int32, bool) {
+	if id, ok := t.addedIDs[token]; ok {
+		return id, true
+	}
+	id := t.model.vocabulary().findString(token)
+	return id, id >= 0
+}
+
+// IDToToken returns the token of an id.
+func (t *Tokenizer) IDToToken(id int32) (string, bool) {
+	if a, ok := t.addedByID[id]; ok {
+		return a.Content, true
+	}
+	return t.model.vocabulary().token(id)
+}
+
+// AddedTokens returns the added tokens in the order of the file.
+func (t *Tokenizer) AddedTokens() []AddedToken { return slices.Clone(t.added) }
+
+// SpecialTokens returns the added tokens that are special, in the order of the file.
+func (t *Tokenizer) SpecialTokens() []AddedToken {
+	return slices.DeleteFunc(slices.Clone(t.added), func(a AddedToken) bool { return !a.Special })
+}
+
+// RoleID returns the id of the token that has a role by tokenizer_config.json or special_tokens_map.json: "cls_token",
+// "sep_token", "pad_token", "mask_token", "unk_token", "bos_token", "eos_token".
+func (t *Tokenizer) RoleID(role string) (int32, bool) {
+	token, ok := t.roles[role]
+	if !ok {
+		return 0, false
+	}
+	return t.TokenToID(token)
+}
+
+// MaxLen is the length that the tokenizer's file cuts texts to, special tokens included; 0 if it does not.
+func (t *Tokenizer) MaxLen() int {
+	if t.truncation == nil {
+		return 0
+	}
+	return t.truncation.max
+}
+
+// ModelMaxLen is model_max_length of tokenizer_config.json, 0 if unknown or unlimited. Nothing is cut to it unless
+// Options.MaxLen asks.
+func (t *Tokenizer) ModelMaxLen() int { return t.modelMax }
+
+// Padding is how a tokenizer's file would pad batches. Encodings here are ragged and never padded.
+type Padding struct {
+	ID         int32
+	TypeID     int32
+	Token      string
+	Left       bool // before the text, not after it
+	Fixed      int  // pad to this length; 0: to the longest of the batch
+	MultipleOf int  // and on to a multiple of this, if positive
+}
+
+// Padding returns the padding section of the file, false if there is none.
+func (t *Tokenizer) Padding() (Padding, bool) {
+	if t.padding == nil {
+		return Padding{}, false
+	}
+	return *t.padding, true
+}
+
+// SpecialCount is the number of tokens that the template adds to a text, or to a pair.
+func (t *Tokenizer) SpecialCount(pair bool) int { return t.template.count(pair) }
+
+// AppendTokens appends the tokens of an encoding as text: the vocabulary's, but for added tokens what they matched.
+func (t *Tokenizer) AppendTokens(dst []string, e *Encoding) []string {
+	base := len(dst)
+	for _, id := range e.IDs {
+		token, _ := t.IDToToken(id)
+		dst = append(dst, token)
+	}
+	for _, s := range e.surfaces {
+		dst[base+s.index] = string(e.letters[s.start:s.end])
+	}
+	return dst
+}

@@ -1,0 +1,205 @@
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// Config holds the settings that stand beside a vocabulary, in tokenizer_config.json and special_tokens_map.json. Its
+// zero value stands for BERT's defaults.
+type Config struct {
+	KeepCase     bool  // do_lower_case is false
+	StripAccents *bool // nil: as lower case
+	KeepCJK      bool  // tokenize_chinese_chars is false
+	MaxLen       int   // model_max_length; 0: unknown or unlimited
+
+	Roles   map[string]string // the tokens of "unk_token", "cls_token" and so on
+	Special []string          // further special tokens
+}
+
+// configTokens are the roles that a BERT tokenizer has, with their defaults.
+var configTokens = [...][2]string{
+	{"unk_token", "[UNK]"}, {"sep_token", "[SEP]"}, {"pad_token", "[PAD]"}, {"cls_token", "[CLS]"}, {"mask_token", "[MASK]"},
+	{"bos_token", ""}, {"eos_token", ""},
+}
+
+// configToken is a token as a string, or as an object with its content.
+type configToken struct{ content string }
+
+func (t *configToken) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '{' {
+		var v struct{ Content string }
+		err := unmarshal(data, &v)
+		t.content = v.Content
+		return err
+	}
+	var v *string
+	err := unmarshal(data, &v)
+	if v != nil {
+		t.content = *v
+	}
+	return err
+}
+
+// readConfig reads what there is of the two files; special_tokens_map.json has the last word.
+func readConfig(fsys fs.FS, dir string) (Config, error) {
+	c := Config{Roles: map[string]string{}}
+	for _, base := range []string{"tokenizer_config.json", "special_tokens_map.json"} {
+		name := path.Join(dir, base)
+		data, err := fs.ReadFile(fsys, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return c, fmt.Errorf("tokenizer: %w", err)
+		}
+		if err := c.parse(data); err != nil {
+			return c, fmt.Errorf("tokenizer: %s: %w", name, err)
+		}
+	}
+	return c, nil
+}
+
+func (c *Config) parse(data []byte) error {
+	s := scanner{data: data}
+	if _, err := s.value(); err != nil { // the nesting, before encoding/json follows it
+		return err
+	}
+	var v struct {
+		LowerCase    *bool         `json:"do_lower_case"`
+		StripAccents *bool         `json:"strip_accents"`
+		CJK          *bool         `json:"tokenize_chinese_chars"`
+		MaxLen       float64       `json:"model_max_length"`
+		Additional   []configToken `json:"additional_special_tokens"`
+	}
+	if err := unmarshal(data, &v); err != nil {
+		return err
+	}
+	if v.LowerCase != nil {
+		c.KeepCase = !*v.LowerCase
+	}
+	if v.StripAccents != nil {
+		c.StripAccents = v.StripAccents
+	}
+	if v.CJK != nil {
+		c.KeepCJK = !*v.CJK
+	}
+	if v.MaxLen >= 1 && v.MaxLen < maxLength {
+		c.MaxLen = int(v.MaxLen)
+	}
+	for _, a := range v.Additional {
+		c.Special = append(c.Special, a.content)
+	}
+	var tokens map[string]rawMessage
+	if err := unmarshal(data, &tokens); err != nil {
+		return err
+	}
+	for _, role := range configTokens {
+		raw, ok := tokens[role[0]]
+		if !ok {
+			continue
+		}
+		var t configToken
+		if err := t.UnmarshalJSON(raw); err != nil {
+			return fmt.Errorf("%s: %w", role[0], err)
+		}
+		if t.content != "" {
+			c.Roles[role[0]] = t.content
+		}
+	}
+	return nil
+}
+
+// configure takes over what a tokenizer.json does not hold.
+func (t *Tokenizer) configure(c Config) {
+	t.modelMax = c.MaxLen
+	t.roles = c.Roles
+}
+
+// LoadVocab makes a tokenizer of a vocab.txt, one token a line in the order of their ids, with BERT's rules.
+func LoadVocab(name string, data []byte, config Config) (*Tokenizer, error) {
+	t, err := loadVocab(name, data, config)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %s: %w", name, err)
+	}
+	return t, nil
+}
+
+func loadVocab(name string, data []byte, c Config) (*Tokenizer, error) {
+	v, err := parseVocabText(data)
+	if err != nil {
+		return nil, err
+	}
+	roles := make(map[string]string, len(configTokens))
+	for _, role := range configTokens {
+		token := c.Roles[role[0]]
+		if token == "" {
+			token = role[1]
+		}
+		if token != "" {
+			roles[role[0]] = token
+		}
+	}
+	t := &Tokenizer{name: name, classes: newClasses(), roles: roles, modelMax: c.MaxLen}
+	if t.model, err = newWordPiece(v, roles["unk_token"], defaultPrefix, defaultMaxChars); err != nil {
+		return nil, err
+	}
+	n := &bertNormalizer{t.classes, true, !c.KeepCJK, !c.KeepCase, !c.KeepCase}
+	if c.StripAccents != nil {
+		n.stripAccents = *c.StripAccents
+	}
+	t.normalizer, t.pre = n, bertPreTokenizer{t.classes}
+	t.decoder = wordPieceDecoder{defaultPrefix, true}
+	var added []AddedToken
+	for _, role := range configTokens {
+		token := roles[role[0]]
+		id := v.findString(token)
+		if id < 0 && (role[0] == "cls_token" || role[0] == "sep_token") {
+			return nil, fmt.Errorf("%s %s is not in the vocabulary", role[0], quote(token))
+		}
+		if id >= 0 {
+			added = append(added, AddedToken{ID: id, Content: token, Special: true})
+		}
+	}
+	for _, token := range c.Special {
+		added = append(added, AddedToken{Content: token, Special: true})
+	}
+	if err := t.setAdded(added); err != nil {
+		return nil, err
+	}
+	cls := step{sequence: -1, ids: []int32{v.findString(roles["cls_token"])}}
+	sep := step{sequence: -1, ids: []int32{v.findString(roles["sep_token"])}}
+	second := sep
+	second.typeID = 1
+	t.template.single = []step{cls, {sequence: 0}, sep}
+	t.template.pair = []step{cls, {sequence: 0}, sep, {sequence: 1, typeID: 1}, second}
+	t.ascii = newASCIITable(t)
+	return t, nil
+}
+
+// parseVocabText reads a vocab.txt. Some published ones have a token twice: the last one is found by its text, as
+// Python's dict has it, and both ids keep it.
+func parseVocabText(data []byte) (*vocab, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not valid UTF-8")
+	}
+	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	entries := make([]entry, len(lines))
+	last := make(map[string]int, len(lines))
+	for i, line := range lines {
+		line = strings.TrimSuffix(line, "\r")
+		entries[i] = entry{line, int64(i)}
+		last[line] = i
+	}
+	kept := entries[:0]
+	for i, e := range entries {
+		if last[e.token] == i {
+			kept = append(kept, e)
+		}
+	}
+	return newVocab(kept)
+}

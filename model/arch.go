@@ -1,0 +1,123 @@
+package model
+
+import (
+	"sort"
+	"strings"
+)
+
+// An architecture is a table: from config.json to a Spec, and the names of the
+// tensors. It has no forward pass of its own.
+type architecture struct {
+	modelType string // config.json's model_type
+	base      string // class without a head, which a config.json that names no class means
+
+	spec  func(c *config) Spec // all but Class and Heads
+	names func(s *Spec) names
+
+	// heads gives, by class, the heads of Hugging Face's class of that name.
+	heads map[string]func(c *config, s *Spec) []Head
+}
+
+// architectures is the one list of what this package runs.
+var architectures = []*architecture{&bert, &distilBERT}
+
+// SupportedArchitectures lists the values of model_type that Load understands.
+func SupportedArchitectures() []string {
+	types := make([]string, len(architectures))
+	for i, a := range architectures {
+		types[i] = a.modelType
+	}
+	sort.Strings(types)
+	return types
+}
+
+// SupportedClasses lists the classes of one architecture that Load understands,
+// as config.json's architectures names them; nil for an unknown architecture.
+func SupportedClasses(modelType string) []string {
+	for _, a := range architectures {
+		if a.modelType == modelType {
+			return a.classes()
+		}
+	}
+	return nil
+}
+
+func (a *architecture) classes() []string {
+	classes := make([]string, 0, len(a.heads))
+	for class := range a.heads {
+		classes = append(classes, class)
+	}
+	sort.Strings(classes)
+	return classes
+}
+
+// ParseConfig reads a config.json into the Spec it describes, with the heads
+// that its architectures names. file names it in errors.
+func ParseConfig(file string, data []byte) (Spec, error) {
+	_, spec, err := parseSpec(file, data, true)
+	return spec, err
+}
+
+func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error) {
+	c, err := parseConfig(file, data)
+	if err != nil {
+		return nil, Spec{}, err
+	}
+	arch, class, err := findArchitecture(c)
+	if err != nil {
+		return nil, Spec{}, err
+	}
+	s := arch.spec(c)
+	s.Architecture = arch.modelType
+	if heads {
+		s.Class = class
+		s.Heads = arch.heads[class](c, &s)
+	}
+	if err := c.err(); err != nil {
+		return nil, Spec{}, err
+	}
+	return arch, s, nil
+}
+
+// findArchitecture goes by model_type, or where a file has none (before
+// transformers 2.6), by the class that architectures names.
+func findArchitecture(c *config) (*architecture, string, error) {
+	modelType, classes := c.string("model_type", ""), c.strings("architectures")
+	if err := c.err(); err != nil {
+		return nil, "", err
+	}
+	class := ""
+	if len(classes) > 0 {
+		class = classes[0]
+	}
+	for _, a := range architectures {
+		if modelType != "" && modelType != a.modelType {
+			continue
+		}
+		if class == "" && modelType != "" {
+			return a, a.base, nil
+		}
+		if _, ok := a.heads[class]; ok {
+			return a, class, nil
+		}
+		if modelType != "" {
+			return nil, "", &UnsupportedError{c.file, "architectures", class, a.classes()}
+		}
+	}
+	if modelType == "" && class == "" {
+		return nil, "", &ConfigError{c.file, []string{"model_type: missing; supported: " + strings.Join(SupportedArchitectures(), ", ")}}
+	}
+	if modelType == "" {
+		return nil, "", &UnsupportedError{c.file, "architectures", class, SupportedArchitectures()}
+	}
+	return nil, "", &UnsupportedError{c.file, "model_type", modelType, SupportedArchitectures()}
+}
+
+// headDim is the width of one of heads that share hidden evenly.
+func (c *config) headDim(hiddenKey string, hidden int, headsKey string, heads int) int {
+	if heads > 0 && hidden%heads != 0 {
+		c.problem(headsKey, "%d does not divide %s %d", heads, hiddenKey, hidden)
+		return 1
+	}
+	return hidden / max(heads, 1)
+}

@@ -1,0 +1,128 @@
+package model
+
+import (
+	"math"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
+
+// BERT: Devlin et al. 2018, "BERT: Pre-training of Deep Bidirectional
+// Transformers for Language Understanding".
+var bert = architecture{
+	modelType: "bert",
+	base:      "BertModel",
+	spec: func(c *config) Spec {
+		hidden := c.int("hidden_size", 768, 1, maxWidth)
+		heads := c.int("num_attention_heads", 12, 1, maxHeads)
+		headDim := c.headDim("hidden_size", hidden, "num_attention_heads", heads)
+		if kind := c.string("position_embedding_type", "absolute"); kind != "absolute" {
+			c.problem("position_embedding_type", "%q is not supported; supported: absolute", kind)
+		}
+		causal := c.bool("is_decoder", false)
+		if causal && c.bool("add_cross_attention", false) {
+			c.problem("add_cross_attention", "BERT with cross-attention is not supported")
+		}
+		return Spec{
+			Hidden: hidden,
+			Layers: c.int("num_hidden_layers", 12, 1, maxLayers),
+			Embeddings: Embeddings{
+				Vocab:     c.int("vocab_size", 30522, 1, maxVocab),
+				Positions: c.int("max_position_embeddings", 512, 1, maxPositions),
+				Types:     c.int("type_vocab_size", 2, 1, maxVocab),
+				Norm:      true,
+			},
+			Norm:        Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_eps", 1e-12)},
+			Attention:   Attention{Heads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: causal, Bias: true},
+			FeedForward: FeedForward{Width: c.int("intermediate_size", 3072, 1, maxWidth), Act: c.activation("hidden_act", "gelu"), Bias: true},
+			Labels:      c.labels(),
+			Problem:     c.string("problem_type", ""),
+		}
+	},
+	names: func(*Spec) names {
+		return names{
+			Prefix:    "bert.",
+			Words:     "embeddings.word_embeddings",
+			Positions: "embeddings.position_embeddings",
+			Types:     "embeddings.token_type_embeddings",
+
+			EmbeddingNorm:   "embeddings.LayerNorm",
+			Layer:           "encoder.layer.%d.",
+			Query:           "attention.self.query",
+			Key:             "attention.self.key",
+			Value:           "attention.self.value",
+			Out:             "attention.output.dense",
+			AttentionNorm:   "attention.output.LayerNorm",
+			Up:              "intermediate.dense",
+			Down:            "output.dense",
+			FeedForwardNorm: "output.LayerNorm",
+		}
+	},
+	heads: map[string]func(*config, *Spec) []Head{
+		"BertModel": func(_ *config, s *Spec) []Head {
+			return []Head{{Outputs: []string{"pooler_output"}, From: FirstToken, Layers: []Dense{bertPooler(s)}, Optional: true}}
+		},
+		"BertForPreTraining": func(c *config, s *Spec) []Head {
+			return []Head{
+				{Outputs: []string{"prediction_logits"}, Layers: bertPredictions(c, s)},
+				{Outputs: []string{"seq_relationship_logits"}, From: FirstToken, Layers: []Dense{bertPooler(s), {Name: "cls.seq_relationship", Width: 2}}},
+			}
+		},
+		"BertForMaskedLM": func(c *config, s *Spec) []Head {
+			return []Head{{Outputs: []string{"logits"}, Layers: bertPredictions(c, s)}}
+		},
+		"BertLMHeadModel": func(c *config, s *Spec) []Head {
+			return []Head{{Outputs: []string{"logits"}, Layers: bertPredictions(c, s)}}
+		},
+		"BertForNextSentencePrediction": func(_ *config, s *Spec) []Head {
+			return []Head{{Outputs: []string{"logits"}, From: FirstToken, Layers: []Dense{bertPooler(s), {Name: "cls.seq_relationship", Width: 2}}}}
+		},
+		"BertForSequenceClassification": func(_ *config, s *Spec) []Head {
+			return []Head{{Outputs: []string{"logits"}, From: FirstToken, Layers: []Dense{bertPooler(s), {Name: "classifier", Width: len(s.Labels)}}}}
+		},
+		"BertForMultipleChoice": func(_ *config, s *Spec) []Head {
+			return []Head{{Outputs: []string{"logits"}, From: FirstToken, Layers: []Dense{bertPooler(s), {Name: "classifier", Width: 1}}, Choices: true}}
+		},
+		"BertForTokenClassification": tokenClassifier("classifier"),
+		"BertForQuestionAnswering":   spanClassifier("qa_outputs"),
+	},
+}
+
+func bertPooler(s *Spec) Dense {
+	return Dense{Name: "pooler.dense", InBase: true, Width: s.Hidden, Act: kernels.Tanh}
+}
+
+// bertPredictions is the masked language model's head. Its last bias is stored
+// under one name where the decoder is tied to the word embeddings and under
+// another where it is not; files may hold both.
+func bertPredictions(c *config, s *Spec) []Dense {
+	tied := c.bool("tie_word_embeddings", true)
+	bias := []string{"cls.predictions.decoder.bias", "cls.predictions.bias"}
+	if tied {
+		bias[0], bias[1] = bias[1], bias[0]
+	}
+	return []Dense{
+		{Name: "cls.predictions.transform.dense", Width: s.Hidden, Act: s.FeedForward.Act, Norm: "cls.predictions.transform.LayerNorm"},
+		{Name: "cls.predictions.decoder", Width: s.Embeddings.Vocab, Tied: tied, Bias: bias},
+	}
+}
+
+// tokenClassifier is one dense layer that labels every token.
+func tokenClassifier(name string) func(*config, *Spec) []Head {
+	return func(_ *config, s *Spec) []Head {
+		return []Head{{Outputs: []string{"logits"}, Layers: []Dense{{Name: name, Width: len(s.Labels)}}}}
+	}
+}
+
+// spanClassifier is one dense layer that scores every token as the start and as
+// the end of an answer.
+func spanClassifier(name string) func(*config, *Spec) []Head {
+	return func(c *config, s *Spec) []Head {
+		if n := len(s.Labels); n != 2 {
+			c.problem("num_labels", "question answering needs 2, got %d", n)
+		}
+		return []Head{{Outputs: []string{"start_logits", "end_logits"}, Layers: []Dense{{Name: name, Width: 2}}}}
+	}
+}
+
+// rsqrt is the scale of scores in Vaswani et al. 2017.
+func rsqrt(headDim int) float32 { return float32(1 / math.Sqrt(float64(headDim))) }

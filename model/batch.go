@@ -1,0 +1,74 @@
+package model
+
+// A Batch is several sequences in one stream of tokens. Nothing in it is
+// changed or kept.
+type Batch struct {
+	IDs       []int32 // [tokens]
+	TypeIDs   []int32 // [tokens]; nil: all 0
+	Positions []int32 // [tokens]; nil: 0, 1, 2 … in each sequence
+
+	// CuSeqlens marks the sequences: sequence s is the tokens from
+	// CuSeqlens[s] to CuSeqlens[s+1]. [sequences+1], from 0 to tokens.
+	CuSeqlens []int32
+
+	// Unseen[s] tokens at the start of sequence s are computed but seen by no
+	// token, themselves included. nil: none. It serves padding on the left,
+	// where a pooler reads a first token that the attention mask hides.
+	Unseen []int32
+}
+
+func (b *Batch) sequences() int { return max(0, len(b.CuSeqlens)-1) }
+
+// check tells what in b does not fit the model: after it, the forward pass has
+// no way to fail.
+func (m *Model) check(b *Batch) error {
+	if len(b.CuSeqlens) == 0 || b.CuSeqlens[0] != 0 {
+		return inputError("cuSeqlens does not begin with 0")
+	}
+	tokens, seqs := len(b.IDs), b.sequences()
+	if n := b.CuSeqlens[seqs]; int(n) != tokens {
+		return inputError("cuSeqlens ends with %d, but there are %d tokens", n, tokens)
+	}
+	if b.TypeIDs != nil && len(b.TypeIDs) != tokens {
+		return inputError("%d token types for %d tokens", len(b.TypeIDs), tokens)
+	}
+	if b.Positions != nil && len(b.Positions) != tokens {
+		return inputError("%d positions for %d tokens", len(b.Positions), tokens)
+	}
+	if b.Unseen != nil && len(b.Unseen) != seqs {
+		return inputError("%d counts of unseen tokens for %d sequences", len(b.Unseen), seqs)
+	}
+	e := &m.spec.Embeddings
+	for s := range seqs {
+		n := int(b.CuSeqlens[s+1]) - int(b.CuSeqlens[s])
+		if n < 0 {
+			return inputError("cuSeqlens decreases after sequence %d", s)
+		}
+		if b.Positions == nil && n > e.Positions {
+			return inputError("sequence %d has %d tokens, but the model takes at most %d", s, n, e.Positions)
+		}
+		if b.Unseen != nil && (b.Unseen[s] < 0 || int(b.Unseen[s]) > n) {
+			return inputError("sequence %d has %d tokens, of which %d cannot be unseen", s, n, b.Unseen[s])
+		}
+	}
+	if i := outside(b.IDs, e.Vocab); i >= 0 {
+		return inputError("token id %d at %d is outside the vocabulary of %d", b.IDs[i], i, e.Vocab)
+	}
+	if i := outside(b.TypeIDs, max(e.Types, 1)); i >= 0 {
+		return inputError("token type %d at %d is outside the %d of the model", b.TypeIDs[i], i, max(e.Types, 1))
+	}
+	if i := outside(b.Positions, e.Positions); i >= 0 {
+		return inputError("position %d at %d is outside the %d of the model", b.Positions[i], i, e.Positions)
+	}
+	return nil
+}
+
+// outside returns the index of the first value that is not in [0, n), or -1.
+func outside(values []int32, n int) int {
+	for i, v := range values {
+		if v < 0 || int(v) >= n {
+			return i
+		}
+	}
+	return -1
+}

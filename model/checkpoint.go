@@ -1,0 +1,98 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// A checkpoint is where parameters come from: tensors named as an architecture
+// names them, or a file of our own form (see quantize.go).
+type checkpoint struct {
+	set *weights.Set
+	own bool
+}
+
+func newCheckpoint(set *weights.Set) (*checkpoint, error) {
+	c := &checkpoint{set: set}
+	meta := set.Metadata()
+	if meta[metaFormat] != ownFormat {
+		return c, nil
+	}
+	if v := meta[metaVersion]; v != ownVersion {
+		return nil, &WeightsError{set.String(), []string{fmt.Sprintf("version %q of the %s form is not supported; supported: %s", v, ownFormat, ownVersion)}}
+	}
+	c.own = true
+	return c, nil
+}
+
+func (c *checkpoint) has(name string) bool {
+	_, ok := c.set.Lookup(name)
+	return ok
+}
+
+// hasHead says whether the first layer of a head is there.
+func (c *checkpoint) hasHead(h Head, prefix string) bool {
+	d := h.Layers[0]
+	switch {
+	case c.own:
+		return c.has(ownHead + d.Name + ".weight")
+	case d.InBase:
+		return c.has(prefix + d.Name + ".weight")
+	}
+	return c.has(d.Name + ".weight")
+}
+
+// check looks up every parameter and says all that is missing or misshapen. It
+// resolves each source to the one name that is there.
+func (c *checkpoint) check(params []param) error {
+	var problems []string
+	for i := range params {
+		p := &params[i]
+		if c.own {
+			c.ownSources(p)
+		}
+		for j := range p.from {
+			s := &p.from[j]
+			if problem := c.resolve(s); problem != "" {
+				problems = append(problems, problem)
+			}
+		}
+	}
+	if problems != nil {
+		return &WeightsError{c.set.String(), problems}
+	}
+	return nil
+}
+
+// floats are the dtypes that parameters may be stored in.
+var floats = []weights.DType{weights.F32, weights.F16, weights.BF16, weights.F64}
+
+// resolve finds the tensor of a source and leaves its name as the only one.
+func (c *checkpoint) resolve(s *source) (problem string) {
+	for _, name := range s.names {
+		info, ok := c.set.Lookup(name)
+		if !ok {
+			continue
+		}
+		s.names = []string{name}
+		if !slices.Equal(info.Shape, s.shape) {
+			return fmt.Sprintf("tensor %q has shape %v, want %v", name, info.Shape, s.shape)
+		}
+		want := floats
+		if s.int8 {
+			want = []weights.DType{weights.I8}
+		}
+		if !slices.Contains(want, info.DType) {
+			return fmt.Sprintf("tensor %q is stored as %v, want one of %v", name, info.DType, want)
+		}
+		return ""
+	}
+	quoted := make([]string, len(s.names))
+	for i, name := range s.names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	return fmt.Sprintf("tensor %s is missing", strings.Join(quoted, " or "))
+}

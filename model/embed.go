@@ -1,0 +1,40 @@
+package model
+
+// gatherTokens is how many tokens are one piece of work when embedding.
+const gatherTokens = 64
+
+// embed: x = Norm(word + type + position).
+func (w *workspace) embed() {
+	w.Do((w.stream.tokens+gatherTokens-1)/gatherTokens, &w.gather)
+	if m := w.model; m.spec.Embeddings.Norm {
+		w.norm(w.x, w.x, w.stream.tokens, m.spec.Hidden, &m.embed.norm)
+	}
+}
+
+// gather sums rows of the embedding tables for one piece of the tokens.
+type gather struct{ w *workspace }
+
+func (g *gather) Run(_, i int) {
+	m, s := g.w.model, &g.w.stream
+	e, hidden := &m.embed, m.spec.Hidden
+	seq := 0 // that holds token t
+	for t := i * gatherTokens; t < min((i+1)*gatherTokens, s.tokens); t++ {
+		x := g.w.x[t*hidden : (t+1)*hidden]
+		e.words.row(x, int(s.ids[t]))
+		if m.spec.Embeddings.Types > 0 {
+			kind := 0
+			if s.types != nil {
+				kind = int(s.types[t])
+			}
+			e.types.addRow(x, kind)
+		}
+		for int(s.cuSeqlens[seq+1]) <= t {
+			seq++
+		}
+		position := t - int(s.cuSeqlens[seq])
+		if s.positions != nil {
+			position = int(s.positions[t])
+		}
+		e.positions.addRow(x, position)
+	}
+}

@@ -1,0 +1,62 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrClosed is what a Model answers after Close.
+var ErrClosed = errors.New("model: closed")
+
+// A ConfigError lists everything that is wrong with a configuration file.
+type ConfigError struct {
+	File     string
+	Problems []string // "key: what is wrong with it"
+}
+
+func (e *ConfigError) Error() string {
+	return "model: " + e.File + ": " + strings.Join(e.Problems, "; ")
+}
+
+// An UnsupportedError says that a checkpoint is of a kind that this package
+// cannot run, and what it can run instead.
+type UnsupportedError struct {
+	File      string
+	What      string   // "model_type", "architectures"
+	Got       string   // what the file says
+	Supported []string // what would do
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("model: %s: %s %q is not supported; supported: %s", e.File, e.What, e.Got, strings.Join(e.Supported, ", "))
+}
+
+// A WeightsError lists every tensor that a model needs and a checkpoint does
+// not have in the right form.
+type WeightsError struct {
+	File     string
+	Problems []string // `tensor "x" is missing`, `tensor "x" has shape [2 3], want [4 3]`
+}
+
+// maxProblems bounds the length of a message about a checkpoint that has
+// nothing in common with its config.json.
+const maxProblems = 40
+
+func (e *WeightsError) Error() string {
+	p := e.Problems
+	if len(p) > maxProblems {
+		p = append(p[:maxProblems:maxProblems], fmt.Sprintf("and %d more", len(e.Problems)-maxProblems))
+	}
+	return "model: " + e.File + ": " + strings.Join(p, "; ")
+}
+
+// An InputError says what is wrong with the input of a Forward: a token id
+// outside the vocabulary, a sequence longer than the model.
+type InputError struct{ Problem string }
+
+func (e *InputError) Error() string { return "model: " + e.Problem }
+
+func inputError(format string, args ...any) error {
+	return &InputError{Problem: fmt.Sprintf(format, args...)}
+}

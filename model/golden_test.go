@@ -1,0 +1,128 @@
+package model
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// golden is what testdata/make_goldens.py says of a checkpoint and its answers.
+type golden struct {
+	dir          string
+	About        string
+	Attentions   bool
+	HiddenStates bool `json:"hidden_states"`
+	Outputs      map[string]struct {
+		MaxAbs       float64 `json:"max_abs"`
+		Float32Error float64 `json:"float32_error"`
+	}
+}
+
+// forGoldens runs a test for every checkpoint of testdata.
+func forGoldens(t *testing.T, f func(t *testing.T, g golden)) {
+	files, err := filepath.Glob("testdata/*/golden.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		g := golden{dir: filepath.Dir(file)}
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(data, &g))
+		t.Run(filepath.Base(g.dir), func(t *testing.T) { f(t, g) })
+	}
+}
+
+// outputs are the names to ask for, so that every golden output is given.
+func (g golden) outputs(m *Model) []string {
+	all := m.Outputs()
+	list := all[:len(all)-2:len(all)-2]
+	if g.HiddenStates {
+		list = append(list, HiddenStates)
+	}
+	if g.Attentions {
+		list = append(list, Attentions)
+	}
+	return list
+}
+
+// tolerance bounds the error of an output: twice what the same formula done
+// naively in float32 gives, in the worst of several orders of summation, and one
+// rounding of the largest value.
+func (g golden) tolerance(name string) float64 {
+	o := g.Outputs[name]
+	return 2*o.Float32Error + o.MaxAbs*0x1p-24
+}
+
+func readTensors(t *testing.T, path string) []weights.Tensor {
+	set, err := weights.Open(path)
+	require.NoError(t, err)
+	defer set.Close()
+	var list []weights.Tensor
+	for _, name := range set.Names() {
+		tensor, err := set.Tensor(name)
+		require.NoError(t, err)
+		list = append(list, tensor)
+	}
+	return list
+}
+
+func byName(list []weights.Tensor) map[string]weights.Tensor {
+	m := map[string]weights.Tensor{}
+	for _, tensor := range list {
+		m[tensor.Name] = tensor
+	}
+	return m
+}
+
+func float32s(t *testing.T, tensor weights.Tensor) []float32 {
+	v, err := tensor.Float32s(nil)
+	require.NoError(t, err)
+	return v
+}
+
+// distance is the largest difference of two tensors of the same shape, or NaN.
+func distance(t *testing.T, got, want weights.Tensor) float64 {
+	require.Equal(t, want.Shape, got.Shape, got.Name)
+	a, b := float32s(t, got), float32s(t, want)
+	worst := 0.0
+	for i := range a {
+		d := math.Abs(float64(a[i]) - float64(b[i]))
+		if math.IsNaN(d) {
+			return d
+		}
+		worst = max(worst, d)
+	}
+	return worst
+}
+
+func TestGolden(t *testing.T) {
+	forGoldens(t, func(t *testing.T, g golden) {
+		m, err := Load(g.dir)
+		require.NoError(t, err)
+		defer m.Close()
+		got, err := m.ForwardTensors(t.Context(), readTensors(t, filepath.Join(g.dir, "in.safetensors")), g.outputs(m)...)
+		require.NoError(t, err)
+		results := byName(got)
+		for _, want := range readTensors(t, filepath.Join(g.dir, "out.safetensors")) {
+			have, ok := results[want.Name]
+			require.True(t, ok, "no %s among %v", want.Name, g.outputs(m))
+			tolerance := g.tolerance(want.Name)
+			if d := distance(t, have, want); !(d <= tolerance) {
+				t.Errorf("%s: error %g, want at most %g (%s)", want.Name, d, tolerance, g.About)
+			}
+			delete(results, want.Name)
+		}
+		for name := range results {
+			if !strings.HasPrefix(name, LastHiddenState) {
+				t.Errorf("%s: Hugging Face gives no such output", name)
+			}
+		}
+	})
+}

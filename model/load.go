@@ -1,0 +1,102 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// configFile is the name of a checkpoint's configuration.
+const configFile = "config.json"
+
+// Load loads the checkpoint in a folder: config.json and model.safetensors, one
+// file or shards. Nothing of the files is in use afterwards.
+func Load(dir string, opts ...Option) (*Model, error) {
+	return load(os.DirFS(dir), ".", filepath.Join(dir, configFile), opts, func() (*weights.Set, error) { return weights.Open(dir) })
+}
+
+// LoadFS is Load for a folder of fsys.
+func LoadFS(fsys fs.FS, dir string, opts ...Option) (*Model, error) {
+	dir = path.Clean(dir)
+	return load(fsys, dir, path.Join(dir, configFile), opts, func() (*weights.Set, error) { return weights.OpenFS(fsys, dir) })
+}
+
+// load loads dir of fsys, whose config.json messages call file.
+func load(fsys fs.FS, dir, file string, opts []Option, open func() (*weights.Set, error)) (*Model, error) {
+	config, err := readFile(fsys, path.Join(dir, configFile), maxConfig)
+	if err != nil {
+		return nil, fileError(file, err)
+	}
+	set, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer set.Close()
+	return New(file, config, set, opts...)
+}
+
+// readFile reads a file of at most limit bytes, and one more of a longer one.
+func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit+1))
+}
+
+// fileError names the file in an error of the file system, once.
+func fileError(file string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return fmt.Errorf("model: %s: %w", file, err)
+}
+
+// New makes a model of a config.json and an open checkpoint; file names the
+// config in errors. The set may be closed afterwards. Where it lies in memory
+// (weights.OpenBytes), matrices that Quantize wrote are used in place: those
+// bytes must then stay as they are while the model lives.
+func New(file string, config []byte, set *weights.Set, opts ...Option) (*Model, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	arch, spec, err := parseSpec(file, config, !o.headless)
+	if err != nil {
+		return nil, err
+	}
+	c, err := newCheckpoint(set)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{spec: spec, threads: o.threads}
+	n := arch.names(&spec)
+	prefix := ""
+	if c.has(n.Prefix + n.Words + ".weight") {
+		prefix = n.Prefix
+	}
+	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(h, prefix) })
+	m.params = m.parameters(n, prefix)
+	if err := c.check(m.params); err != nil {
+		return nil, err
+	}
+	if err := c.fill(m.params, o.dtype); err != nil {
+		return nil, err
+	}
+	for i := range m.heads {
+		for j := range m.heads[i].layers {
+			if d := &m.heads[i].layers[j]; d.Tied {
+				d.w = m.embed.words.packed
+			}
+		}
+	}
+	return m, nil
+}

@@ -1,0 +1,75 @@
+package model
+
+import (
+	"sync"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
+
+// A Model is a loaded checkpoint. It is immutable and safe for concurrent use.
+type Model struct {
+	spec    Spec
+	threads int
+	dtype   DType // of the matrices: F32 or Int8
+
+	embed  embeddings
+	layers []layer
+	heads  []head
+	params []param
+
+	workspaces shelf
+
+	mu     sync.RWMutex // held for reading by calls, for writing by Close
+	closed bool
+}
+
+// Spec describes the model. Its slices must not be modified.
+func (m *Model) Spec() Spec { return m.spec }
+
+// DType is the precision of the matrices: F32 or Int8.
+func (m *Model) DType() DType { return m.dtype }
+
+// Parameters is the number of learned numbers, and Bytes the memory that they
+// take. A matrix that is used twice counts once.
+func (m *Model) Parameters() (count, bytes int) {
+	for i := range m.params {
+		p := &m.params[i]
+		count += p.rows * p.cols
+		bytes += p.bytes()
+	}
+	return count, bytes
+}
+
+func (p *param) bytes() int {
+	switch p.kind {
+	case vector:
+		return 4 * len(*p.vector)
+	case rows:
+		return p.table.bytes()
+	default:
+		return (*p.matrix).Bytes()
+	}
+}
+
+// Close waits for the calls that are running and frees the model's memory.
+// Calls that come later get ErrClosed.
+func (m *Model) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	m.embed, m.layers, m.heads, m.params = embeddings{}, nil, nil, nil
+	m.workspaces = shelf{}
+	return nil
+}
+
+// matrices yields the matrices that m multiplies by, each once.
+func (m *Model) matrices(yield func(*kernels.Matrix) bool) {
+	for i := range m.params {
+		if p := &m.params[i]; p.matrix != nil && !yield(*p.matrix) {
+			return
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package model
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Names of the results that every model can give, beside those of its heads.
+const (
+	LastHiddenState = "last_hidden_state" // [tokens, hidden]
+	HiddenStates    = "hidden_states"     // hidden_states.0 (the embeddings) to hidden_states.N (after layer N), each [tokens, hidden]
+	Attentions      = "attentions"        // attentions.0 to attentions.N-1, each a square a head and sequence: see Output
+)
+
+// An Output is one named result of a forward pass over a batch.
+type Output struct {
+	Name string
+	// Data is [Rows, Cols]. A row is a token, or a sequence where PerSequence
+	// says so. Attentions are squares instead: sequence after sequence
+	// [heads, length, length], the weight of each token (row) on each (column);
+	// Rows is then the number of all weights and Cols is 1.
+	Data        []float32
+	Rows, Cols  int
+	PerSequence bool
+}
+
+// A Result is what a forward pass fills: the outputs that were asked for, and
+// no others are computed. It belongs to one Model, keeps its memory from call to
+// call, and is used by one goroutine at a time.
+type Result struct {
+	model *Model
+
+	last       *Output // nil: not wanted
+	hidden     []Output
+	attentions []Output
+	heads      []headResult
+}
+
+// headResult is where the outputs of one head go. They share one buffer, column
+// after column where there are several.
+type headResult struct {
+	head    int
+	outputs []Output
+	data    []float32
+}
+
+// Outputs lists what Forward can give: last_hidden_state, the outputs of the
+// heads, hidden_states and attentions.
+func (m *Model) Outputs() []string {
+	list := []string{LastHiddenState}
+	for _, h := range m.heads {
+		list = append(list, h.Outputs...)
+	}
+	return append(list, HiddenStates, Attentions)
+}
+
+// NewResult prepares a Result with the outputs of these names. Without any, it
+// has last_hidden_state and what the model's heads give.
+func (m *Model) NewResult(names ...string) (*Result, error) {
+	all := m.Outputs()
+	if len(names) == 0 {
+		names = all[:len(all)-2]
+	}
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			return nil, inputError("no output %q; this model has %s", name, strings.Join(all, ", "))
+		}
+	}
+	r := &Result{model: m}
+	if slices.Contains(names, LastHiddenState) {
+		r.last = &Output{Name: LastHiddenState, Cols: m.spec.Hidden}
+	}
+	if slices.Contains(names, HiddenStates) {
+		for i := range m.spec.Layers + 1 {
+			r.hidden = append(r.hidden, Output{Name: HiddenStates + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
+		}
+	}
+	if slices.Contains(names, Attentions) {
+		for i := range m.spec.Layers {
+			r.attentions = append(r.attentions, Output{Name: Attentions + "." + strconv.Itoa(i), Cols: 1})
+		}
+	}
+	for i, h := range m.heads {
+		if !slices.ContainsFunc(h.Outputs, func(o string) bool { return slices.Contains(names, o) }) {
+			continue
+		}
+		hr := headResult{head: i}
+		width := h.Layers[len(h.Layers)-1].Width / len(h.Outputs)
+		for _, name := range h.Outputs {
+			hr.outputs = append(hr.outputs, Output{Name: name, Cols: width, PerSequence: h.From == FirstToken})
+		}
+		r.heads = append(r.heads, hr)
+	}
+	return r, nil
+}
+
+// Get returns the output of that name, as the last Forward left it. Its data is
+// overwritten by the next. The zero Output says that it was not asked for.
+func (r *Result) Get(name string) Output {
+	for o := range r.all {
+		if o.Name == name {
+			return *o
+		}
+	}
+	return Output{}
+}
+
+// All yields the outputs that were asked for.
+func (r *Result) All(yield func(Output) bool) {
+	r.all(func(o *Output) bool { return yield(*o) })
+}
+
+func (r *Result) all(yield func(*Output) bool) {
+	if r.last != nil && !yield(r.last) {
+		return
+	}
+	for _, list := range [][]Output{r.hidden, r.attentions} {
+		for i := range list {
+			if !yield(&list[i]) {
+				return
+			}
+		}
+	}
+	for i := range r.heads {
+		for j := range r.heads[i].outputs {
+			if !yield(&r.heads[i].outputs[j]) {
+				return
+			}
+		}
+	}
+}
+
+// resize gives every output room for the batch.
+func (r *Result) resize(b *Batch) {
+	tokens, seqs := len(b.IDs), b.sequences()
+	if r.last != nil {
+		r.last.resize(tokens)
+	}
+	for i := range r.hidden {
+		r.hidden[i].resize(tokens)
+	}
+	if len(r.attentions) > 0 {
+		squares := 0
+		for s := range seqs {
+			n := int(b.CuSeqlens[s+1] - b.CuSeqlens[s])
+			squares += n * n
+		}
+		for i := range r.attentions {
+			r.attentions[i].resize(squares * r.model.spec.Attention.Heads)
+		}
+	}
+	for i := range r.heads {
+		h := &r.heads[i]
+		rows := tokens
+		if r.model.heads[h.head].From == FirstToken {
+			rows = seqs
+		}
+		width := len(h.outputs) * h.outputs[0].Cols
+		h.data = grow(h.data, rows*width)
+		for j := range h.outputs {
+			o := &h.outputs[j]
+			n := rows * o.Cols
+			o.Rows, o.Data = rows, h.data[j*n:(j+1)*n]
+		}
+	}
+}
+
+func (o *Output) resize(rows int) {
+	o.Rows, o.Data = rows, grow(o.Data, rows*o.Cols)
+}
+
+// needsFirst says whether an output is wanted that reads first tokens.
+func (r *Result) needsFirst() bool {
+	for i := range r.heads {
+		if r.model.heads[r.heads[i].head].From == FirstToken {
+			return true
+		}
+	}
+	return false
+}
+
+// grow returns a slice of n elements, in buf's memory where it is large enough.
+// The contents are arbitrary.
+func grow[T any](buf []T, n int) []T {
+	if cap(buf) < n {
+		// Some room to spare, so that batches that grow slowly do not allocate
+		// each time.
+		return make([]T, n, n+n/8)
+	}
+	return buf[:n]
+}

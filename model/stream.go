@@ -1,0 +1,55 @@
+package model
+
+// A stream is the part of a batch that goes through the layers together.
+type stream struct {
+	ids, types, positions []int32 // [tokens]; types and positions may be nil
+	cuSeqlens             []int32 // [sequences+1], from 0
+	unseen                []int32 // [sequences] or nil
+	tokens                int
+
+	token, sequence int // where in the batch it begins
+	square          int // the squares of the lengths of all sequences before
+	of              struct{ tokens, sequences int }
+}
+
+// set takes the sequences from first to end, which follow those it had.
+func (s *stream) set(b *Batch, first, end int) {
+	if first == 0 {
+		s.square = 0
+	} else {
+		s.square += s.squares()
+	}
+	begin, stop := int(b.CuSeqlens[first]), int(b.CuSeqlens[end])
+	s.token, s.sequence, s.tokens = begin, first, stop-begin
+	s.of.tokens, s.of.sequences = len(b.IDs), b.sequences()
+	s.ids = b.IDs[begin:stop]
+	s.types, s.positions, s.unseen = nil, nil, nil
+	if b.TypeIDs != nil {
+		s.types = b.TypeIDs[begin:stop]
+	}
+	if b.Positions != nil {
+		s.positions = b.Positions[begin:stop]
+	}
+	if b.Unseen != nil {
+		s.unseen = b.Unseen[first:end]
+	}
+	s.cuSeqlens = grow(s.cuSeqlens, end-first+1)
+	for i := range s.cuSeqlens {
+		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
+	}
+}
+
+// release lets go of the caller's slices.
+func (s *stream) release() { s.ids, s.types, s.positions, s.unseen = nil, nil, nil, nil }
+
+func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }
+
+// squares sums the squares of the lengths: how many attention weights a head has.
+func (s *stream) squares() int {
+	sum := 0
+	for i := range s.sequences() {
+		n := int(s.cuSeqlens[i+1] - s.cuSeqlens[i])
+		sum += n * n
+	}
+	return sum
+}

@@ -1,0 +1,260 @@
+package model
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// ForwardTensors runs the model on padded tensors that are named and shaped as
+// the arguments of Hugging Face's forward, and gives float32 tensors named and
+// shaped as its results. The outputs are those of [Model.NewResult] with these
+// names. Positions that attention_mask excludes are not computed, and zero.
+//
+// Every model takes input_ids [batch, length], attention_mask and position_ids;
+// those with token types take token_type_ids. Multiple choice has another
+// dimension, choices, before the length. What is missing takes its default, and
+// a first dimension of 1 serves every row. An unknown tensor is an error.
+func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, outputs ...string) ([]weights.Tensor, error) {
+	r, err := m.NewResult(outputs...)
+	if err != nil {
+		return nil, err
+	}
+	p, err := m.readPadded(inputs)
+	if err != nil {
+		return nil, err
+	}
+	b := p.batch(r.needsFirst())
+	if err := m.Forward(ctx, b, r); err != nil {
+		return nil, err
+	}
+	return p.results(m, r, &b), nil
+}
+
+// padded is a batch of rows of equal length, some positions of which are masked.
+type padded struct {
+	rows, length int
+	choices      int // rows that are choices of one question; 0: rows are no choices
+
+	ids, types, positions, mask []int32 // [batch, length]; nil but for ids: default
+
+	kept []int32 // [tokens] of the batch made of it: where each comes from; -1: compute, but do not show
+}
+
+// readPadded checks the inputs.
+func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
+	known := []string{"input_ids", "attention_mask", "position_ids"}
+	if m.spec.Embeddings.Types > 0 {
+		known = append(known, "token_type_ids")
+	}
+	byName := map[string]*weights.Tensor{}
+	for i := range inputs {
+		name := inputs[i].Name
+		if !slices.Contains(known, name) {
+			return nil, inputError("unknown input tensor %q; this model takes %s", name, strings.Join(known, ", "))
+		}
+		byName[name] = &inputs[i]
+	}
+	ids := byName["input_ids"]
+	if ids == nil {
+		return nil, inputError("input tensor %q is missing", "input_ids")
+	}
+	p := &padded{}
+	shape := ids.Shape
+	want := "[batch length]"
+	if m.choices() {
+		want = "[batch choices length]"
+	}
+	if len(shape) != len(strings.Fields(want)) || slices.Contains(shape, 0) {
+		return nil, inputError("input tensor %q has shape %v, want %s", ids.Name, shape, want)
+	}
+	p.rows, p.length = shape[0], shape[len(shape)-1]
+	if m.choices() {
+		p.choices = shape[1]
+		p.rows *= p.choices
+	}
+	if n := m.spec.Embeddings.Positions; p.length > n {
+		return nil, inputError("input tensor %q has rows of %d tokens, but the model takes at most %d", ids.Name, p.length, n)
+	}
+	for _, in := range []struct {
+		name  string
+		to    *[]int32
+		limit int
+	}{
+		{"input_ids", &p.ids, m.spec.Embeddings.Vocab},
+		{"token_type_ids", &p.types, m.spec.Embeddings.Types},
+		{"position_ids", &p.positions, m.spec.Embeddings.Positions},
+		{"attention_mask", &p.mask, math.MaxInt32},
+	} {
+		t := byName[in.name]
+		if t == nil {
+			continue
+		}
+		values, err := p.read(t, shape, in.limit)
+		if err != nil {
+			return nil, err
+		}
+		*in.to = values
+	}
+	return p, nil
+}
+
+// choices says whether the model answers multiple choice questions.
+func (m *Model) choices() bool {
+	return slices.ContainsFunc(m.heads, func(h head) bool { return h.Choices })
+}
+
+// read reads a tensor of whole numbers in [0, limit), of the given shape or with
+// one row for all.
+func (p *padded) read(t *weights.Tensor, shape []int, limit int) ([]int32, error) {
+	if len(t.Shape) != len(shape) || !slices.Equal(t.Shape[1:], shape[1:]) || t.Shape[0] != shape[0] && t.Shape[0] != 1 {
+		return nil, inputError("input tensor %q has shape %v, want %v", t.Name, t.Shape, shape)
+	}
+	wide, err := wholeNumbers(t)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]int32, 0, p.rows*p.length)
+	for i, v := range wide {
+		if v < 0 || v >= int64(limit) {
+			return nil, inputError("input tensor %q: %d at %d is outside 0…%d", t.Name, v, i, limit-1)
+		}
+		values = append(values, int32(v))
+	}
+	for n := len(values); len(values) < p.rows*p.length; {
+		values = append(values, values[:n]...)
+	}
+	return values, nil
+}
+
+// wholeNumbers reads integers, also where they are stored as floats.
+func wholeNumbers(t *weights.Tensor) ([]int64, error) {
+	switch t.DType {
+	case weights.F32, weights.F16, weights.BF16, weights.F64:
+		floats, err := t.Float32s(nil)
+		if err != nil {
+			return nil, inputError("input tensor %q: %v", t.Name, err)
+		}
+		whole := make([]int64, len(floats))
+		for i, v := range floats {
+			whole[i] = int64(v)
+			if float32(whole[i]) != v || !(math.Abs(float64(v)) < 1<<53) {
+				return nil, inputError("input tensor %q: %v at %d is not a whole number", t.Name, v, i)
+			}
+		}
+		return whole, nil
+	}
+	whole, err := t.Int64s(nil)
+	if err != nil {
+		return nil, inputError("input tensor %q: %v", t.Name, err)
+	}
+	return whole, nil
+}
+
+// batch leaves the masked positions out. Where first is set, a row's first
+// position stays even if masked: outputs read it, though no token sees it.
+func (p *padded) batch(first bool) Batch {
+	b := Batch{CuSeqlens: []int32{0}}
+	for row := range p.rows {
+		unseen := int32(0)
+		for i := range p.length {
+			at := row*p.length + i
+			visible := p.mask == nil || p.mask[at] != 0
+			if !visible && !(first && i == 0) {
+				continue
+			}
+			keep := int32(at)
+			if !visible {
+				keep, unseen = -1, 1
+			}
+			p.kept = append(p.kept, keep)
+			b.IDs = append(b.IDs, p.ids[at])
+			if p.types != nil {
+				b.TypeIDs = append(b.TypeIDs, p.types[at])
+			}
+			position := int32(i)
+			if p.positions != nil {
+				position = p.positions[at]
+			}
+			b.Positions = append(b.Positions, position)
+		}
+		b.CuSeqlens = append(b.CuSeqlens, int32(len(b.IDs)))
+		b.Unseen = append(b.Unseen, unseen)
+	}
+	return b
+}
+
+// results spreads the outputs over the padded shape.
+func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
+	var list []weights.Tensor
+	add := func(name string, shape []int, data []float32) {
+		list = append(list, weights.Of(name, shape, data))
+	}
+	if r.last != nil {
+		add(r.last.Name, []int{p.rows, p.length, r.last.Cols}, p.spread(r.last))
+	}
+	for i := range r.hidden {
+		o := &r.hidden[i]
+		add(o.Name, []int{p.rows, p.length, o.Cols}, p.spread(o))
+	}
+	heads := m.spec.Attention.Heads
+	for i := range r.attentions {
+		o := &r.attentions[i]
+		add(o.Name, []int{p.rows, heads, p.length, p.length}, p.spreadSquares(o, heads, b))
+	}
+	for i := range r.heads {
+		h := &m.heads[r.heads[i].head]
+		for j := range r.heads[i].outputs {
+			o := &r.heads[i].outputs[j]
+			switch {
+			case h.Choices:
+				add(o.Name, []int{p.rows / p.choices, p.choices}, o.Data)
+			case o.PerSequence:
+				add(o.Name, []int{p.rows, o.Cols}, o.Data)
+			case len(h.Outputs) > 1:
+				add(o.Name, []int{p.rows, p.length}, p.spread(o))
+			default:
+				add(o.Name, []int{p.rows, p.length, o.Cols}, p.spread(o))
+			}
+		}
+	}
+	return list
+}
+
+// spread puts rows of tokens in their places; the others are zero.
+func (p *padded) spread(o *Output) []float32 {
+	data := make([]float32, p.rows*p.length*o.Cols)
+	for t, at := range p.kept {
+		if at >= 0 {
+			copy(data[int(at)*o.Cols:], o.Data[t*o.Cols:(t+1)*o.Cols])
+		}
+	}
+	return data
+}
+
+// spreadSquares does so with the rows and columns of attention weights.
+func (p *padded) spreadSquares(o *Output, heads int, b *Batch) []float32 {
+	data := make([]float32, p.rows*heads*p.length*p.length)
+	from := o.Data
+	for s := range p.rows {
+		kept := p.kept[b.CuSeqlens[s]:b.CuSeqlens[s+1]]
+		for h := range heads {
+			square := data[(s*heads+h)*p.length*p.length:]
+			for _, i := range kept {
+				if i >= 0 {
+					row := square[(int(i)%p.length)*p.length:]
+					for n, j := range kept {
+						if j >= 0 {
+							row[int(j)%p.length] = from[n]
+						}
+					}
+				}
+				from = from[len(kept):]
+			}
+		}
+	}
+	return data
+}

@@ -1,0 +1,67 @@
+package model
+
+import (
+	"sync"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
+
+// A workspace is the memory of one forward pass at a time, kept for the next.
+type workspace struct {
+	kernels.Exec
+	model  *Model
+	stream stream
+
+	x, y, o []float32 // [tokens, hidden]; o is [tokens, heads·headDim]
+	qkv     []float32 // [3·heads, tokens, headDim]
+	h       []float32 // [tokens, ffn]
+
+	first []float32    // [sequences, hidden]
+	dense [2][]float32 // between the layers of a head
+
+	gather     gather
+	attendBody attendBody
+}
+
+func newWorkspace(m *Model) *workspace {
+	w := &workspace{model: m}
+	w.gather.w, w.attendBody.w = w, w
+	return w
+}
+
+// resize makes room for the stream.
+func (w *workspace) resize() {
+	s, tokens := &w.model.spec, w.stream.tokens
+	width := s.Attention.Heads * s.Attention.HeadDim
+	w.x = grow(w.x, tokens*s.Hidden)
+	w.y = grow(w.y, tokens*s.Hidden)
+	w.o = grow(w.o, tokens*width)
+	w.qkv = grow(w.qkv, 3*tokens*width)
+	w.h = grow(w.h, tokens*s.FeedForward.Width)
+}
+
+// A shelf keeps the workspaces of calls that are over: as many as calls have
+// run at once. A sync.Pool would forget them at any garbage collection, and the
+// next call would allocate.
+type shelf struct {
+	mu   sync.Mutex
+	idle []*workspace
+}
+
+func (s *shelf) get(m *Model) *workspace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.idle); n > 0 {
+		w := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		return w
+	}
+	return newWorkspace(m)
+}
+
+func (s *shelf) put(w *workspace) {
+	w.stream.release()
+	s.mu.Lock()
+	s.idle = append(s.idle, w)
+	s.mu.Unlock()
+}

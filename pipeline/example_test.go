@@ -1,0 +1,48 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/ladon-ml/ladon/pipeline"
+)
+
+// Three texts become three vectors, one after the other.
+func ExampleEmbedder_AppendEmbed() {
+	m, err := pipeline.Open("testdata/st-mean")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	e, err := m.Embedder()
+	if err != nil {
+		log.Fatal(err)
+	}
+	vectors, err := e.AppendEmbed(context.Background(), nil, "The river is old.", "", "What is the way to the tower?")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(vectors)/e.Dim(), "vectors of", e.Dim())
+	// Output: 3 vectors of 20
+}
+
+// A cross-encoder reads each text together with the query.
+func ExampleRanker_AppendScores() {
+	m, err := pipeline.Open("testdata/ce-one")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	r, err := m.Ranker()
+	if err != nil {
+		log.Fatal(err)
+	}
+	scores, err := r.AppendScores(context.Background(), nil, "how do i open the door?",
+		"The river is old.", "What is the way to the tower?")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.3f\n", scores)
+	// Output: [0.336 0.363]
+}

@@ -1,0 +1,158 @@
+// Package pipeline turns texts into answers: vectors, and rankings.
+//
+// A [Model] is opened once, from a checkpoint's folder, and is safe for
+// concurrent use. What it can do depends on the checkpoint: a sentence encoder
+// gives an [Embedder], and that or a cross-encoder a [Ranker].
+//
+// Nothing is downloaded: a folder holds what sentence-transformers or
+// transformers wrote into it. Package pipeline/minilm carries a model inside the
+// program.
+//
+// Texts of different lengths are computed together without padding, and a text
+// gets the same bits alone, in any batch and with any number of threads.
+package pipeline
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+
+	"github.com/ladon-ml/ladon/internal/cpu"
+	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/tokenizer"
+)
+
+// ErrClosed is what calls give after Close.
+var ErrClosed = model.ErrClosed
+
+// A Model is a checkpoint with its tokenizer and the settings of its folder. It
+// is immutable and safe for concurrent use.
+type Model struct {
+	model     *model.Model
+	tokenizer *tokenizer.Tokenizer
+	folder    folder
+	settings  settings
+	maxSeq    int // tokens that a text keeps, special ones included
+	gate      *gate[*workspace]
+
+	embedder *Embedder // nil: the model gives no vectors
+	ranker   *Ranker   // nil: the model ranks nothing
+}
+
+// Open loads the checkpoint in a folder: config.json, model.safetensors (or its
+// shards), tokenizer.json or vocab.txt, and the files of sentence-transformers
+// where there are any. Without those, a text's vector is the average of its
+// tokens'.
+func Open(dir string, opts ...Option) (*Model, error) {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("pipeline: %s: %w", dir, bare(err))
+	case !info.IsDir():
+		return nil, fmt.Errorf("pipeline: %s: not a folder", dir)
+	}
+	return source{os.DirFS(dir), ".", dir}.open(opts)
+}
+
+// OpenFS is Open for a folder of a file system, "." for its root. Weights whose
+// file lies in memory ready-packed are used in place.
+func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Model, error) {
+	dir = path.Clean(dir)
+	return source{fsys, dir, dir}.open(opts)
+}
+
+// A source is a checkpoint's folder: dir in fsys, which messages call shown.
+type source struct {
+	fsys       fs.FS
+	dir, shown string
+}
+
+// fail names the folder in an error that names only a file of it.
+func (s source) fail(err error) error {
+	return fmt.Errorf("pipeline: %s: %w", s.shown, err)
+}
+
+func (s source) open(opts []Option) (_ *Model, err error) {
+	if err := cpu.Err(); err != nil {
+		return nil, err
+	}
+	m := &Model{settings: defaults}
+	for _, opt := range opts {
+		opt(&m.settings)
+	}
+	root, err := fs.Sub(s.fsys, s.dir)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	if m.folder, err = readFolder(root); err != nil {
+		return nil, s.fail(err)
+	}
+	if m.tokenizer, err = tokenizer.LoadFS(s.fsys, path.Join(s.dir, m.folder.transformer)); err != nil {
+		return nil, s.fail(err)
+	}
+	if m.model, err = s.loadModel(m.folder.transformer, m.settings.model()); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			m.model.Close()
+		}
+	}()
+	if m.maxSeq, err = m.limit(); err != nil {
+		return nil, s.fail(err)
+	}
+	if m.embedder, err = m.newEmbedder(root); err != nil {
+		return nil, s.fail(err)
+	}
+	if m.ranker, err = m.newRanker(); err != nil {
+		return nil, s.fail(err)
+	}
+	// More calls at once than processors would only take memory from each other.
+	m.gate = newGate(runtime.GOMAXPROCS(0), m.newWorkspace)
+	return m, nil
+}
+
+// loadModel loads the checkpoint, by its path where there is one, which its
+// errors then name.
+func (s source) loadModel(sub string, opts []model.Option) (*model.Model, error) {
+	if s.dir != s.shown {
+		return model.Load(filepath.Join(s.shown, sub), opts...)
+	}
+	return model.LoadFS(s.fsys, path.Join(s.dir, sub), opts...)
+}
+
+// limit is the number of tokens that a text keeps: what sentence-transformers'
+// settings say, else the tokenizer's, and at most what the model takes.
+func (m *Model) limit() (int, error) {
+	limit := m.model.Spec().Embeddings.Positions
+	for _, n := range []int{m.folder.maxSeq, m.tokenizer.ModelMaxLen(), m.tokenizer.MaxLen()} {
+		if n > 0 {
+			limit = min(limit, n)
+			break
+		}
+	}
+	if special := m.tokenizer.SpecialCount(false); limit <= special {
+		return 0, fmt.Errorf("a limit of %d tokens leaves none beside the %d special ones", limit, special)
+	}
+	return limit, nil
+}
+
+// Close waits for the calls that are running, then frees the model. Calls made
+// after it give ErrClosed, as does a second Close.
+func (m *Model) Close() error {
+	m.gate.close()
+	return m.model.Close()
+}
+
+// Model gives the checkpoint behind the pipeline.
+func (m *Model) Model() *model.Model { return m.model }
+
+// Tokenizer gives the checkpoint's tokenizer.
+func (m *Model) Tokenizer() *tokenizer.Tokenizer { return m.tokenizer }
+
+// MaxSeq is the number of tokens that a text keeps, special ones included;
+// longer texts are cut.
+func (m *Model) MaxSeq() int { return m.maxSeq }

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
+
+// maxBenchElements bounds a matrix or tensor of a case: 4 GiB of float32.
+const maxBenchElements = 1 << 30
+
+var benchGEMMCase = command{
+	name:    "gemm",
+	summary: "the product C[m,n] = A[m,k]·W[n,k]ᵀ on packed weights",
+	help: `
+-dtype int8 includes quantising the rows of A and gives float32.`,
+	setup: func(fs *flag.FlagSet) func(*call) error {
+		m := countFlag(fs, "m", 1024, 1, "`rows` of A and C")
+		n := countFlag(fs, "n", 1024, 1, "`outputs`: rows of W, columns of C")
+		k := countFlag(fs, "k", 1024, 1, "`inputs`: columns of A and W")
+		epilogue := "none"
+		fs.Var(choiceValue{&epilogue, []string{"none", "bias", "bias-gelu"}}, "epilogue", "what `follows` the product: none, bias or bias-gelu")
+		budget := budgetFlag(fs)
+		return func(c *call) error {
+			if err := c.noArgs(); err != nil {
+				return err
+			}
+			return runBenchGEMM(c, *m, *n, *k, epilogue, *budget)
+		}
+	},
+}
+
+func runBenchGEMM(c *call, m, n, k int, epilogue string, budget time.Duration) error {
+	for _, size := range [][2]int{{m, k}, {n, k}, {m, n}} {
+		if err := checkSize(size[0], size[1]); err != nil {
+			return err
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	dtype, pack := "f32", kernels.Pack
+	if c.dtype == "int8" {
+		dtype, pack = "int8", kernels.PackInt8
+	}
+	w, err := pack(randomFloats(rng, n*k), n, k)
+	if err != nil {
+		return err
+	}
+	a, out := randomFloats(rng, m*k), make([]float32, m*n)
+	var e kernels.Epilogue
+	if epilogue != "none" {
+		e.Bias = randomFloats(rng, n)
+	}
+	if epilogue == "bias-gelu" {
+		e.Act = kernels.GELU
+	}
+	var x kernels.Exec
+	t, peak, err := c.measureBeside(dtype, budget, func() error {
+		x.Begin(c.ctx, c.threads)
+		x.MatMul(kernels.Out{C: out, LD: n}, a, m, k, w, e)
+		return x.End()
+	})
+	if err != nil {
+		return err
+	}
+	r := newRecord("gemm")
+	r.int("m", m)
+	r.int("n", n)
+	r.int("k", k)
+	r.string("dtype", dtype)
+	r.string("epilogue", epilogue)
+	r.timing(t)
+	r.rate(t.perSecond(2*float64(m)*float64(n)*float64(k)), peak)
+	r.machine(c)
+	return r.writeTo(c)
+}
+
+// checkSize refuses a matrix too large to measure.
+func checkSize(dims ...int) error {
+	total := 1
+	for _, d := range dims {
+		if total > maxBenchElements/d {
+			return fmt.Errorf("a tensor of %v elements is too large to measure (limit %d)", dims, maxBenchElements)
+		}
+		total *= d
+	}
+	return nil
+}
+
+// randomFloats gives n numbers spread evenly over -1…1.
+func randomFloats(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = 2*rng.Float32() - 1
+	}
+	return x
+}

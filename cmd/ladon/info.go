@@ -1,0 +1,124 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ladon-ml/ladon/internal/cpu"
+	"github.com/ladon-ml/ladon/pipeline"
+)
+
+var infoCommand = command{
+	name:    "info",
+	summary: "say what a checkpoint is, what it takes and what would run it",
+	setup: func(fs *flag.FlagSet) func(*call) error {
+		src := modelFlag(fs)
+		return func(c *call) error {
+			if err := c.noArgs(); err != nil {
+				return err
+			}
+			return runInfo(c, src)
+		}
+	},
+}
+
+// A fact is one line of info, and one key of its JSON form.
+type fact struct {
+	key   string
+	value any // string, int or []string
+}
+
+func runInfo(c *call, src *modelSource) error {
+	facts, err := modelFacts(c, src)
+	if err != nil {
+		return err
+	}
+	facts = append(facts,
+		fact{"tier", cpu.Active().String()},
+		fact{"cpu", cpu.Detected().String()},
+		fact{"threads", c.width()},
+	)
+	if c.json {
+		_, err := c.stdout.Write(appendFacts(nil, facts))
+		return err
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 8, 2, ' ', 0)
+	for _, f := range facts {
+		value := fmt.Sprint(f.value)
+		if list, ok := f.value.([]string); ok {
+			value = strings.Join(list, ", ")
+		}
+		fmt.Fprintf(w, "%s\t%s\n", strings.ReplaceAll(f.key, "_", " "), value)
+	}
+	return w.Flush()
+}
+
+// modelFacts loads the checkpoint, with its tokenizer where it has one.
+func modelFacts(c *call, src *modelSource) ([]fact, error) {
+	p, err := src.open(c)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	m := p.Model()
+	spec := m.Spec()
+	parameters, bytes := m.Parameters()
+	facts := []fact{
+		{"model", src.name()},
+		{"architecture", spec.Architecture},
+		{"class", spec.Class},
+		{"layers", spec.Layers},
+		{"hidden", spec.Hidden},
+		{"heads", spec.Attention.Heads},
+		{"head_dim", spec.Attention.HeadDim},
+		{"ffn", spec.FeedForward.Width},
+		{"vocab", spec.Embeddings.Vocab},
+		{"positions", spec.Embeddings.Positions},
+		{"parameters", parameters},
+		{"dtype", m.DType().String()},
+		{"weight_bytes", bytes},
+		{"outputs", m.Outputs()},
+	}
+	if len(spec.Labels) > 0 && strings.Contains(spec.Class, "Classification") {
+		facts = append(facts, fact{"labels", spec.Labels})
+	}
+	return append(facts, taskFacts(p)...), nil
+}
+
+// taskFacts tells what the pipeline makes of the model.
+func taskFacts(p *pipeline.Model) []fact {
+	facts := []fact{{"max_tokens", p.MaxSeq()}}
+	if e, err := p.Embedder(); err == nil {
+		facts = append(facts, fact{"embedding", e.Dim()})
+	}
+	if r, err := p.Ranker(); err == nil {
+		by := "cosine"
+		if r.CrossEncoder() {
+			by = "cross-encoder"
+		}
+		facts = append(facts, fact{"ranks_by", by})
+	}
+	return facts
+}
+
+// appendFacts appends an object with the facts in their order.
+func appendFacts(dst []byte, facts []fact) []byte {
+	sep := byte('{')
+	for _, f := range facts {
+		dst = append(dst, sep)
+		dst = append(appendString(dst, f.key), ':')
+		switch v := f.value.(type) {
+		case int:
+			dst = strconv.AppendInt(dst, int64(v), 10)
+		case string:
+			dst = appendString(dst, v)
+		case []string:
+			dst = appendStrings(dst, v)
+		}
+		sep = ','
+	}
+	return append(dst, '}', '\n')
+}

@@ -1,0 +1,213 @@
+//go:build !purego
+
+package kernels
+
+import (
+	"unsafe"
+
+	"github.com/ladon-ml/ladon/internal/asm/neon"
+	"github.com/ladon-ml/ladon/internal/cpu"
+)
+
+// Each operation runs the assembly of the active tier, or its portable twin
+// where there is none. The calls are direct: through a table of functions a
+// caller's buffer on the stack would move to the heap. Slices are not empty.
+// Operations on narrow types leave what is over a multiple of 16 to the twin,
+// which gives the same bits.
+
+func exp(dst, src []float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.Exp(&dst[0], &src[0], len(src))
+	default:
+		expGeneric(dst, src)
+	}
+}
+
+func softmax(dst, src []float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.Softmax(&dst[0], &src[0], len(src))
+	default:
+		softmaxGeneric(dst, src)
+	}
+}
+
+func layerNorm(dst, x, weight, bias []float32, eps float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.LayerNorm(&dst[0], &x[0], &weight[0], unsafe.SliceData(bias), len(x), float32(len(x)), eps)
+	default:
+		layerNormGeneric(dst, x, weight, bias, eps)
+	}
+}
+
+func rmsNorm(dst, x, weight []float32, eps float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.RMSNorm(&dst[0], &x[0], &weight[0], len(x), float32(len(x)), eps)
+	default:
+		rmsNormGeneric(dst, x, weight, eps)
+	}
+}
+
+func add(dst, x, y []float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.Add(&dst[0], &x[0], &y[0], len(dst))
+	default:
+		addGeneric(dst, x, y)
+	}
+}
+
+func mul(dst, x, y []float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.Mul(&dst[0], &x[0], &y[0], len(dst))
+	default:
+		mulGeneric(dst, x, y)
+	}
+}
+
+func scale(dst, x []float32, s float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.Scale(&dst[0], &x[0], len(dst), s)
+	default:
+		scaleGeneric(dst, x, s)
+	}
+}
+
+func dot(x, y []float32) (r float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.Dot(&x[0], &y[0], len(x), &r)
+	default:
+		r = dotGeneric(x, y)
+	}
+	return r
+}
+
+func absMax(x []float32) (r float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.AbsMax(&x[0], len(x), &r)
+	default:
+		r = absMaxGeneric(x)
+	}
+	return r
+}
+
+func gelu(x []float32, rows, n, ld int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.GELU(&x[0], 4*ld, rows, n)
+	default:
+		geluGeneric(x, rows, n, ld)
+	}
+}
+
+func geluTanh(x []float32, rows, n, ld int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.GELUTanh(&x[0], 4*ld, rows, n)
+	default:
+		geluTanhGeneric(x, rows, n, ld)
+	}
+}
+
+func relu(x []float32, rows, n, ld int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.ReLU(&x[0], 4*ld, rows, n)
+	default:
+		reluGeneric(x, rows, n, ld)
+	}
+}
+
+func silu(x []float32, rows, n, ld int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.SiLU(&x[0], 4*ld, rows, n)
+	default:
+		siluGeneric(x, rows, n, ld)
+	}
+}
+
+func tanh(x []float32, rows, n, ld int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.Tanh(&x[0], 4*ld, rows, n)
+	default:
+		tanhGeneric(x, rows, n, ld)
+	}
+}
+
+func quickGELU(x []float32, rows, n, ld int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.QuickGELU(&x[0], 4*ld, rows, n)
+	default:
+		quickGELUGeneric(x, rows, n, ld)
+	}
+}
+
+func f16ToF32(dst []float32, src []uint16) {
+	n := 0
+	if whole := len(src) &^ 15; whole > 0 {
+		switch cpu.Active().Tier {
+		case cpu.NEON:
+			n = whole
+			neon.F16ToF32(&dst[0], &src[0], n)
+		}
+	}
+	f16ToF32Generic(dst[n:], src[n:])
+}
+
+func f32ToF16(dst []uint16, src []float32) {
+	n := 0
+	if whole := len(src) &^ 15; whole > 0 {
+		switch cpu.Active().Tier {
+		case cpu.NEON:
+			n = whole
+			neon.F32ToF16(&dst[0], &src[0], n)
+		}
+	}
+	f32ToF16Generic(dst[n:], src[n:])
+}
+
+func bf16ToF32(dst []float32, src []uint16) {
+	n := 0
+	if whole := len(src) &^ 15; whole > 0 {
+		switch cpu.Active().Tier {
+		case cpu.NEON:
+			n = whole
+			neon.BF16ToF32(&dst[0], &src[0], n)
+		}
+	}
+	bf16ToF32Generic(dst[n:], src[n:])
+}
+
+func f32ToBF16(dst []uint16, src []float32) {
+	n := 0
+	if whole := len(src) &^ 15; whole > 0 {
+		switch cpu.Active().Tier {
+		case cpu.NEON:
+			n = whole
+			neon.F32ToBF16(&dst[0], &src[0], n)
+		}
+	}
+	f32ToBF16Generic(dst[n:], src[n:])
+}
+
+func quantise(dst []int8, src []float32, inv float32, flip uint32) {
+	n := 0
+	if whole := len(src) &^ 15; whole > 0 {
+		switch cpu.Active().Tier {
+		case cpu.NEON:
+			n = whole
+			neon.Quantise(&dst[0], &src[0], n, inv, flip)
+		}
+	}
+	quantiseGeneric(dst[n:], src[n:], inv, flip)
+}

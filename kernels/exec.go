@@ -1,0 +1,73 @@
+package kernels
+
+import "github.com/ladon-ml/ladon/internal/par"
+
+// Exec runs operations on many rows, spread over the workers of its pass, and
+// owns their scratch memory. Its zero value is ready. It belongs to one
+// goroutine at a time and must not be copied. Once the largest shapes have been
+// seen, nothing is allocated.
+//
+// Between Begin and End its operations run on several processors; without, on
+// the caller alone. Results are the same bits for any number of workers.
+// Cancelling the context of Begin leaves outputs unfinished; End reports it.
+type Exec struct {
+	par.Pass
+
+	product product
+	prepare prepare
+	norms   norms
+
+	a       []float32 // rows of A with a friendlier stride
+	q       []int64   // quantised rows of A
+	rows    []float32 // their scales
+	workers []workspace
+}
+
+// workspace is one worker's scratch.
+type workspace struct {
+	tile [tileScratch]float32 // a tile that C has no room for
+	bias [maxPanels * panelWidth]float32
+	q    []int8
+	_    [cacheLine]byte
+}
+
+const (
+	maxPanels   = 4                       // the widest tile, in panels
+	tileScratch = 16 * 2 * panelWidth * 2 // 14×32 and 6×64 and a line over
+	serialBelow = 20e3                    // ns: what is faster stays on the caller
+	itemTarget  = 60e3                    // ns: length of a work item, at most about
+	itemMin     = 10e3                    // ns: and at least
+	scratchMax  = 16 << 20                // bytes of prepared rows of A at a time
+)
+
+// each hands n items to the workers, or does them here if all of them together
+// take less than handing over pays for.
+func (x *Exec) each(n int, ns float64, b par.Body) {
+	if ns >= serialBelow || x.Width() == 1 {
+		x.Do(n, b)
+		return
+	}
+	for i := range n {
+		b.Run(0, i)
+	}
+}
+
+// reserve makes scratch for every worker.
+func (x *Exec) reserve() {
+	if w := x.Width(); len(x.workers) < w {
+		x.workers = make([]workspace, w)
+	}
+}
+
+// Stride is the best distance between rows of n float32: at least n, a whole
+// number of cache lines, and such that rows do not fall on the same few cache
+// sets. Products read rows laid out like this in place; others may be copied
+// first.
+func Stride(n int) int {
+	lines := (4*n + cacheLine - 1) / cacheLine
+	return (lines | 1) * cacheLine / 4
+}
+
+// crowded tells whether rows that are stride bytes apart fall on so few of L1's
+// 64 sets that a tile's rows throw each other out.
+func crowded(stride int) bool { return stride%(16*cacheLine*2) == 0 }

@@ -1,0 +1,7 @@
+//go:build purego || !(amd64 || arm64)
+
+package kernels
+
+func gemmTiles() *gemmConfig[gemmTile] { return &gemmGenericConfig }
+
+func int8Tiles() *gemmConfig[int8Tile] { return &int8GenericConfig }

@@ -1,0 +1,107 @@
+package kernels
+
+import "unsafe"
+
+func int8Generic1(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+	int8Generic(1, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+}
+
+func int8Generic2(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+	int8Generic(2, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+}
+
+func int8Generic3(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+	int8Generic(3, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+}
+
+func int8Generic4(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+	int8Generic(4, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+}
+
+func int8Generic5(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+	int8Generic(5, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+}
+
+func int8Generic6(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+	int8Generic(6, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+}
+
+// The portable tiles multiply three rows at once: their activations lie 21 bits
+// apart in one 64-bit integer, and a product with a weight holds the three
+// products. Sums of up to laneBlock of them keep within 21 bits, and since
+// integer addition wraps, negative ones only borrow from the lane above, which
+// taking the lanes apart from below undoes.
+const (
+	laneBits  = 21
+	laneBlock = 64 // 64·127·128 < 2²⁰
+)
+
+// int8Rows is the most rows of a portable tile: two triples.
+const int8Rows = 6
+
+func int8Generic(mr, k4 int, a *uint8, lda int, b *int8, c *float32, ldc int, rowScale, colScale *float32, comp *int32, bias *float32) {
+	var rows [int8Rows][]int8
+	for i := range mr {
+		rows[i] = unsafe.Slice((*int8)(unsafe.Add(unsafe.Pointer(a), i*lda)), 4*k4)
+	}
+	var sums [int8Rows][panelWidth]int32
+	panel := unsafe.Slice(b, k4*4*panelWidth)
+	for k := 0; k < 4*k4; k += laneBlock {
+		n := min(laneBlock, 4*k4-k)
+		var packed [2][laneBlock]int64
+		for i := range mr {
+			lanes := &packed[i/3]
+			shift := i % 3 * laneBits
+			for j, v := range rows[i][k : k+n] {
+				lanes[j] += int64(v) << shift
+			}
+		}
+		block := panel[k*panelWidth : (k+n)*panelWidth]
+		for j := range panelWidth {
+			s0, s1 := int8Lanes(packed[0][:n], packed[1][:n], block[4*j:], mr > 3)
+			for i := range min(mr, 3) {
+				v := s0 << (64 - laneBits) >> (64 - laneBits)
+				s0 = (s0 - v) >> laneBits
+				sums[i][j] += int32(v)
+			}
+			for i := 3; i < mr; i++ {
+				v := s1 << (64 - laneBits) >> (64 - laneBits)
+				s1 = (s1 - v) >> laneBits
+				sums[i][j] += int32(v)
+			}
+		}
+	}
+	back := (*[panelWidth]int32)(unsafe.Pointer(comp))
+	col := (*[panelWidth]float32)(unsafe.Pointer(colScale))
+	scales := unsafe.Slice(rowScale, mr)
+	for i, rs := range scales {
+		out := (*[panelWidth]float32)(unsafe.Add(unsafe.Pointer(c), i*ldc))
+		for j := range out {
+			out[j] = float32(sums[i][j]-back[j]) * (rs * col[j])
+		}
+		if bias != nil {
+			for j, v := range (*[panelWidth]float32)(unsafe.Pointer(bias)) {
+				out[j] += v
+			}
+		}
+	}
+}
+
+// int8Lanes sums the products of one column, whose groups of four weights are
+// 64 bytes apart, with one or two triples of rows.
+func int8Lanes(x, y []int64, w []int8, two bool) (s, t int64) {
+	y = y[:len(x)]
+	for len(x) >= 4 && len(y) >= 4 && len(w) >= 4 {
+		w0, w1, w2, w3 := int64(w[0]), int64(w[1]), int64(w[2]), int64(w[3])
+		s += x[0]*w0 + x[1]*w1 + x[2]*w2 + x[3]*w3
+		if two {
+			t += y[0]*w0 + y[1]*w1 + y[2]*w2 + y[3]*w3
+		}
+		x, y = x[4:], y[4:]
+		if len(w) < 4*panelWidth {
+			break
+		}
+		w = w[4*panelWidth:]
+	}
+	return s, t
+}

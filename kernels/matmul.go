@@ -1,0 +1,160 @@
+package kernels
+
+// Out says where a product goes: element (i, j) of C [m, n] is
+//
+//	C[j/BlockCols*BlockStride + i*LD + j%BlockCols]
+//
+// BlockCols 0 means one block, which is plain row-major. With BlockCols the
+// size of a head and BlockStride the size of all its rows, a product of several
+// heads is stored head by head. Blocks whose columns are a multiple of 16 are
+// written in place, others through a copy.
+type Out struct {
+	C           []float32
+	LD          int
+	BlockCols   int
+	BlockStride int
+}
+
+// Epilogue is what follows a product: with Y = A·Wᵀ,
+//
+//	C[i][j] = act((Y[i][j] + Bias[j]) * Scale) * Gate[i*LDG+j] + Residual[i*LDR+j]
+//
+// where nil slices and a Scale of 0 leave their part out. Neither Gate nor
+// Residual may overlap C.
+type Epilogue struct {
+	Bias     []float32 // [n]
+	Scale    float32
+	Act      Activation
+	Gate     []float32 // [m, n], rows LDG apart
+	LDG      int
+	Residual []float32 // [m, n], rows LDR apart
+	LDR      int
+}
+
+// MatMul sets C = A·Wᵀ and what e says, for A [m, k] with rows lda apart:
+//
+//	for i := range m {
+//		for j := range w.N() {
+//			y := 0
+//			for kk := range w.K() {
+//				y += a[i*lda+kk] * W[j][kk]
+//			}
+//			C[i][j] = y, see Epilogue and Out
+//		}
+//	}
+//
+// The sum is one chain in the order of k, fused where the processor does: the
+// same bits for every m, any number of workers and any place of the row in A.
+// With int8 weights each row of A is quantised by [QuantizeRow] and the sum of
+// integers is exact, the same on every tier. C must not overlap A. A row with a NaN
+// or an infinity gives NaN, in int8 in the whole row of C.
+func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
+	checkMatMul(&out, a, m, lda, w, &e)
+	if m == 0 {
+		return
+	}
+	x.reserve()
+	p := &x.product
+	p.x, p.out, p.w, p.e = x, out, w, e
+	p.finish = e.Act != None || e.Gate != nil || e.Residual != nil || e.Scale != 0 && e.Scale != 1
+	if w.dtype == Int8 {
+		p.int8, p.f32 = int8Tiles(), nil
+		p.layout(p.int8.form.size() * roundUp(w.k, 4))
+	} else {
+		p.f32, p.int8 = gemmTiles(), nil
+		p.layout(4 * w.k)
+	}
+	for row := 0; row < m; row += p.block {
+		p.row = row
+		p.m = min(p.block, m-row)
+		p.operand(a[row*lda:], lda)
+		p.plan()
+		x.each(p.chunks*p.ranges, p.cost, p)
+	}
+	*p = product{}
+}
+
+func checkMatMul(out *Out, a []float32, m, lda int, w *Matrix, e *Epilogue) {
+	if w == nil || w.n == 0 {
+		panic(errMatrix)
+	}
+	if m < 0 || out.BlockCols < 0 {
+		panic(errShape)
+	}
+	if e.Act >= numActivations {
+		panic(errActivation)
+	}
+	if e.Bias != nil && len(e.Bias) != w.n {
+		panic(errLength)
+	}
+	if m == 0 {
+		return
+	}
+	checkRows(a, m, w.k, lda)
+	if e.Gate != nil {
+		checkRows(e.Gate, m, w.n, e.LDG)
+	}
+	if e.Residual != nil {
+		checkRows(e.Residual, m, w.n, e.LDR)
+	}
+	if out.BlockCols == 0 || out.BlockCols >= w.n {
+		out.BlockCols, out.BlockStride = w.n, 0
+		checkRows(out.C, m, w.n, out.LD)
+		return
+	}
+	if m > 1 && out.LD < out.BlockCols || out.BlockStride < 0 {
+		panic(errStride)
+	}
+	blocks := (w.n - 1) / out.BlockCols
+	last := w.n - blocks*out.BlockCols
+	if len(out.C) < blocks*out.BlockStride+(m-1)*out.LD+max(last, min(out.BlockCols, w.n)) && len(out.C) < blocks*out.BlockStride+(m-1)*out.LD+last {
+		panic(errShort)
+	}
+}
+
+// checkRows panics unless x holds m rows of n, ld apart.
+func checkRows(x []float32, m, n, ld int) {
+	if m > 1 && ld < n {
+		panic(errStride)
+	}
+	if len(x) < (m-1)*ld+n {
+		panic(errShort)
+	}
+}
+
+// LayerNorms normalises rows of n, one after the other in x and dst, by
+// [LayerNorm]. dst may be x.
+func (x *Exec) LayerNorms(dst, src []float32, rows, n int, weight, bias []float32, eps float32) {
+	if rows < 0 || n < 1 {
+		panic(errShape)
+	}
+	if len(weight) != n || bias != nil && len(bias) != n {
+		panic(errLength)
+	}
+	if len(dst) < rows*n || len(src) < rows*n {
+		panic(errShort)
+	}
+	const perItem = 16 << 10 // elements, some µs
+	j := &x.norms
+	*j = norms{dst: dst[:rows*n], src: src[:rows*n], weight: weight, bias: bias, eps: eps, n: n, rows: rows, step: max(1, perItem/n)}
+	x.each((rows+j.step-1)/j.step, float64(rows*n)*normCost, j)
+	*j = norms{}
+}
+
+// normCost is about how many ns LayerNorm takes for an element.
+const normCost = 0.3
+
+// norms is the work of LayerNorms.
+type norms struct {
+	dst, src     []float32 // [rows, n]
+	weight, bias []float32 // [n]
+	eps          float32
+	n, rows      int
+	step         int // rows of an item
+}
+
+func (j *norms) Run(_, item int) {
+	for r := item * j.step; r < min((item+1)*j.step, j.rows); r++ {
+		layerNorm(j.dst[r*j.n:(r+1)*j.n], j.src[r*j.n:(r+1)*j.n], j.weight, j.bias, j.eps)
+	}
+}

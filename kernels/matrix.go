@@ -1,0 +1,160 @@
+package kernels
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// DType is how a [Matrix] holds its weights.
+type DType uint8
+
+const (
+	F32  DType = iota
+	Int8       // one scale for each row of W
+)
+
+func (d DType) String() string {
+	if d == Int8 {
+		return "int8"
+	}
+	return "f32"
+}
+
+// panelWidth is how many outputs lie side by side in packed weights: one
+// AVX-512 register of float32, two of AVX2, four of NEON.
+const panelWidth = 16
+
+// maxInt8K bounds the length of an int8 product: 255·128·k stays below 2³¹.
+const maxInt8K = 1 << 16
+
+// Matrix is a packed weight matrix W [n, k], immutable and safe for concurrent
+// use. As an operand it stands for Wᵀ: [Exec.MatMul] computes C = A·Wᵀ.
+//
+// In float32 the layout is panels of 16 rows of W, k-major:
+//
+//	f32[(i/16·k + kk)·16 + i%16] = W[i][kk]
+//
+// and in int8, with k rounded up to groups of 4,
+//
+//	i8[((i/16·⌈k/4⌉ + kk/4)·16 + i%16)·4 + kk%4] = round(W[i][kk] / scales[i])
+//
+// Rows past n and columns past k are zeros.
+type Matrix struct {
+	n, k   int
+	dtype  DType
+	f32    []float32
+	i8     []int8
+	scales []float32 // [panels·16]
+	comp   []int32   // [panels·16] 128 times the sum of a row: what a zero point of 128 in A adds
+	free   func()
+}
+
+// N is the number of outputs, the rows of W.
+func (m *Matrix) N() int { return m.n }
+
+// K is the number of inputs, the columns of W.
+func (m *Matrix) K() int { return m.k }
+
+// DType is the form of the stored weights.
+func (m *Matrix) DType() DType { return m.dtype }
+
+// Bytes is the memory that the weights take.
+func (m *Matrix) Bytes() int {
+	return 4*len(m.f32) + len(m.i8) + 4*len(m.scales) + 4*len(m.comp)
+}
+
+// Packed gives the int8 weights in their layout and the scales of the n rows,
+// as [Int8Matrix] takes them; nil for a float32 matrix. They must not be
+// written.
+func (m *Matrix) Packed() (packed []int8, scales []float32) {
+	if m.dtype != Int8 {
+		return nil, nil
+	}
+	return m.i8, m.scales[:m.n]
+}
+
+// Free returns the memory, if it is not on the Go heap. The matrix must not be
+// in use, and is empty afterwards. Free may be called again.
+func (m *Matrix) Free() {
+	if m.free != nil {
+		m.free()
+	}
+	*m = Matrix{}
+}
+
+// Row sets dst, of length k, to row i of W, widened to float32.
+func (m *Matrix) Row(dst []float32, i int) {
+	if i < 0 || i >= m.n {
+		panic(errRow)
+	}
+	if len(dst) != m.k {
+		panic(errLength)
+	}
+	if m.dtype == Int8 {
+		row := m.i8[i/panelWidth*panelWidth*roundUp(m.k, 4)+i%panelWidth*4:]
+		s := m.scales[i]
+		for j := range dst {
+			dst[j] = float32(row[j/4*4*panelWidth+j%4]) * s
+		}
+		return
+	}
+	row := m.f32[i/panelWidth*panelWidth*m.k+i%panelWidth:]
+	for j := range dst {
+		dst[j] = row[j*panelWidth]
+	}
+}
+
+// ErrWeights is what every error about the values or sizes of weights wraps.
+var ErrWeights = errors.New("kernels: unusable weights")
+
+type weightsError string
+
+func (e weightsError) Error() string { return string(e) }
+func (e weightsError) Unwrap() error { return ErrWeights }
+
+// Int8Matrix makes a matrix of weights that are packed already, in the layout
+// of [Matrix], with a scale for each of the n rows. packed is used in place and
+// must stay as it is while the matrix lives.
+func Int8Matrix(packed []int8, scales []float32, n, k int) (*Matrix, error) {
+	if n < 1 || k < 1 || k > maxInt8K {
+		return nil, weightsError(fmt.Sprintf("kernels: an int8 matrix of %d×%d: sizes must be positive, the second at most %d", n, k, maxInt8K))
+	}
+	k4, panels := roundUp(k, 4), panelsOf(n)
+	if panels > math.MaxInt/(panelWidth*k4) || len(packed) != panels*panelWidth*k4 || len(scales) != n {
+		return nil, weightsError(fmt.Sprintf("kernels: packed int8 matrix of %d×%d has %d weights and %d scales", n, k, len(packed), len(scales)))
+	}
+	m := &Matrix{n: n, k: k, dtype: Int8, i8: packed, scales: make([]float32, panels*panelWidth)}
+	for i, s := range scales {
+		if !(s >= 0 && s <= math.MaxFloat32) {
+			return nil, weightsError(fmt.Sprintf("kernels: scale of row %d is %v", i, s))
+		}
+	}
+	copy(m.scales, scales)
+	m.sumRows()
+	return m, nil
+}
+
+// sumRows computes comp.
+func (m *Matrix) sumRows() {
+	m.comp = make([]int32, len(m.scales))
+	panel := panelWidth * roundUp(m.k, 4)
+	for p := range len(m.comp) / panelWidth {
+		comp := (*[panelWidth]int32)(m.comp[p*panelWidth:])
+		for b := m.i8[p*panel : (p+1)*panel]; len(b) > 0; b = b[4*panelWidth:] {
+			q := (*[4 * panelWidth]int8)(b)
+			for i := range comp {
+				comp[i] += int32(q[4*i]) + int32(q[4*i+1]) + int32(q[4*i+2]) + int32(q[4*i+3])
+			}
+		}
+		for i := range comp {
+			comp[i] *= 128
+		}
+	}
+}
+
+// panelsOf is the number of panels that n outputs take.
+func panelsOf(n int) int { return (n-1)/panelWidth + 1 }
+
+// roundUp is x rounded up to a multiple of m.
+func roundUp(x, m int) int { return (x + m - 1) / m * m }

@@ -1,0 +1,110 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+)
+
+// Pack packs the row-major w [n, k] as float32. It refuses NaN; infinities are
+// allowed.
+func Pack(w []float32, n, k int) (*Matrix, error) {
+	checkWeights(w, n, k)
+	return packRows(n, k, rowsOf(w, k))
+}
+
+// PackRows is [Pack] for weights that are not float32 in memory: row(i, dst)
+// sets dst, of length k, to row i of W. It is called once for each row, in
+// order, so no second copy of W is needed. Its error ends the packing and is
+// returned as it is.
+func PackRows(n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
+	checkShape(n, k)
+	buf := make([]float32, k)
+	return packRows(n, k, func(i int) ([]float32, error) { return buf, row(i, buf) })
+}
+
+// PackInt8 quantises the row-major w [n, k] to int8, each row by [QuantizeRow],
+// and packs it. It refuses NaN, infinities, and k above 65536.
+func PackInt8(w []float32, n, k int) (*Matrix, error) {
+	checkWeights(w, n, k)
+	return packInt8(n, k, rowsOf(w, k))
+}
+
+// PackInt8Rows is to [PackInt8] what [PackRows] is to [Pack].
+func PackInt8Rows(n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
+	checkShape(n, k)
+	buf := make([]float32, k)
+	return packInt8(n, k, func(i int) ([]float32, error) { return buf, row(i, buf) })
+}
+
+func checkShape(n, k int) {
+	if n < 1 || k < 1 || panelsOf(n) > math.MaxInt/(4*panelWidth)/k {
+		panic(errShape)
+	}
+}
+
+func checkWeights(w []float32, n, k int) {
+	checkShape(n, k)
+	if len(w) != n*k {
+		panic(errLength)
+	}
+}
+
+func rowsOf(w []float32, k int) func(i int) ([]float32, error) {
+	return func(i int) ([]float32, error) { return w[i*k : (i+1)*k], nil }
+}
+
+func packRows(n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
+	m := &Matrix{n: n, k: k, dtype: F32, f32: aligned[float32](panelsOf(n) * panelWidth * k)}
+	for i := range n {
+		src, err := row(i)
+		if err != nil {
+			return nil, err
+		}
+		if largest := maxAbs(src); largest != largest {
+			return nil, nanError(src, i)
+		}
+		dst := m.f32[i/panelWidth*panelWidth*k+i%panelWidth:]
+		for j, v := range src {
+			dst[j*panelWidth] = v
+		}
+	}
+	return m, nil
+}
+
+func packInt8(n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
+	if k > maxInt8K {
+		return nil, weightsError(fmt.Sprintf("kernels: rows of %d weights are too long for int8: at most %d", k, maxInt8K))
+	}
+	panels, k4 := panelsOf(n), roundUp(k, 4)
+	m := &Matrix{n: n, k: k, dtype: Int8, i8: aligned[int8](panels * panelWidth * k4), scales: make([]float32, panels*panelWidth)}
+	q := make([]int8, k4)
+	for i := range n {
+		src, err := row(i)
+		if err != nil {
+			return nil, err
+		}
+		s := QuantizeRow(q[:k], src)
+		if s != s {
+			return nil, nanError(src, i)
+		}
+		if s > math.MaxFloat32 {
+			return nil, weightsError(fmt.Sprintf("kernels: row %d of the weights holds an infinity, which int8 cannot", i))
+		}
+		m.scales[i] = s
+		dst := m.i8[i/panelWidth*panelWidth*k4+i%panelWidth*4:]
+		for j := 0; j < k4; j += 4 {
+			*(*[4]int8)(dst[j*panelWidth:]) = [4]int8(q[j:])
+		}
+	}
+	m.sumRows()
+	return m, nil
+}
+
+func nanError(row []float32, i int) error {
+	for j, v := range row {
+		if v != v {
+			return weightsError(fmt.Sprintf("kernels: weight at row %d, column %d is NaN", i, j))
+		}
+	}
+	return weightsError(fmt.Sprintf("kernels: row %d of the weights holds NaN", i))
+}

@@ -1,0 +1,88 @@
+package kernels
+
+import "unsafe"
+
+// prepare is the work that precedes a product whose tiles cannot read A in
+// place: rows are copied with a stride that suits the cache, or quantised.
+type prepare struct {
+	p    *product
+	a    []float32
+	lda  int
+	step int // rows of an item
+}
+
+// start prepares the block's rows of A in the Exec's scratch.
+func (j *prepare) start(p *product, a []float32, lda int) {
+	const perItem = 32 << 10 // elements
+	x := p.x
+	*j = prepare{p: p, a: a, lda: lda, step: max(1, perItem/p.w.k)}
+	var ns float64
+	if p.int8 != nil {
+		x.q = grow(x.q, p.m*p.stride/8)
+		x.rows = grow(x.rows, p.m)
+		p.a, p.rowScales = unsafe.Pointer(&x.q[0]), x.rows
+		if p.int8.form != formInt8 {
+			for i := range x.workers {
+				x.workers[i].q = grow(x.workers[i].q, roundUp(p.w.k, 4))
+			}
+		}
+		ns = 0.25
+	} else {
+		x.a = grow(x.a, p.m*p.stride/4)
+		p.a = unsafe.Pointer(&x.a[0])
+		ns = 0.1
+	}
+	x.each((p.m+j.step-1)/j.step, ns*float64(p.m*p.w.k), j)
+	*j = prepare{}
+}
+
+func (j *prepare) Run(worker, item int) {
+	p := j.p
+	k := p.w.k
+	for i := item * j.step; i < min((item+1)*j.step, p.m); i++ {
+		row := j.a[i*j.lda : i*j.lda+k]
+		dst := unsafe.Add(p.a, i*p.stride)
+		if p.int8 == nil {
+			copy(unsafe.Slice((*float32)(dst), k), row)
+			continue
+		}
+		p.rowScales[i] = j.quantize(dst, row, &p.x.workers[worker])
+	}
+}
+
+// quantize writes a row in the form that the tiles want, padded to groups of
+// four.
+func (j *prepare) quantize(dst unsafe.Pointer, row []float32, ws *workspace) float32 {
+	k, k4 := len(row), roundUp(len(row), 4)
+	switch j.p.int8.form {
+	case formInt8:
+		q := unsafe.Slice((*int8)(dst), k4)
+		clear(q[k:])
+		return quantizeRow(q[:k], row)
+	case formUint8:
+		q := unsafe.Slice((*int8)(dst), k4)
+		clear(q[k:])
+		s := quantizeRow(q[:k], row)
+		for i := range q {
+			q[i] ^= -128
+		}
+		return s
+	}
+	q := ws.q[:k4]
+	clear(q[k:])
+	s := quantizeRow(q[:k], row)
+	out := unsafe.Slice((*int16)(dst), k4)
+	for i := 0; i < k4; i += 4 {
+		o, v := (*[4]int16)(out[i:]), (*[4]int8)(q[i:])
+		o[0], o[1], o[2], o[3] = int16(v[0])+128, int16(v[2])+128, int16(v[1])+128, int16(v[3])+128
+	}
+	return s
+}
+
+// grow returns s with length n, new and aligned if its capacity is short.
+func grow[T int8 | float32 | int64](s []T, n int) []T {
+	if cap(s) < n {
+		return aligned[T](n)
+	}
+	return s[:n]
+}

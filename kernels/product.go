@@ -1,0 +1,231 @@
+package kernels
+
+import "unsafe"
+
+// product is the work of one MatMul. Its items are (rows of A, panels of W);
+// each output belongs to one of them.
+//
+// Loops, outermost first: items by chunk of rows and range of panels, chosen so
+// that a chunk of A stays in L2; in an item, groups of np panels, which stream
+// by once; stretches of kc along k; groups of mr rows, the tiles.
+type product struct {
+	x   *Exec
+	out Out // BlockCols is never 0 here
+	w   *Matrix
+	e   Epilogue
+
+	// One of them is set, by the type of the weights.
+	f32  *gemmConfig[gemmTile]
+	int8 *gemmConfig[int8Tile]
+
+	finish bool // something remains to be done after the tiles
+
+	block  int // rows of A that are multiplied, and if need be prepared, at a time
+	stride int // bytes between rows of A, as prepared
+	copied bool
+
+	// The block in hand.
+	row       int            // its first row
+	m         int            // its rows
+	a         unsafe.Pointer // first row of A as tiles read it
+	lda       int            // bytes
+	rowScales []float32      // int8: [m]
+
+	shape    int // index into shapes
+	np       int // panels in that shape
+	groups   int // groups of rows, as even as can be
+	chunks   int
+	ranges   int
+	perRange int     // panels
+	cost     float64 // ns, about
+}
+
+// layout decides how many rows of A make a block, and how they lie once
+// prepared, for rows of the given bytes.
+func (p *product) layout(rowBytes int) {
+	p.stride = ((rowBytes+cacheLine-1)/cacheLine | 1) * cacheLine
+	p.block = max(64, scratchMax/p.stride)
+}
+
+// operand points a at the block's rows: in place, or prepared in scratch.
+func (p *product) operand(a []float32, lda int) {
+	if p.int8 == nil && !(p.m > 4 && p.w.n > 8*panelWidth && crowded(4*lda)) {
+		p.a, p.lda = unsafe.Pointer(&a[0]), 4*lda
+		return
+	}
+	x := p.x
+	x.prepare.start(p, a, lda)
+	p.lda = p.stride
+}
+
+// plan cuts the block into items.
+func (p *product) plan() {
+	var rows, chunk int
+	var rate float64
+	if p.int8 != nil {
+		p.shape = p.int8.pick(p.m)
+		s := &p.int8.shapes[p.shape]
+		p.np, rows, chunk, rate = s.np, s.rows(), p.int8.chunk, p.int8.rate
+	} else {
+		p.shape = p.f32.pick(p.m)
+		s := &p.f32.shapes[p.shape]
+		p.np, rows, chunk, rate = s.np, s.rows(), p.f32.chunk, p.f32.rate
+	}
+	p.groups = (p.m-1)/rows + 1
+	perChunk := max(chunk/p.stride, 64) / rows
+	p.chunks = (p.groups-1)/max(perChunk, 1) + 1
+
+	panels := panelsOf(p.w.n)
+	panelMACs := float64(p.w.k * panelWidth)
+	panelBytes := panelMACs * 4
+	if p.int8 != nil {
+		panelBytes /= 4
+	}
+	perChunkRows := float64(p.m) / float64(p.chunks)
+	const bytesRate = 25 // a nanosecond: weights from memory
+	panelCost := max(perChunkRows*panelMACs/rate, panelBytes/bytesRate)
+	p.cost = panelCost * float64(panels*p.chunks)
+	item := min(max(p.cost/float64(4*p.x.Width()), itemMin), itemTarget)
+	perRange := max(int(item/panelCost), p.np)
+	p.ranges = (panels-1)/perRange + 1
+	p.perRange = roundUp((panels-1)/p.ranges+1, p.np)
+	p.ranges = (panels-1)/p.perRange + 1
+}
+
+// group is the rows [from, to) of group g of the block.
+func (p *product) group(g int) (from, to int) {
+	least, more := p.m/p.groups, p.m%p.groups
+	from = g*least + min(g, more)
+	if g < more {
+		return from, from + least + 1
+	}
+	return from, from + least
+}
+
+// Run does item i: the panels of one range for the rows of one chunk.
+func (p *product) Run(worker, i int) {
+	chunk, first := i/p.ranges, i%p.ranges*p.perRange
+	g0, g1 := chunk*p.groups/p.chunks, (chunk+1)*p.groups/p.chunks
+	end := min(first+p.perRange, panelsOf(p.w.n))
+	for panel := first; panel < end; {
+		panel += p.strip(&p.x.workers[worker], panel, end-panel, g0, g1)
+	}
+	if p.finish {
+		r0, _ := p.group(g0)
+		_, r1 := p.group(g1 - 1)
+		for r := r0; r < r1; r++ {
+			p.finishRow(p.row+r, first*panelWidth, min(end*panelWidth, p.w.n))
+		}
+	}
+}
+
+// strip computes the next panels, at most left of them, for the row groups
+// [g0, g1), and returns how many it has done.
+func (p *product) strip(ws *workspace, panel, left, g0, g1 int) int {
+	tallest := p.m/p.groups + min(p.m%p.groups, 1)
+	s, np := p.shape, p.np
+	for np > left || !p.has(s, tallest) {
+		s++
+		np = p.width(s)
+	}
+	offset, cstep, direct := p.place(panel, np)
+	for !direct && np > 1 && (panel+np)*panelWidth <= p.w.n && p.out.BlockCols%panelWidth == 0 {
+		// The panels do not lie evenly: take fewer.
+		s++
+		for !p.has(s, tallest) {
+			s++
+		}
+		np = p.width(s)
+		offset, cstep, direct = p.place(panel, np)
+	}
+	if !direct {
+		p.stripApart(ws, s, np, panel, g0, g1)
+		return np
+	}
+	k, kc := p.w.k, p.w.k
+	if p.int8 == nil && p.f32.kc > 0 {
+		kc = p.f32.kc
+	}
+	var bias *float32
+	if p.e.Bias != nil {
+		bias = &p.e.Bias[panel*panelWidth]
+	}
+	for k0 := 0; k0 < k; k0 += kc {
+		n := min(kc, k-k0)
+		lastBias := bias
+		if k0+n < k {
+			lastBias = nil
+		}
+		for g := g0; g < g1; g++ {
+			from, to := p.group(g)
+			c := &p.out.C[offset+(p.row+from)*p.out.LD]
+			p.tile(s, to-from, from, panel, k0, n, c, 4*p.out.LD, cstep, lastBias)
+		}
+	}
+	return np
+}
+
+// stripApart computes panels that cannot be stored as they are, because they
+// reach past the last column or across blocks, and copies what there is of
+// them.
+func (p *product) stripApart(ws *workspace, s, np, panel, g0, g1 int) {
+	j0 := panel * panelWidth
+	cols := min(np*panelWidth, p.w.n-j0)
+	var bias *float32
+	if p.e.Bias != nil {
+		clear(ws.bias[copy(ws.bias[:], p.e.Bias[j0:j0+cols]):])
+		bias = &ws.bias[0]
+	}
+	for g := g0; g < g1; g++ {
+		from, to := p.group(g)
+		width := np * panelWidth
+		p.tile(s, to-from, from, panel, 0, p.w.k, &ws.tile[0], 4*width, 4*panelWidth, bias)
+		for i := range to - from {
+			src := ws.tile[i*width : i*width+cols]
+			for j := j0; len(src) > 0; {
+				dst := p.segment(p.row+from+i, j, j+len(src))
+				n := copy(dst, src)
+				src, j = src[n:], j+n
+			}
+		}
+	}
+}
+
+// tile computes one tile: rows from row of the block, the panels of shape s from
+// panel, and k0 to k0+n of k. It adds to C if k0 > 0.
+func (p *product) tile(s, mr, row, panel, k0, n int, c *float32, ldc, cstep int, bias *float32) {
+	w := p.w
+	a := unsafe.Add(p.a, row*p.lda)
+	if p.int8 != nil {
+		k4 := roundUp(w.k, 4) / 4
+		col := panel * panelWidth
+		comp := &w.comp[col]
+		if p.int8.form == formInt8 {
+			comp = &noComp[0]
+		}
+		p.int8.shapes[s].tiles[mr](k4, (*uint8)(a), p.lda, &w.i8[col*4*k4], 4*k4*panelWidth, c, ldc, cstep,
+			&p.rowScales[row], &w.scales[col], comp, bias)
+		return
+	}
+	p.f32.shapes[s].tiles[mr](n, (*float32)(unsafe.Add(a, 4*k0)), p.lda,
+		&w.f32[(panel*w.k+k0)*panelWidth], 4*w.k*panelWidth, c, ldc, cstep, k0, bias)
+}
+
+// noComp is what tiles subtract when A has no zero point.
+var noComp [maxPanels * panelWidth]int32
+
+// has tells whether shape s has tiles of mr rows.
+func (p *product) has(s, mr int) bool {
+	if p.int8 != nil {
+		return p.int8.shapes[s].has(mr)
+	}
+	return p.f32.shapes[s].has(mr)
+}
+
+// width is the panels of shape s.
+func (p *product) width(s int) int {
+	if p.int8 != nil {
+		return p.int8.shapes[s].np
+	}
+	return p.f32.shapes[s].np
+}

@@ -1,0 +1,65 @@
+package kernels
+
+// place is where np panels go in C: the offset of the first in row 0, and the
+// bytes from one to the next. ok is false unless all of their columns exist and
+// lie in C as a tile stores them.
+func (p *product) place(panel, np int) (offset, cstep int, ok bool) {
+	j := panel * panelWidth
+	bc := p.out.BlockCols
+	if j+np*panelWidth > p.w.n {
+		return 0, 0, false
+	}
+	offset = p.at(j)
+	if bc == p.w.n {
+		return offset, 4 * panelWidth, true
+	}
+	if bc%panelWidth != 0 {
+		return 0, 0, false
+	}
+	if np == 1 {
+		return offset, 0, true
+	}
+	step := p.at(j+panelWidth) - offset
+	for i := 2; i < np; i++ {
+		if p.at(j+i*panelWidth)-offset != i*step {
+			return 0, 0, false
+		}
+	}
+	return offset, 4 * step, true
+}
+
+// at is the index in C of column j of row 0.
+func (p *product) at(j int) int {
+	bc := p.out.BlockCols
+	return j/bc*p.out.BlockStride + j%bc
+}
+
+// segment is row i of C from column j up to end or the end of j's block.
+func (p *product) segment(i, j, end int) []float32 {
+	bc := p.out.BlockCols
+	n := min(end, (j/bc+1)*bc) - j
+	o := p.at(j) + i*p.out.LD
+	return p.out.C[o : o+n : o+n]
+}
+
+// finishRow applies what follows the bias to row i, columns j to end.
+func (p *product) finishRow(i, j, end int) {
+	e := &p.e
+	for j < end {
+		c := p.segment(i, j, end)
+		n := len(c)
+		if e.Scale != 0 && e.Scale != 1 {
+			scale(c, c, e.Scale)
+		}
+		if e.Act != None {
+			Activate(e.Act, c)
+		}
+		if e.Gate != nil {
+			mul(c, c, e.Gate[i*e.LDG+j:][:n])
+		}
+		if e.Residual != nil {
+			add(c, c, e.Residual[i*e.LDR+j:][:n])
+		}
+		j += n
+	}
+}

@@ -91,18 +91,14 @@ func bertPooler(s *Spec) Dense {
 	return Dense{Name: "pooler.dense", InBase: true, Width: s.Hidden, Act: kernels.Tanh}
 }
 
-// bertPredictions is the masked language model's head. Its last bias is stored
-// under one name where the decoder is tied to the word embeddings and under
-// another where it is not; files may hold both.
+// bertPredictions is the masked language model's head. Where the decoder is tied
+// to the word embeddings its bias is mostly stored as predictions.bias alone;
+// where decoder.bias is there too, that is the one in use.
 func bertPredictions(c *config, s *Spec) []Dense {
-	tied := c.bool("tie_word_embeddings", true)
-	bias := []string{"cls.predictions.decoder.bias", "cls.predictions.bias"}
-	if tied {
-		bias[0], bias[1] = bias[1], bias[0]
-	}
 	return []Dense{
 		{Name: "cls.predictions.transform.dense", Width: s.Hidden, Act: s.FeedForward.Act, Norm: "cls.predictions.transform.LayerNorm"},
-		{Name: "cls.predictions.decoder", Width: s.Embeddings.Vocab, Tied: tied, Bias: bias},
+		{Name: "cls.predictions.decoder", Width: s.Embeddings.Vocab, Tied: c.bool("tie_word_embeddings", true),
+			Bias: []string{"cls.predictions.decoder.bias", "cls.predictions.bias"}},
 	}
 }
 

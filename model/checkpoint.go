@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,6 +44,59 @@ func (c *checkpoint) hasHead(h Head, prefix string) bool {
 		return c.has(prefix + d.Name + ".weight")
 	}
 	return c.has(d.Name + ".weight")
+}
+
+// untie gives a head a matrix of its own where the file holds one that differs
+// from the word embeddings that the config says it shares. Files may also hold
+// the shared one twice.
+func (c *checkpoint) untie(s *Spec, words string) error {
+	for i := range s.Heads {
+		for j := range s.Heads[i].Layers {
+			d := &s.Heads[i].Layers[j]
+			if !d.Tied {
+				continue
+			}
+			name := d.Name + ".weight"
+			if c.own {
+				d.Tied = !c.has(ownHead + name)
+				continue
+			}
+			if !c.has(name) || !c.has(words) {
+				continue
+			}
+			same, err := c.equal(name, words)
+			if err != nil {
+				return err
+			}
+			d.Tied = same
+		}
+	}
+	return nil
+}
+
+// equal says whether two tensors are the same, byte for byte.
+func (c *checkpoint) equal(a, b string) (bool, error) {
+	x, _ := c.set.Lookup(a)
+	y, _ := c.set.Lookup(b)
+	if x.DType != y.DType || !slices.Equal(x.Shape, y.Shape) {
+		return false, nil
+	}
+	const piece = 256 << 10
+	buf := make([]byte, 2*piece)
+	for off := int64(0); off < x.Size; off += piece {
+		n := min(piece, x.Size-off)
+		p, q := buf[:n], buf[piece:piece+n]
+		if err := c.set.ReadBytes(p, a, off); err != nil {
+			return false, err
+		}
+		if err := c.set.ReadBytes(q, b, off); err != nil {
+			return false, err
+		}
+		if !bytes.Equal(p, q) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // check looks up every parameter and says all that is missing or misshapen. It

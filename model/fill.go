@@ -1,7 +1,10 @@
 package model
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"unsafe"
 
 	"github.com/ladon-ml/ladon/kernels"
@@ -70,43 +73,76 @@ func (f *filler) readPart(dst []float32, s *source, off int) error {
 	}
 	for _, v := range dst {
 		if v != v {
-			return &WeightsError{f.file(s), []string{fmt.Sprintf("tensor %q holds NaN", s.names[0])}}
+			return f.refuse(s, "holds NaN")
 		}
 	}
 	return nil
 }
 
-// file is the one that holds the tensor.
-func (f *filler) file(s *source) string {
-	info, _ := f.set.Lookup(s.names[0])
-	return info.File
+// pack reads a matrix and packs it, a few rows at a time: it is never in memory
+// twice.
+func (f *filler) pack(p *param, narrow bool) error {
+	r := rowReader{filler: f, p: p}
+	pack := kernels.PackRows
+	if narrow {
+		pack = kernels.PackInt8Rows
+	}
+	w, err := pack(p.rows, p.cols, r.row)
+	return f.keep(p, r.source(), w, err)
 }
 
-// pack reads a matrix and packs it.
-func (f *filler) pack(p *param, narrow bool) error {
-	f.scratch = grow(f.scratch, p.rows*p.cols)
-	if err := f.read(f.scratch, p); err != nil {
+// keep stores a matrix in its place, or says which tensor could not be packed.
+func (f *filler) keep(p *param, s *source, w *kernels.Matrix, err error) error {
+	if errors.Is(err, kernels.ErrWeights) {
+		return f.refuse(s, strings.TrimPrefix(err.Error(), "kernels: "))
+	}
+	if err != nil {
 		return err
 	}
-	pack := kernels.Pack
-	if narrow {
-		pack = kernels.PackInt8
+	*p.matrix = w
+	if p.table != nil {
+		p.table.cols = p.cols
 	}
-	return f.keep(p)(pack(f.scratch, p.rows, p.cols))
+	return nil
 }
 
-// keep stores a matrix in its place, or says which parameter could not be packed.
-func (f *filler) keep(p *param) func(*kernels.Matrix, error) error {
-	return func(w *kernels.Matrix, err error) error {
-		if err != nil {
-			return &WeightsError{f.file(&p.from[0]), []string{fmt.Sprintf("tensor %q: %v", p.from[0].names[0], err)}}
+// refuse says what is wrong with a tensor's values.
+func (f *filler) refuse(s *source, what string) error {
+	info, _ := f.set.Lookup(s.names[0])
+	return &WeightsError{info.File, []string{fmt.Sprintf("tensor %q: %s", s.names[0], what)}}
+}
+
+// A rowReader reads the rows of a parameter in order, many at a time.
+type rowReader struct {
+	*filler
+	p    *param
+	from int       // index of the source
+	next int       // its first row that is not in rows yet
+	rows []float32 // rows that were read and not asked for yet
+}
+
+// pieceFloats is how much a rowReader reads at once: little enough for a cache.
+const pieceFloats = 64 << 10
+
+func (r *rowReader) source() *source { return &r.p.from[r.from] }
+
+// row sets dst to the next row, whatever its number.
+func (r *rowReader) row(_ int, dst []float32) error {
+	if len(r.rows) == 0 {
+		if r.next == r.source().shape[0] {
+			r.from, r.next = r.from+1, 0
 		}
-		*p.matrix = w
-		if p.table != nil {
-			p.table.cols = p.cols
+		n := min(max(pieceFloats/r.p.cols, 1), r.source().shape[0]-r.next)
+		r.scratch = grow(r.scratch, n*r.p.cols)
+		r.rows = r.scratch
+		if err := r.set.ReadFloat32s(r.rows, r.source().names[0], int64(r.next*r.p.cols)); err != nil {
+			return err
 		}
-		return nil
+		r.next += n
 	}
+	copy(dst, r.rows)
+	r.rows = r.rows[r.p.cols:]
+	return nil
 }
 
 // storedRows keeps a table in the 16-bit type that it is stored in, or as float32.
@@ -135,7 +171,7 @@ func (f *filler) storedRows(p *param) error {
 	}
 	for _, v := range *half {
 		if v&0x7fff > infinity {
-			return &WeightsError{info.File, []string{fmt.Sprintf("tensor %q holds NaN", info.Name)}}
+			return f.refuse(s, "holds NaN")
 		}
 	}
 	return nil
@@ -145,12 +181,16 @@ func (f *filler) storedRows(p *param) error {
 func (f *filler) quantizeRows(p *param) error {
 	t := p.table
 	t.cols, t.i8, t.scales = p.cols, make([]int8, p.rows*p.cols), make([]float32, p.rows)
-	f.scratch = grow(f.scratch, p.cols)
+	r, row := rowReader{filler: f, p: p}, make([]float32, p.cols)
 	for i := range p.rows {
-		if err := f.readPart(f.scratch, &p.from[0], i*p.cols); err != nil {
+		if err := r.row(i, row); err != nil {
 			return err
 		}
-		t.scales[i] = kernels.QuantizeRow(t.i8[i*p.cols:(i+1)*p.cols], f.scratch)
+		scale := kernels.QuantizeRow(t.i8[i*p.cols:(i+1)*p.cols], row)
+		if !(scale <= math.MaxFloat32) {
+			return f.refuse(r.source(), fmt.Sprintf("row %d holds NaN or an infinity, which int8 cannot", i))
+		}
+		t.scales[i] = scale
 	}
 	return nil
 }
@@ -170,7 +210,8 @@ func (f *filler) int8(p *param) error {
 		p.table.cols, p.table.i8, p.table.scales = p.cols, data, scales
 		return nil
 	}
-	return f.keep(p)(kernels.Int8Matrix(data, scales, p.rows, p.cols))
+	w, err := kernels.Int8Matrix(data, scales, p.rows, p.cols)
+	return f.keep(p, &p.from[1], w, err)
 }
 
 func (f *filler) int8s(s *source) ([]int8, error) {
@@ -197,11 +238,12 @@ func (f *filler) widen(p *param) error {
 		*t = table{cols: p.cols, f32: wide}
 		return nil
 	}
-	f.scratch = grow(f.scratch, p.rows*p.cols)
-	for i := range p.rows {
-		(*p.matrix).Row(f.scratch[i*p.cols:(i+1)*p.cols], i)
-	}
-	return f.keep(p)(kernels.Pack(f.scratch, p.rows, p.cols))
+	stored := *p.matrix
+	w, err := kernels.PackRows(p.rows, p.cols, func(i int, dst []float32) error {
+		stored.Row(dst, i)
+		return nil
+	})
+	return f.keep(p, &p.from[0], w, err)
 }
 
 // bytesOf is the memory of values, which is little-endian as files are.

@@ -84,11 +84,21 @@ func New(file string, config []byte, set *weights.Set, opts ...Option) (*Model, 
 		prefix = n.Prefix
 	}
 	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(h, prefix) })
+	if err := c.untie(&m.spec, prefix+n.Words+".weight"); err != nil {
+		return nil, err
+	}
 	m.params = m.parameters(n, prefix)
 	if err := c.check(m.params); err != nil {
 		return nil, err
 	}
-	if err := c.fill(m.params, o.dtype); err != nil {
+	m.dtype = o.dtype
+	if m.dtype == Auto {
+		m.dtype = F32
+		if c.own {
+			m.dtype = Int8
+		}
+	}
+	if err := c.fill(m.params, m.dtype); err != nil {
 		return nil, err
 	}
 	for i := range m.heads {

@@ -42,7 +42,7 @@ func forGoldens(t *testing.T, f func(t *testing.T, g golden)) {
 // outputs are the names to ask for, so that every golden output is given.
 func (g golden) outputs(m *Model) []string {
 	all := m.Outputs()
-	list := all[:len(all)-2:len(all)-2]
+	list := all[: len(all)-2 : len(all)-2]
 	if g.HiddenStates {
 		list = append(list, HiddenStates)
 	}

@@ -25,7 +25,7 @@ def machine(rounds, budget):
         "system": f"{platform.system()} {platform.machine()}",
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "versions": {p: importlib.metadata.version(p) for p in PEERS if _installed(p)},
-        "ladon": run("git", "describe", "--always", "--dirty"),
+        "ladon": run("git", "describe", "--always", "--dirty") or "(revision unknown)",
         "go": run("go", "env", "GOVERSION"),
         "rounds": rounds,
         "budget_ms": budget,

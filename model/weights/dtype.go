@@ -13,11 +13,11 @@ type DType uint8
 // which a file's tensors are arranged; it is the reference implementation's, so
 // that equal tensors make equal files.
 const (
-	_          DType = iota
-	Bool             // one byte, nonzero is true
-	F4               // two to a byte
-	F6E2M3           // four to three bytes
-	F6E3M2           // four to three bytes
+	_      DType = iota
+	Bool         // one byte, nonzero is true
+	F4           // two to a byte
+	F6E2M3       // four to three bytes
+	F6E3M2       // four to three bytes
 	U8
 	I8
 	F8E5M2
@@ -27,12 +27,12 @@ const (
 	F8E5M2FNUZ
 	I16
 	U16
-	F16              // IEEE 754 binary16
-	BF16             // the upper half of a float32
+	F16  // IEEE 754 binary16
+	BF16 // the upper half of a float32
 	I32
 	U32
 	F32
-	C64              // two float32
+	C64 // two float32
 	F64
 	I64
 	U64

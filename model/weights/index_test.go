@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -47,9 +48,9 @@ func sharded(t testing.TB) fstest.MapFS {
 func TestSharded(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, sharded(t)))
-	indexPath := filepath.Join(dir, "model.safetensors.index.json")
-	for _, path := range []string{dir, indexPath} {
-		set, err := Open(path)
+	indexPath := path.Join(dir, "model.safetensors.index.json")
+	for _, opened := range []string{dir, indexPath} {
+		set, err := Open(opened)
 		require.NoError(t, err)
 		require.Equal(t, indexPath, set.String())
 		require.Equal(t, []string{"b", "a", "c"}, set.Names())
@@ -60,7 +61,7 @@ func TestSharded(t *testing.T) {
 			require.Equal(t, name, string(tensor.Data))
 		}
 		info, _ := set.Lookup("c")
-		require.Equal(t, filepath.Join(dir, shard2), info.File)
+		require.Equal(t, path.Join(dir, shard2), info.File)
 		require.NoError(t, set.Close())
 	}
 	set, err := OpenFS(sharded(t), ".")

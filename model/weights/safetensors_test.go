@@ -58,6 +58,7 @@ func TestOpenMalformed(t *testing.T) {
 		{"name that ends in a backslash", encode(`{"x\`, ""), ErrJSON, ""},
 		{"line feed in a name", encode("{\"a\nb\":1}", ""), ErrJSON, ""},
 		{"unknown escape", encode(`{"\x":1}`, ""), ErrJSON, ""},
+		{"half a surrogate pair", encode(`{"\ud800":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}`, "1234"), ErrJSON, ""},
 		{"deep nesting", encode(`{"x":`+strings.Repeat("[", 1e6), ""), ErrJSON, "x"},
 		{"deep nesting in a shape", encode(`{"x":{"shape":`+strings.Repeat("[", 1e6), ""), ErrJSON, "x"},
 		{"tensor is null", encode(`{"x":null}`, ""), ErrJSON, "x"},
@@ -202,6 +203,7 @@ func TestOpenUnusualButValid(t *testing.T) {
 		{"zero before 2^62", encode(`{"x":{"dtype":"U8","shape":[0,2147483647,2147483647,4],"data_offsets":[0,0]}}`, ""), []string{"x"}},
 		{"empty name", encode(`{"":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, "1"), []string{""}},
 		{"escaped name", encode(`{"\u00e9\n\ud83d\ude00":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, "1"), []string{"é\n😀"}},
+		{"replacement character", encode(`{"\n�":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, "1"), []string{"\n\uFFFD"}},
 		{"half bytes", encode(`{"x":{"dtype":"F4","shape":[4],"data_offsets":[0,2]},"y":{"dtype":"F6_E3M2","shape":[4],"data_offsets":[2,5]}}`, "12345"), []string{"x", "y"}},
 		{"largest rank", encode(`{"x":{"dtype":"U8","shape":[`+strings.Repeat("1,", maxRank-1)+`1],"data_offsets":[0,1]}}`, "1"), []string{"x"}},
 	} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // A scanner reads JSON token by token from text that is known to be UTF-8.
@@ -109,6 +110,11 @@ func (s *scanner) string() (string, error) {
 	var v string
 	if err := json.Unmarshal(quoted, &v); err != nil {
 		return "", fail(ErrJSON, "string %s: %v", quote(string(quoted)), err)
+	}
+	// Unmarshal puts U+FFFD for half a surrogate pair, which would make different
+	// names equal.
+	if strings.Count(v, "\uFFFD") > bytes.Count(quoted, []byte("\uFFFD")) {
+		return "", fail(ErrJSON, "string %s: an escape is no character", quote(string(quoted)))
 	}
 	return v, nil
 }

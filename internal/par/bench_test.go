@@ -95,3 +95,24 @@ func BenchmarkClaim(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCallers is GOMAXPROCS goroutines with passes of their own, as a busy
+// server has them: threads=0 should cost them nothing beside threads=1.
+func BenchmarkCallers(b *testing.B) {
+	for _, threads := range []int{1, 0} {
+		b.Run(fmt.Sprintf("threads=%d", threads), func(b *testing.B) {
+			b.SetParallelism(1)
+			b.RunParallel(func(pb *testing.PB) {
+				body := &busyWork{steps: 4000}
+				var p Pass
+				for pb.Next() {
+					p.Begin(context.Background(), threads)
+					for range 5 {
+						p.Do(8, body)
+					}
+					p.End()
+				}
+			})
+		})
+	}
+}

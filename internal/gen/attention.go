@@ -1,6 +1,10 @@
 package main
 
-import "github.com/ladon-ml/ladon/internal/gen/vm"
+import (
+	"fmt"
+
+	"github.com/ladon-ml/ladon/internal/gen/vm"
+)
 
 // exp2Coef is 2^r on |r| ≤ 1/2, degree 6, by the same interpolation as exp: exp(r·ln 2).
 var exp2Coef = exp2Polynomial(6)
@@ -29,10 +33,17 @@ func exp2(m vm.Machine, x vm.V) {
 	m.Mov(x, p)
 }
 
+func softmaxTiles(m vm.Machine, groups []int) {
+	for _, g := range groups {
+		softmaxTile(m, g)
+	}
+}
+
 // softmaxTile is the online softmax of attention (Milakov and Gimelshein 2018; Dao et al. 2022), vertical: lanes are
 // queries. groups is the width of a tile in values of 16 queries.
 func softmaxTile(m vm.Machine, groups int) {
-	vm.Function(m, "SoftmaxTile", "keys int, s *float32, rowMax, rowSum, alpha, final *float32", `SoftmaxTile takes a tile of scores in units of log2, s[key][query], and turns it into weights in place:
+	name := fmt.Sprintf("SoftmaxTile%d", vm.Lanes*groups)
+	vm.Function(m, name, "keys int, s *float32, rowMax, rowSum, alpha, final *float32", name+` takes a tile of scores in units of log2, s[key][query], and turns it into weights in place:
 max = max(rowMax, s[…][q]); alpha[q] = 2^(rowMax-max); s = 2^(s-max); rowSum = rowSum·alpha + Σ s; rowMax = max;
 final[q] = rowSum > 0 ? 1/rowSum : 0. rowMax begins at -1e30, below any score but -Inf, which means hidden. keys ≥ 1.`)
 	keys, s := m.Param("keys"), m.Param("s")

@@ -65,9 +65,9 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 			valuesX86(x(m), mr, 1)
 		}
 	}
-	groups := 1
+	widths := []int{1}
 	if bits == 512 {
-		groups = 2
+		widths = []int{1, 2}
 		sizes := func(f func(x *vm.X86, mr, np int)) func(m vm.Machine) {
 			return func(m vm.Machine) {
 				for mr := 1; mr <= avx512Rows; mr++ {
@@ -83,7 +83,7 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 	}
 	return []file{
 		{"gemm", gemm}, {"gemmint8", int8}, {"values", value},
-		{"attention", func(m vm.Machine) { softmaxTile(m, groups); transposeX86(x(m)) }},
+		{"attention", func(m vm.Machine) { softmaxTiles(m, widths); transposeX86(x(m)) }},
 		{"burn", func(m vm.Machine) { burnX86(x(m)) }},
 	}
 }
@@ -101,7 +101,7 @@ func neonFiles() []file {
 		{"gemm", each(neonRows, gemmNEON)},
 		{"gemmint8", each(neonRows, gemmInt8NEON)},
 		{"values", each(neonValueRows, valuesNEON)},
-		{"attention", func(m vm.Machine) { softmaxTile(m, 1); transposeNEON(n(m)) }},
+		{"attention", func(m vm.Machine) { softmaxTiles(m, []int{1}); transposeNEON(n(m)) }},
 		{"burn", func(m vm.Machine) { burnNEON(n(m)) }},
 	}
 }

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func SoftmaxTile(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
+// func SoftmaxTile16(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·SoftmaxTile(SB), NOSPLIT, $0-48
+TEXT ·SoftmaxTile16(SB), NOSPLIT, $0-48
 	MOVQ    keys+0(FP), AX
 	MOVQ    s+8(FP), CX
 	MOVQ    rowMax+16(FP), DX

@@ -4,12 +4,19 @@
 
 package avx512
 
-// SoftmaxTile takes a tile of scores in units of log2, s[key][query], and turns it into weights in place:
+// SoftmaxTile16 takes a tile of scores in units of log2, s[key][query], and turns it into weights in place:
 // max = max(rowMax, s[…][q]); alpha[q] = 2^(rowMax-max); s = 2^(s-max); rowSum = rowSum·alpha + Σ s; rowMax = max;
 // final[q] = rowSum > 0 ? 1/rowSum : 0. rowMax begins at -1e30, below any score but -Inf, which means hidden. keys ≥ 1.
 //
 //go:noescape
-func SoftmaxTile(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
+func SoftmaxTile16(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
+
+// SoftmaxTile32 takes a tile of scores in units of log2, s[key][query], and turns it into weights in place:
+// max = max(rowMax, s[…][q]); alpha[q] = 2^(rowMax-max); s = 2^(s-max); rowSum = rowSum·alpha + Σ s; rowMax = max;
+// final[q] = rowSum > 0 ? 1/rowSum : 0. rowMax begins at -1e30, below any score but -Inf, which means hidden. keys ≥ 1.
+//
+//go:noescape
+func SoftmaxTile32(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
 
 // Transpose16 sets dst[j][i] = src[i][j]·scale for 16 rows i and 16·blocks columns j; rows of src
 // are lds bytes apart, rows of dst ldd. blocks is at least 1.

@@ -4,9 +4,143 @@
 
 #include "textflag.h"
 
-// func SoftmaxTile(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
+// func SoftmaxTile16(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
 // Requires: AVX, AVX512F
-TEXT ·SoftmaxTile(SB), NOSPLIT, $0-48
+TEXT ·SoftmaxTile16(SB), NOSPLIT, $0-48
+	MOVQ    keys+0(FP), AX
+	MOVQ    s+8(FP), CX
+	MOVQ    rowMax+16(FP), DX
+	MOVQ    rowSum+24(FP), BX
+	VMOVUPS (DX), Z0
+	VMOVUPS (DX), Z1
+	VMOVUPS (DX), Z2
+	VMOVUPS (DX), Z3
+	MOVQ    CX, SI
+	MOVQ    AX, DI
+	SUBQ    $+4, DI
+	JLT     maxRest
+
+max:
+	VMOVUPS (SI), Z4
+	VMAXPS  Z4, Z0, Z0
+	VMOVUPS 64(SI), Z4
+	VMAXPS  Z4, Z1, Z1
+	VMOVUPS 128(SI), Z4
+	VMAXPS  Z4, Z2, Z2
+	VMOVUPS 192(SI), Z4
+	VMAXPS  Z4, Z3, Z3
+	ADDQ    $+256, SI
+	SUBQ    $+4, DI
+	JGE     max
+
+maxRest:
+	ADDQ  $+4, DI
+	TESTQ DI, DI
+	JEQ   maxDone
+
+maxOne:
+	VMOVUPS (SI), Z4
+	VMAXPS  Z4, Z0, Z0
+	ADDQ    $+64, SI
+	SUBQ    $+1, DI
+	JNE     maxOne
+
+maxDone:
+	VMAXPS           Z2, Z1, Z1
+	VMAXPS           Z3, Z0, Z0
+	VMAXPS           Z1, Z0, Z0
+	MOVQ             alpha+32(FP), SI
+	VMOVUPS          (DX), Z1
+	VSUBPS           Z0, Z1, Z1
+	VADDPS.BCST      k4b400000<>+0(SB), Z1, Z2
+	VSUBPS.BCST      k4b400000<>+0(SB), Z2, Z3
+	VSUBPS           Z3, Z1, Z3
+	VBROADCASTSS     k392209e7<>+0(SB), Z4
+	VFMADD213PS.BCST k3aaf8479<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST k3c1d9529<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST k3d6357b6<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST k3e75fdf0<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST k3f317218<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST k3f800000<>+0(SB), Z3, Z4
+	VPSLLD           $0x17, Z2, Z2
+	VPADDD           Z2, Z4, Z4
+	VCMPPS.BCST      $0x15, kc2fc0000<>+0(SB), Z1, K1
+	VMOVAPS.Z        Z4, K1, Z4
+	VMOVAPS          Z4, Z1
+	VMOVUPS          Z1, (SI)
+	VMOVUPS          Z0, (DX)
+	VMOVUPS          (BX), Z2
+	VMULPS           Z1, Z2, Z2
+
+exp:
+	VMOVUPS          (CX), Z1
+	VSUBPS           Z0, Z1, Z1
+	VADDPS.BCST      k4b400000<>+0(SB), Z1, Z3
+	VSUBPS.BCST      k4b400000<>+0(SB), Z3, Z4
+	VSUBPS           Z4, Z1, Z4
+	VBROADCASTSS     k392209e7<>+0(SB), Z5
+	VFMADD213PS.BCST k3aaf8479<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST k3c1d9529<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST k3d6357b6<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST k3e75fdf0<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST k3f317218<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST k3f800000<>+0(SB), Z4, Z5
+	VPSLLD           $0x17, Z3, Z3
+	VPADDD           Z3, Z5, Z5
+	VCMPPS.BCST      $0x15, kc2fc0000<>+0(SB), Z1, K1
+	VMOVAPS.Z        Z5, K1, Z5
+	VMOVAPS          Z5, Z1
+	VMOVUPS          Z1, (CX)
+	VADDPS           Z1, Z2, Z2
+	ADDQ             $+64, CX
+	SUBQ             $+1, AX
+	JNE              exp
+	MOVQ             final+40(FP), AX
+	VMOVUPS          Z2, (BX)
+	VBROADCASTSS     k3f800000<>+0(SB), Z0
+	VDIVPS           Z2, Z0, Z0
+	VCMPPS.BCST      $0x11, k0da24260<>+0(SB), Z2, K1
+	VBROADCASTSS     k00000000<>+0(SB), K1, Z0
+	VMOVUPS          Z0, (AX)
+	VZEROUPPER
+	RET
+
+DATA k4b400000<>+0(SB)/4, $0x4b400000
+GLOBL k4b400000<>(SB), RODATA|NOPTR, $4
+
+DATA k392209e7<>+0(SB)/4, $0x392209e7
+GLOBL k392209e7<>(SB), RODATA|NOPTR, $4
+
+DATA k3aaf8479<>+0(SB)/4, $0x3aaf8479
+GLOBL k3aaf8479<>(SB), RODATA|NOPTR, $4
+
+DATA k3c1d9529<>+0(SB)/4, $0x3c1d9529
+GLOBL k3c1d9529<>(SB), RODATA|NOPTR, $4
+
+DATA k3d6357b6<>+0(SB)/4, $0x3d6357b6
+GLOBL k3d6357b6<>(SB), RODATA|NOPTR, $4
+
+DATA k3e75fdf0<>+0(SB)/4, $0x3e75fdf0
+GLOBL k3e75fdf0<>(SB), RODATA|NOPTR, $4
+
+DATA k3f317218<>+0(SB)/4, $0x3f317218
+GLOBL k3f317218<>(SB), RODATA|NOPTR, $4
+
+DATA k3f800000<>+0(SB)/4, $0x3f800000
+GLOBL k3f800000<>(SB), RODATA|NOPTR, $4
+
+DATA kc2fc0000<>+0(SB)/4, $0xc2fc0000
+GLOBL kc2fc0000<>(SB), RODATA|NOPTR, $4
+
+DATA k0da24260<>+0(SB)/4, $0x0da24260
+GLOBL k0da24260<>(SB), RODATA|NOPTR, $4
+
+DATA k00000000<>+0(SB)/4, $0x00000000
+GLOBL k00000000<>(SB), RODATA|NOPTR, $4
+
+// func SoftmaxTile32(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
+// Requires: AVX, AVX512F
+TEXT ·SoftmaxTile32(SB), NOSPLIT, $0-48
 	MOVQ    keys+0(FP), AX
 	MOVQ    s+8(FP), CX
 	MOVQ    rowMax+16(FP), DX
@@ -167,39 +301,6 @@ exp:
 	VMOVUPS          Z0, 64(AX)
 	VZEROUPPER
 	RET
-
-DATA k4b400000<>+0(SB)/4, $0x4b400000
-GLOBL k4b400000<>(SB), RODATA|NOPTR, $4
-
-DATA k392209e7<>+0(SB)/4, $0x392209e7
-GLOBL k392209e7<>(SB), RODATA|NOPTR, $4
-
-DATA k3aaf8479<>+0(SB)/4, $0x3aaf8479
-GLOBL k3aaf8479<>(SB), RODATA|NOPTR, $4
-
-DATA k3c1d9529<>+0(SB)/4, $0x3c1d9529
-GLOBL k3c1d9529<>(SB), RODATA|NOPTR, $4
-
-DATA k3d6357b6<>+0(SB)/4, $0x3d6357b6
-GLOBL k3d6357b6<>(SB), RODATA|NOPTR, $4
-
-DATA k3e75fdf0<>+0(SB)/4, $0x3e75fdf0
-GLOBL k3e75fdf0<>(SB), RODATA|NOPTR, $4
-
-DATA k3f317218<>+0(SB)/4, $0x3f317218
-GLOBL k3f317218<>(SB), RODATA|NOPTR, $4
-
-DATA k3f800000<>+0(SB)/4, $0x3f800000
-GLOBL k3f800000<>(SB), RODATA|NOPTR, $4
-
-DATA kc2fc0000<>+0(SB)/4, $0xc2fc0000
-GLOBL kc2fc0000<>(SB), RODATA|NOPTR, $4
-
-DATA k0da24260<>+0(SB)/4, $0x0da24260
-GLOBL k0da24260<>(SB), RODATA|NOPTR, $4
-
-DATA k00000000<>+0(SB)/4, $0x00000000
-GLOBL k00000000<>(SB), RODATA|NOPTR, $4
 
 // func Transpose16(blocks int, src *float32, lds int, dst *float32, ldd int, scale float32)
 // Requires: AVX, AVX512F

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func SoftmaxTile(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
-TEXT ·SoftmaxTile(SB), NOSPLIT, $0-48
+// func SoftmaxTile16(keys int, s *float32, rowMax *float32, rowSum *float32, alpha *float32, final *float32)
+TEXT ·SoftmaxTile16(SB), NOSPLIT, $0-48
 	MOVD  keys+0(FP), R0
 	MOVD  s+8(FP), R1
 	MOVD  rowMax+16(FP), R2

@@ -1,0 +1,133 @@
+package mha
+
+import (
+	"math"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
+
+// Params say what attention to compute. The zero value of each field but Heads and HeadDim is a usable default.
+type Params struct {
+	Heads   int // query heads
+	KVHeads int // key and value heads, each shared by Heads/KVHeads query heads (Ainslie et al. 2023); 0: Heads
+
+	HeadDim  int // size of a query and a key
+	ValueDim int // size of a value; 0: HeadDim
+
+	Scale float32 // of the scores; 0: 1/√HeadDim
+
+	// Causal hides from query i of a sequence of q queries and k keys the keys past i+k-q: the last query sees all.
+	Causal bool
+}
+
+func (p Params) withDefaults() Params {
+	if p.KVHeads == 0 {
+		p.KVHeads = p.Heads
+	}
+	if p.ValueDim == 0 {
+		p.ValueDim = p.HeadDim
+	}
+	if p.Scale == 0 && p.HeadDim > 0 {
+		p.Scale = float32(1 / math.Sqrt(float64(p.HeadDim)))
+	}
+	return p
+}
+
+// View is where heads lie in a slice: element d of token t of head h is Data[h*Head+t*Token+d].
+type View struct {
+	Data  []float32
+	Head  int // elements between heads
+	Token int // elements between tokens
+}
+
+// PerHead is the layout [heads][tokens][dim], the best for keys and values: rows that follow each other do not fight
+// over cache sets.
+func PerHead(data []float32, tokens, dim int) View {
+	return View{Data: data, Head: tokens * dim, Token: dim}
+}
+
+// PerToken is the layout [tokens][heads][dim].
+func PerToken(data []float32, heads, dim int) View {
+	return View{Data: data, Head: dim, Token: heads * dim}
+}
+
+// head is the part of v that begins at a token of a head.
+func (v View) head(h, token int) []float32 { return v.Data[h*v.Head+token*v.Token:] }
+
+// holds tells whether v has room for all of the given shape.
+func (v View) holds(heads, tokens, dim int) bool {
+	if heads == 0 || tokens == 0 {
+		return true
+	}
+	return v.Head >= 0 && v.Token >= 0 && (heads-1)*v.Head+(tokens-1)*v.Token+dim <= len(v.Data)
+}
+
+// Batch says which tokens belong together: sequence s has the queries SeqQ[s] to SeqQ[s+1] and the keys SeqK[s] to
+// SeqK[s+1]. Both begin at 0 and have one entry more than there are sequences.
+type Batch struct {
+	SeqQ []int32
+	SeqK []int32 // nil: SeqQ, self-attention
+}
+
+// What Run panics with: shapes are the caller's to get right.
+const (
+	errHeads = "mha: heads must be positive and a multiple of kvHeads"
+	errDim   = "mha: head sizes must be 1 to 256"
+	errBatch = "mha: sequence offsets must begin at 0 and not fall, as many for keys as for queries"
+	errView  = "mha: view shorter than its shape"
+)
+
+// MaxDim is the largest size of a query, key or value.
+const MaxDim = 256
+
+func check(p Params, b Batch, out, q, k, v View) {
+	if p.Heads < 1 || p.KVHeads < 1 || p.Heads%p.KVHeads != 0 {
+		panic(errHeads)
+	}
+	if p.HeadDim < 1 || p.HeadDim > MaxDim || p.ValueDim < 1 || p.ValueDim > MaxDim {
+		panic(errDim)
+	}
+	if len(b.SeqQ) != len(b.SeqK) || len(b.SeqQ) == 0 || !rising(b.SeqQ) || !rising(b.SeqK) {
+		panic(errBatch)
+	}
+	queries, keys := int(b.SeqQ[len(b.SeqQ)-1]), int(b.SeqK[len(b.SeqK)-1])
+	if !q.holds(p.Heads, queries, p.HeadDim) || !k.holds(p.KVHeads, keys, p.HeadDim) ||
+		!v.holds(p.KVHeads, keys, p.ValueDim) || !out.holds(p.Heads, queries, p.ValueDim) {
+		panic(errView)
+	}
+}
+
+func rising(offsets []int32) bool {
+	last := int32(0)
+	for i, o := range offsets {
+		if o < last || i == 0 && o != 0 {
+			return false
+		}
+		last = o
+	}
+	return true
+}
+
+// Attention computes attention and owns the scratch for it. Its zero value is ready; it belongs to one goroutine at a
+// time. Once the largest shapes have been seen, Run allocates nothing.
+type Attention struct {
+	job job
+}
+
+// Run sets, for every query head h, sequence and query i in it,
+//
+//	out[h][i] = Σ_j softmax_j(Scale·q[h][i]·k[g][j]) · v[g][j]   with g = h·KVHeads/Heads
+//
+// over the keys j of the sequence that the query may see; a query that sees none gets zeros. A NaN or +Inf score makes
+// the row NaN. out must not overlap the others.
+//
+// The work runs on x's pass: between its Begin and End on several processors, else on the caller. If its context is
+// cancelled, out is left unfinished and x.End says so. Run panics if the shapes do not fit together.
+func (a *Attention) Run(x *kernels.Exec, p Params, b Batch, out, q, k, v View) {
+	p = p.withDefaults()
+	if b.SeqK == nil {
+		b.SeqK = b.SeqQ
+	}
+	check(p, b, out, q, k, v)
+	a.job.run(x, p, b, out, q, k, v)
+}

@@ -10,13 +10,17 @@ import (
 // What \s and \d stand for in Oniguruma, the reference library's engine, within a class of Go's.
 const (
 	regexSpace = `\t-\r \x{85}\p{Z}`
-	regexDigit = `\p{Nd}`
+	regexDigit = `\p{Nd}\x{10d40}-\x{10d49}\x{116d0}-\x{116e3}\x{11bf0}-\x{11bf9}\x{16130}-\x{16139}` + // with Unicode 16
+		`\x{16d70}-\x{16d79}\x{1ccf0}-\x{1ccf9}\x{1e5f1}-\x{1e5fa}`
 )
 
-// regexWord is what \w stands for: classWord without the joiners U+200C and U+200D, and with Latin-1's small numbers.
-func regexWord() string {
+// regexWord is what \w stands for: classWord without the joiners U+200C and U+200D, and outside of brackets, for
+// reasons of that engine, with Latin-1's small numbers.
+func regexWord(bracket bool) string {
 	var out strings.Builder
-	out.WriteString(`\xb2\xb3\xb9\xbc-\xbe`)
+	if !bracket {
+		out.WriteString(`\xb2\xb3\xb9\xbc-\xbe`)
+	}
 	for i, run := range classRuns {
 		lo, hi := run>>8, uint32(utf8.MaxRune)
 		if i+1 < len(classRuns) {
@@ -61,13 +65,13 @@ func translateRegex(source string) (string, error) {
 			}
 			switch c := source[i]; {
 			case c == 'w':
-				writeClass(&out, regexWord(), false, class)
+				writeClass(&out, regexWord(class), false, class)
 			case c == 's':
 				writeClass(&out, regexSpace, false, class)
 			case c == 'd':
 				writeClass(&out, regexDigit, false, class)
 			case c == 'W' && !class:
-				writeClass(&out, regexWord(), true, class)
+				writeClass(&out, regexWord(class), true, class)
 			case c == 'S' && !class:
 				writeClass(&out, regexSpace, true, class)
 			case c == 'D' && !class:

@@ -39,22 +39,26 @@ func Activate(a Activation, x []float32) {
 	if a >= numActivations {
 		panic(errActivation)
 	}
-	if len(x) == 0 {
-		return
+	if len(x) > 0 {
+		activate(a, x, 1, len(x), len(x))
 	}
+}
+
+// activate applies a to rows of n, ld apart; x is not empty.
+func activate(a Activation, x []float32, rows, n, ld int) {
 	switch a {
 	case GELU:
-		gelu(x, x)
+		gelu(x, rows, n, ld)
 	case GELUTanh:
-		geluTanh(x, x)
+		geluTanh(x, rows, n, ld)
 	case ReLU:
-		relu(x, x)
+		relu(x, rows, n, ld)
 	case SiLU:
-		silu(x, x)
+		silu(x, rows, n, ld)
 	case Tanh:
-		tanh(x, x)
+		tanh(x, rows, n, ld)
 	case QuickGELU:
-		quickGELU(x, x)
+		quickGELU(x, rows, n, ld)
 	}
 }
 
@@ -79,43 +83,56 @@ var (
 	}
 )
 
-func geluGeneric(dst, src []float32) { geluPolynomial(dst, src, geluC, geluR[:]) }
+func geluGeneric(x []float32, rows, n, ld int) {
+	for i := range rows {
+		geluPolynomial(x[i*ld:][:n], geluC, geluR[:])
+	}
+}
 
-func geluTanhGeneric(dst, src []float32) { geluPolynomial(dst, src, geluTanhC, geluTanhR[:]) }
+func geluTanhGeneric(x []float32, rows, n, ld int) {
+	for i := range rows {
+		geluPolynomial(x[i*ld:][:n], geluTanhC, geluTanhR[:])
+	}
+}
 
-func geluPolynomial(dst, src []float32, c float64, coef []float32) {
-	dst = dst[:len(src)]
-	for i, x := range src {
+func geluPolynomial(row []float32, c float64, coef []float32) {
+	for i, x := range row {
 		y := min(math.Abs(float64(x)), c) // NaN stays NaN
 		r := 0.0
 		for k := len(coef) - 1; k >= 0; k-- {
 			r = float64(r*y) + float64(coef[k])
 		}
 		q := (c - y) * r
-		dst[i] = float32(float64(max(x, 0)) - float64(y*float64(q*q)))
+		row[i] = float32(float64(max(x, 0)) - float64(y*float64(q*q)))
 	}
 }
 
-func reluGeneric(dst, src []float32) {
-	dst = dst[:len(src)]
-	for i, x := range src {
-		dst[i] = max(x, 0)
+func reluGeneric(x []float32, rows, n, ld int) {
+	for i := range rows {
+		row := x[i*ld:][:n]
+		for j, v := range row {
+			row[j] = max(v, 0)
+		}
 	}
 }
 
-func siluGeneric(dst, src []float32) {
-	dst = dst[:len(src)]
-	for i, x := range src {
-		dst[i] = x / (1 + exp1(-x))
+func siluGeneric(x []float32, rows, n, ld int) {
+	for i := range rows {
+		row := x[i*ld:][:n]
+		for j, v := range row {
+			row[j] = v / (1 + exp1(-v))
+		}
 	}
 }
 
 const quickGELUFactor = 1.702
 
-func quickGELUGeneric(dst, src []float32) {
-	dst = dst[:len(src)]
-	for i, x := range src {
-		dst[i] = x / (1 + exp1(x*-quickGELUFactor))
+func quickGELUGeneric(x []float32, rows, n, ld int) {
+	for i := range rows {
+		row := x[i*ld:][:n]
+		for j, v := range row {
+			row[j] = v / (1 + exp1(v*-quickGELUFactor))
+		}
 	}
 }
 
@@ -125,19 +142,25 @@ const tanhSmall = 0.625
 
 var tanhT = [5]float32{-0x1.555532p-2, 0x1.1106f6p-3, -0x1.b835a4p-5, 0x1.51f8cep-6, -0x1.750ce4p-8}
 
-func tanhGeneric(dst, src []float32) {
-	dst = dst[:len(src)]
-	for i, x := range src {
-		y := float32(math.Abs(float64(x)))
-		if y < tanhSmall {
-			u, t := x*x, float32(0)
-			for k := len(tanhT) - 1; k >= 0; k-- {
-				t = float32(t*u) + tanhT[k]
-			}
-			dst[i] = x + float32(float32(x*u)*t)
-			continue
+func tanhGeneric(x []float32, rows, n, ld int) {
+	for i := range rows {
+		row := x[i*ld:][:n]
+		for j, v := range row {
+			row[j] = tanh1(v)
 		}
-		b := 1 - 2/(exp1(min(2*y, 20))+1)
-		dst[i] = float32(math.Copysign(float64(b), float64(x)))
 	}
+}
+
+// tanh1 is the portable tanh of one number.
+func tanh1(x float32) float32 {
+	y := float32(math.Abs(float64(x)))
+	if y < tanhSmall {
+		u, t := x*x, float32(0)
+		for k := len(tanhT) - 1; k >= 0; k-- {
+			t = float32(t*u) + tanhT[k]
+		}
+		return x + float32(float32(x*u)*t)
+	}
+	b := 1 - 2/(exp1(min(2*y, 20))+1)
+	return float32(math.Copysign(float64(b), float64(x)))
 }

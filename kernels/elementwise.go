@@ -87,14 +87,10 @@ func Dot(x, y []float32) float32 {
 }
 
 func dotGeneric(x, y []float32) float32 {
-	var lanes [32]float32
+	var lanes lanes64
 	y = y[:len(x)]
 	for i, v := range x {
-		lanes[i%32] += float32(v * y[i])
+		*lanes.lane(i, len(x)) += float32(v * y[i])
 	}
-	var half lanes16
-	for i := range half {
-		half[i] = lanes[i] + lanes[i+16]
-	}
-	return half.sum()
+	return lanes.sum()
 }

@@ -3,6 +3,8 @@
 package kernels
 
 import (
+	"unsafe"
+
 	"github.com/ladon-ml/ladon/internal/asm/avx2"
 	"github.com/ladon-ml/ladon/internal/asm/avx512"
 	"github.com/ladon-ml/ladon/internal/cpu"
@@ -85,4 +87,14 @@ var int8AVX2 = gemmConfig[int8Tile]{
 	chunk:  512 << 10,
 	rate:   40,
 	form:   formPairs,
+}
+
+// pairBytes widens bytes to 16 bits in the order 0, 2, 1, 3 of every four.
+func pairBytes(dst []int16, src []int8) {
+	n := 0
+	if whole := len(src) &^ 31; whole > 0 && cpu.Active().Tier != cpu.Generic {
+		n = whole
+		avx2.PairBytes(&dst[0], (*uint8)(unsafe.Pointer(&src[0])), n)
+	}
+	pairBytesGeneric(dst[n:], src[n:])
 }

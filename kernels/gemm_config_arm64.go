@@ -37,3 +37,5 @@ var int8NEON = gemmConfig[int8Tile]{
 	chunk:  256 << 10,
 	rate:   80,
 }
+
+func pairBytes(dst []int16, src []int8) { pairBytesGeneric(dst, src) }

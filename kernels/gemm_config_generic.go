@@ -5,3 +5,5 @@ package kernels
 func gemmTiles() *gemmConfig[gemmTile] { return &gemmGenericConfig }
 
 func int8Tiles() *gemmConfig[int8Tile] { return &int8GenericConfig }
+
+func pairBytes(dst []int16, src []int8) { pairBytesGeneric(dst, src) }

@@ -87,6 +87,15 @@ func int8Generic(mr, k4 int, a *uint8, lda int, b *int8, c *float32, ldc int, ro
 	}
 }
 
+// pairBytesGeneric widens the bytes of src, unsigned, to 16 bits in the order 0,
+// 2, 1, 3 of every four.
+func pairBytesGeneric(dst []int16, src []int8) {
+	for i := 0; i < len(src); i += 4 {
+		d, s := (*[4]int16)(dst[i:]), (*[4]int8)(src[i:])
+		d[0], d[1], d[2], d[3] = int16(uint8(s[0])), int16(uint8(s[2])), int16(uint8(s[1])), int16(uint8(s[3]))
+	}
+}
+
 // int8Lanes sums the products of one column, whose groups of four weights are
 // 64 bytes apart, with one or two triples of rows.
 func int8Lanes(x, y []int64, w []int8, two bool) (s, t int64) {

@@ -107,7 +107,7 @@ func bf16ToF32Generic(dst []float32, src []uint16) {
 //		dst[i] = bits of the bfloat16 nearest to x
 //	}
 //
-// NaN stays a NaN, quiet, with its sign and the top of its payload.
+// NaN becomes the quiet NaN without payload of its sign.
 func F32ToBF16(dst []uint16, src []float32) {
 	if len(dst) != len(src) {
 		panic(errLength)
@@ -122,7 +122,7 @@ func f32ToBF16Generic(dst []uint16, src []float32) {
 	for i, x := range src {
 		b := math.Float32bits(x)
 		if b&0x7fffffff > 0x7f800000 {
-			dst[i] = uint16(b>>16) | 0x40
+			dst[i] = uint16(b>>16)&0x8000 | 0x7fc0
 			continue
 		}
 		dst[i] = uint16((b + 0x7fff + b>>16&1) >> 16)

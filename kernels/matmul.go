@@ -46,8 +46,9 @@ type Epilogue struct {
 // The sum is one chain in the order of k, fused where the processor does: the
 // same bits for every m, any number of workers and any place of the row in A.
 // With int8 weights each row of A is quantised by [QuantizeRow] and the sum of
-// integers is exact, the same on every tier. C must not overlap A. A row with a NaN
-// or an infinity gives NaN, in int8 in the whole row of C.
+// integers is exact, the same on every tier. C must not overlap A. A NaN
+// or an infinity in a row of A spreads to that row of C alone, in int8 to all of
+// it.
 func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 	checkMatMul(&out, a, m, lda, w, &e)
 	if m == 0 {
@@ -107,7 +108,7 @@ func checkMatMul(out *Out, a []float32, m, lda int, w *Matrix, e *Epilogue) {
 	}
 	blocks := (w.n - 1) / out.BlockCols
 	last := w.n - blocks*out.BlockCols
-	if len(out.C) < blocks*out.BlockStride+(m-1)*out.LD+max(last, min(out.BlockCols, w.n)) && len(out.C) < blocks*out.BlockStride+(m-1)*out.LD+last {
+	if len(out.C) < (m-1)*out.LD+max(blocks*out.BlockStride+last, (blocks-1)*out.BlockStride+out.BlockCols) {
 		panic(errShort)
 	}
 }

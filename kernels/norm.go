@@ -24,10 +24,10 @@ func LayerNorm(dst, x, weight, bias []float32, eps float32) {
 func layerNormGeneric(dst, x, weight, bias []float32, eps float32) {
 	n := float32(len(x))
 	mean := sumGeneric(x) / n
-	var lanes lanes16
+	var lanes lanes64
 	for i, v := range x {
 		d := v - mean
-		lanes[i%16] += float32(d * d)
+		*lanes.lane(i, len(x)) += float32(d * d)
 	}
 	inv := 1 / sqrt(lanes.sum()/n+eps)
 	dst, weight = dst[:len(x)], weight[:len(x)]
@@ -61,9 +61,9 @@ func RMSNorm(dst, x, weight []float32, eps float32) {
 }
 
 func rmsNormGeneric(dst, x, weight []float32, eps float32) {
-	var lanes lanes16
+	var lanes lanes64
 	for i, v := range x {
-		lanes[i%16] += float32(v * v)
+		*lanes.lane(i, len(x)) += float32(v * v)
 	}
 	inv := 1 / sqrt(lanes.sum()/float32(len(x))+eps)
 	dst, weight = dst[:len(x)], weight[:len(x)]
@@ -73,9 +73,9 @@ func rmsNormGeneric(dst, x, weight []float32, eps float32) {
 }
 
 func sumGeneric(x []float32) float32 {
-	var lanes lanes16
+	var lanes lanes64
 	for i, v := range x {
-		lanes[i%16] += v
+		*lanes.lane(i, len(x)) += v
 	}
 	return lanes.sum()
 }

@@ -60,7 +60,7 @@ func packRows(n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
 		if err != nil {
 			return nil, err
 		}
-		if largest := maxAbs(src); largest != largest {
+		if largest := absMaxGeneric(src); largest != largest {
 			return nil, nanError(src, i)
 		}
 		dst := m.f32[i/panelWidth*panelWidth*k+i%panelWidth:]
@@ -83,14 +83,13 @@ func packInt8(n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := QuantizeRow(q[:k], src)
-		if s != s {
+		switch largest := absMaxGeneric(src); {
+		case largest != largest:
 			return nil, nanError(src, i)
-		}
-		if s > math.MaxFloat32 {
+		case largest > math.MaxFloat32:
 			return nil, weightsError(fmt.Sprintf("kernels: row %d of the weights holds an infinity, which int8 cannot", i))
 		}
-		m.scales[i] = s
+		m.scales[i] = QuantizeRow(q[:k], src)
 		dst := m.i8[i/panelWidth*panelWidth*k4+i%panelWidth*4:]
 		for j := 0; j < k4; j += 4 {
 			*(*[4]int8)(dst[j*panelWidth:]) = [4]int8(q[j:])

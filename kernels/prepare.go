@@ -58,25 +58,24 @@ func (j *prepare) quantize(dst unsafe.Pointer, row []float32, ws *workspace) flo
 	case formInt8:
 		q := unsafe.Slice((*int8)(dst), k4)
 		clear(q[k:])
-		return quantizeRow(q[:k], row)
+		return quantizeRow(q[:k], row, 0)
 	case formUint8:
 		q := unsafe.Slice((*int8)(dst), k4)
-		clear(q[k:])
-		s := quantizeRow(q[:k], row)
-		for i := range q {
-			q[i] ^= -128
-		}
-		return s
+		zeroPad(q[k:])
+		return quantizeRow(q[:k], row, zeroPoint128)
 	}
 	q := ws.q[:k4]
-	clear(q[k:])
-	s := quantizeRow(q[:k], row)
-	out := unsafe.Slice((*int16)(dst), k4)
-	for i := 0; i < k4; i += 4 {
-		o, v := (*[4]int16)(out[i:]), (*[4]int8)(q[i:])
-		o[0], o[1], o[2], o[3] = int16(v[0])+128, int16(v[2])+128, int16(v[1])+128, int16(v[3])+128
-	}
+	zeroPad(q[k:])
+	s := quantizeRow(q[:k], row, zeroPoint128)
+	pairBytes(unsafe.Slice((*int16)(dst), k4), q)
 	return s
+}
+
+// zeroPad fills q with the zero point.
+func zeroPad(q []int8) {
+	for i := range q {
+		q[i] = -128
+	}
 }
 
 // grow returns s with length n, new and aligned if its capacity is short.

@@ -113,9 +113,7 @@ func (p *product) Run(worker, i int) {
 	if p.finish {
 		r0, _ := p.group(g0)
 		_, r1 := p.group(g1 - 1)
-		for r := r0; r < r1; r++ {
-			p.finishRow(p.row+r, first*panelWidth, min(end*panelWidth, p.w.n))
-		}
+		p.finishRows(p.row+r0, p.row+r1, first*panelWidth, min(end*panelWidth, p.w.n))
 	}
 }
 

@@ -42,23 +42,32 @@ func (p *product) segment(i, j, end int) []float32 {
 	return p.out.C[o : o+n : o+n]
 }
 
-// finishRow applies what follows the bias to row i, columns j to end.
-func (p *product) finishRow(i, j, end int) {
+// finishRows applies what follows the bias to rows [from, to) of C, columns j to
+// end, while they are in cache.
+func (p *product) finishRows(from, to, j, end int) {
 	e := &p.e
 	for j < end {
-		c := p.segment(i, j, end)
-		n := len(c)
+		n := len(p.segment(from, j, end))
 		if e.Scale != 0 && e.Scale != 1 {
-			scale(c, c, e.Scale)
+			for i := from; i < to; i++ {
+				c := p.segment(i, j, end)
+				scale(c, c, e.Scale)
+			}
 		}
 		if e.Act != None {
-			Activate(e.Act, c)
+			activate(e.Act, p.out.C[p.at(j)+from*p.out.LD:], to-from, n, p.out.LD)
 		}
 		if e.Gate != nil {
-			mul(c, c, e.Gate[i*e.LDG+j:][:n])
+			for i := from; i < to; i++ {
+				c := p.segment(i, j, end)
+				mul(c, c, e.Gate[i*e.LDG+j:][:n])
+			}
 		}
 		if e.Residual != nil {
-			add(c, c, e.Residual[i*e.LDR+j:][:n])
+			for i := from; i < to; i++ {
+				c := p.segment(i, j, end)
+				add(c, c, e.Residual[i*e.LDR+j:][:n])
+			}
 		}
 		j += n
 	}

@@ -63,6 +63,8 @@ def verdict(r):
         return ""
     if r.get("value") is None:
         return "not measured"
+    if r["measure"] == "share" and r["value"] > 1.02:
+        return "void: above the measured peak"
     return "aim reached" if r["value"] >= r["aim"] else "reached" if r["value"] >= r["must"] else "**missed**"
 
 

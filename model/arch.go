@@ -3,6 +3,8 @@ package model
 import (
 	"sort"
 	"strings"
+
+	"github.com/ladon-ml/ladon/mha"
 )
 
 // An architecture is a table: from config.json to a Spec, and the names of the
@@ -49,6 +51,19 @@ func (a *architecture) classes() []string {
 	}
 	sort.Strings(classes)
 	return classes
+}
+
+// class names the class that s describes in config.json's architectures.
+func (s *Spec) class() string {
+	if s.Class != "" {
+		return s.Class
+	}
+	for _, a := range architectures {
+		if a.modelType == s.Architecture {
+			return a.base
+		}
+	}
+	return ""
 }
 
 // ParseConfig reads a config.json into the Spec it describes, with the heads
@@ -119,5 +134,9 @@ func (c *config) headDim(hiddenKey string, hidden int, headsKey string, heads in
 		c.problem(headsKey, "%d does not divide %s %d", heads, hiddenKey, hidden)
 		return 1
 	}
-	return hidden / max(heads, 1)
+	d := hidden / max(heads, 1)
+	if d > mha.MaxDim {
+		c.problem(headsKey, "%d heads of %s %d have size %d, but at most %d is supported", heads, hiddenKey, hidden, d, mha.MaxDim)
+	}
+	return d
 }

@@ -1,74 +1,95 @@
 package model
 
-import "github.com/ladon-ml/ladon/kernels"
+import (
+	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/mha"
+)
 
 // attend fills w.o from w.qkv.
 func (w *workspace) attend(l int, r *Result) {
-	s := &w.model.spec.Attention
-	w.attendBody.weights = nil
-	if r.attentions != nil {
-		at := w.stream.square * s.Heads
-		w.attendBody.weights = r.attentions[l].Data[at:]
-	}
-	w.Do(w.stream.sequences()*s.Heads, &w.attendBody)
-	w.attendBody.weights = nil
-}
-
-// attendBody is the attention of one head of one sequence, written plainly.
-type attendBody struct {
-	w       *workspace
-	weights []float32 // where to keep the weights, sequence after sequence [heads, length, length]; nil: nowhere
-	scores  [][]float32
-}
-
-func (b *attendBody) Run(worker, i int) {
-	w := b.w
-	s := &w.model.spec.Attention
-	seq, head := i/s.Heads, i%s.Heads
-	begin, end := int(w.stream.cuSeqlens[seq]), int(w.stream.cuSeqlens[seq+1])
-	unseen := 0
+	a, tokens := &w.model.spec.Attention, w.stream.tokens
+	size := a.Heads * tokens * a.HeadDim
+	q, k, v := w.qkv[:size], w.qkv[size:2*size], w.qkv[2*size:3*size]
+	keys, seqK := tokens, w.stream.cuSeqlens
 	if w.stream.unseen != nil {
-		unseen = int(w.stream.unseen[seq])
+		k, v, seqK = w.seen(k, v)
+		keys = int(seqK[len(seqK)-1])
 	}
-	tokens, d, n := w.stream.tokens, s.HeadDim, end-begin
-	of := func(which int) []float32 {
-		from := ((which*s.Heads+head)*tokens + begin) * d
-		return w.qkv[from : from+n*d]
+	w.mha.Run(&w.Exec,
+		mha.Params{Heads: a.Heads, HeadDim: a.HeadDim, Scale: a.Scale, Causal: a.Causal},
+		mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK},
+		mha.PerToken(w.o, a.Heads, a.HeadDim),
+		mha.PerHead(q, tokens, a.HeadDim), mha.PerHead(k, keys, a.HeadDim), mha.PerHead(v, keys, a.HeadDim))
+
+	if r.attentions != nil {
+		w.probe.q, w.probe.k, w.probe.seqK, w.probe.keys = q, k, seqK, keys
+		w.probe.weights = r.attentions[l].Data[w.stream.square*a.Heads:]
+		w.Do(w.stream.sequences()*a.Heads, &w.probe)
+		w.probe.weights = nil
 	}
-	q, k, v := of(0), of(1), of(2)
-	var probs []float32
-	if b.weights != nil {
-		at := 0
-		for j := range seq {
-			m := int(w.stream.cuSeqlens[j+1] - w.stream.cuSeqlens[j])
-			at += m * m
+}
+
+// seen copies the keys and values without those that no token sees. Attention
+// aligns the last query with the last key, so that a causal mask stays right.
+func (w *workspace) seen(k, v []float32) (seenK, seenV []float32, seqK []int32) {
+	s, d := &w.stream, w.model.spec.Attention.HeadDim
+	seqK = grow(s.seqK, len(s.cuSeqlens))
+	s.seqK = seqK
+	seqK[0] = 0
+	for i, unseen := range s.unseen {
+		seqK[i+1] = seqK[i] + s.cuSeqlens[i+1] - s.cuSeqlens[i] - unseen
+	}
+	heads, keys := w.model.spec.Attention.Heads, int(seqK[len(s.unseen)])
+	w.keys = grow(w.keys, 2*heads*keys*d)
+	seenK, seenV = w.keys[:heads*keys*d], w.keys[heads*keys*d:]
+	for h := range heads {
+		for i, unseen := range s.unseen {
+			from, n := int(s.cuSeqlens[i]+unseen), int(seqK[i+1]-seqK[i])
+			to := (h*keys + int(seqK[i])) * d
+			at := (h*s.tokens + from) * d
+			copy(seenK[to:to+n*d], k[at:])
+			copy(seenV[to:to+n*d], v[at:])
 		}
-		probs = b.weights[at*s.Heads+head*n*n:][:n*n]
 	}
-	row := make([]float32, n)
+	return seenK, seenV, seqK
+}
+
+// probe writes the attention weights of one head of one sequence: a plain
+// second computation beside the tiled one, which never has them all.
+type probe struct {
+	w       *workspace
+	q, k    []float32 // [heads, tokens, headDim], [heads, keys, headDim]
+	seqK    []int32
+	keys    int
+	weights []float32 // sequence after sequence [heads, length, length]
+}
+
+func (p *probe) Run(_, i int) {
+	a, s := &p.w.model.spec.Attention, &p.w.stream
+	seq, head, d := i/a.Heads, i%a.Heads, a.HeadDim
+	squares := 0 // of the sequences before
+	for j := range seq {
+		n := int(s.cuSeqlens[j+1] - s.cuSeqlens[j])
+		squares += n * n
+	}
+	begin := int(s.cuSeqlens[seq])
+	n := int(s.cuSeqlens[seq+1]) - begin
+	keys := int(p.seqK[seq+1] - p.seqK[seq])
+	unseen := n - keys
+	q, k := p.q[(head*s.tokens+begin)*d:], p.k[(head*p.keys+int(p.seqK[seq]))*d:]
+	square := p.weights[squares*a.Heads+head*n*n:][:n*n]
+	clear(square)
 	for t := range n {
-		if probs != nil {
-			row = probs[t*n : (t+1)*n]
+		visible := square[t*n+unseen : (t+1)*n]
+		if a.Causal {
+			visible = visible[:max(t+1-unseen, 0)]
 		}
-		last := n
-		if s.Causal {
-			last = t + 1
-		}
-		clear(row)
-		o := w.o[((begin+t)*s.Heads+head)*d:][:d]
-		clear(o)
-		if unseen >= last {
+		if len(visible) == 0 {
 			continue
 		}
-		visible := row[unseen:last]
 		for j := range visible {
-			visible[j] = kernels.Dot(q[t*d:(t+1)*d], k[(unseen+j)*d:(unseen+j+1)*d]) * s.Scale
+			visible[j] = kernels.Dot(q[t*d:(t+1)*d], k[j*d:(j+1)*d]) * a.Scale
 		}
 		kernels.Softmax(visible, visible)
-		for j, p := range visible {
-			for e, x := range v[(unseen+j)*d : (unseen+j+1)*d] {
-				o[e] += p * x
-			}
-		}
 	}
 }

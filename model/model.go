@@ -1,10 +1,6 @@
 package model
 
-import (
-	"sync"
-
-	"github.com/ladon-ml/ladon/kernels"
-)
+import "sync"
 
 // A Model is a loaded checkpoint. It is immutable and safe for concurrent use.
 type Model struct {
@@ -60,16 +56,21 @@ func (m *Model) Close() error {
 		return nil
 	}
 	m.closed = true
-	m.embed, m.layers, m.heads, m.params = embeddings{}, nil, nil, nil
+	for i := range m.params {
+		m.params[i].free()
+	}
 	m.workspaces = shelf{}
 	return nil
 }
 
-// matrices yields the matrices that m multiplies by, each once.
-func (m *Model) matrices(yield func(*kernels.Matrix) bool) {
-	for i := range m.params {
-		if p := &m.params[i]; p.matrix != nil && !yield(*p.matrix) {
-			return
-		}
+func (p *param) free() {
+	if p.matrix != nil && *p.matrix != nil {
+		(*p.matrix).Free()
+	}
+	if p.table != nil {
+		*p.table = table{}
+	}
+	if p.vector != nil {
+		*p.vector = nil
 	}
 }

@@ -58,6 +58,11 @@ func (m *Model) Outputs() []string {
 // NewResult prepares a Result with the outputs of these names. Without any, it
 // has last_hidden_state and what the model's heads give.
 func (m *Model) NewResult(names ...string) (*Result, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
 	all := m.Outputs()
 	if len(names) == 0 {
 		names = all[:len(all)-2]

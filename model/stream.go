@@ -1,10 +1,13 @@
 package model
 
+import "slices"
+
 // A stream is the part of a batch that goes through the layers together.
 type stream struct {
 	ids, types, positions []int32 // [tokens]; types and positions may be nil
 	cuSeqlens             []int32 // [sequences+1], from 0
-	unseen                []int32 // [sequences] or nil
+	unseen                []int32 // [sequences] or nil: none
+	seqK                  []int32 // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
 	tokens                int
 
 	token, sequence int // where in the batch it begins
@@ -30,7 +33,7 @@ func (s *stream) set(b *Batch, first, end int) {
 	if b.Positions != nil {
 		s.positions = b.Positions[begin:stop]
 	}
-	if b.Unseen != nil {
+	if b.Unseen != nil && slices.Max(b.Unseen[first:end]) > 0 {
 		s.unseen = b.Unseen[first:end]
 	}
 	s.cuSeqlens = grow(s.cuSeqlens, end-first+1)

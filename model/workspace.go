@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/mha"
 )
 
 // A workspace is the memory of one forward pass at a time, kept for the next.
@@ -16,16 +17,19 @@ type workspace struct {
 	qkv     []float32 // [3·heads, tokens, headDim]
 	h       []float32 // [tokens, ffn]
 
+	mha  mha.Attention
+	keys []float32 // keys and values without unseen ones, both [heads, keys, headDim]
+
 	first []float32    // [sequences, hidden]
 	dense [2][]float32 // between the layers of a head
 
-	gather     gather
-	attendBody attendBody
+	gather gather
+	probe  probe
 }
 
 func newWorkspace(m *Model) *workspace {
 	w := &workspace{model: m}
-	w.gather.w, w.attendBody.w = w, w
+	w.gather.w, w.probe.w = w, w
 	return w
 }
 

@@ -1,0 +1,3 @@
+// Package lint is the house's rules as tests: who may import whom, who may start
+// goroutines, and what every file looks like. There is nothing else in it.
+package lint

@@ -1,15 +1,151 @@
 package main
 
-import "flag"
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/mha"
+)
 
 var benchAttentionCase = command{
 	name:    "attention",
 	summary: "multi-head attention on float32 queries, keys and values",
-	setup:   func(fs *flag.FlagSet) func(*call) error { return func(c *call) error { return nil } },
+	help: `
+gflops counts the scores that a query may see, and the sums over values. With
+-causal and fewer queries than keys, the last query sees every key.`,
+	setup: func(fs *flag.FlagSet) func(*call) error {
+		var s attentionShape
+		batch := countFlag(fs, "batch", 1, 1, "`sequences` at once")
+		q := countFlag(fs, "q", 128, 1, "`queries` of each")
+		k := countFlag(fs, "k", 0, 0, "`keys` of each; 0: as many as queries")
+		lens := lensFlag(fs, "in place of -batch, -q and -k")
+		fs.Var(countValue{&s.heads, 1}, "heads", "query `heads`")
+		fs.Var(countValue{&s.kvHeads, 0}, "kv-heads", "key and value `heads`; 0: as many as query heads")
+		fs.Var(countValue{&s.dim, 1}, "dim", "`size` of a head")
+		fs.BoolVar(&s.causal, "causal", false, "hide later keys from earlier queries")
+		s.heads, s.dim = 12, 64
+		budget := budgetFlag(fs)
+		return func(c *call) error {
+			if err := c.noArgs(); err != nil {
+				return err
+			}
+			if *k == 0 {
+				*k = *q
+			}
+			if err := s.setLengths(*lens, *batch, *q, *k); err != nil {
+				return err
+			}
+			if err := s.check(); err != nil {
+				return err
+			}
+			return runBenchAttention(c, &s, *budget)
+		}
+	},
 }
 
-var benchMHACase = command{
-	name:    "mha",
-	summary: "the attention module of the textbooks: projections, heads and output",
-	setup:   func(fs *flag.FlagSet) func(*call) error { return func(c *call) error { return nil } },
+// attentionShape is a case of attention.
+type attentionShape struct {
+	queries, keys       []int // of each sequence
+	heads, kvHeads, dim int
+	causal              bool
+}
+
+// setLengths takes lens, or without it a batch of equal sequences.
+func (s *attentionShape) setLengths(lens []int, batch, q, k int) (err error) {
+	if lens != nil {
+		s.queries, s.keys = lens, lens
+		return nil
+	}
+	if s.queries, err = repeated(q, batch); err != nil {
+		return err
+	}
+	s.keys, err = repeated(k, batch)
+	return err
+}
+
+func (s *attentionShape) check() error {
+	if s.kvHeads == 0 {
+		s.kvHeads = s.heads
+	}
+	switch {
+	case s.heads%s.kvHeads != 0:
+		return fmt.Errorf("bench attention: %d heads are no multiple of %d key and value heads", s.heads, s.kvHeads)
+	case s.dim > mha.MaxDim:
+		return fmt.Errorf("bench attention: heads of %d; at most %d", s.dim, mha.MaxDim)
+	}
+	if err := checkSize(max(1, sum(s.queries)), s.heads, s.dim); err != nil {
+		return err
+	}
+	return checkSize(max(1, sum(s.keys)), s.kvHeads, s.dim)
+}
+
+// ops counts operations, two for a multiply-add: those of the scores, and as
+// many for the sums over values.
+func (s *attentionShape) ops() float64 {
+	pairs := 0.0
+	for i, q := range s.queries {
+		k := s.keys[i]
+		if !s.causal {
+			pairs += float64(q) * float64(k)
+			continue
+		}
+		for j := range q {
+			pairs += float64(max(0, k-q+j+1))
+		}
+	}
+	return 4 * pairs * float64(s.heads) * float64(s.dim)
+}
+
+func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
+	rng := rand.New(rand.NewPCG(1, 2))
+	queries, keys := sum(s.queries), sum(s.keys)
+	view := func(heads, tokens int) mha.View {
+		return mha.PerHead(randomFloats(rng, heads*tokens*s.dim), tokens, s.dim)
+	}
+	q, k, v := view(s.heads, queries), view(s.kvHeads, keys), view(s.kvHeads, keys)
+	out := mha.PerToken(make([]float32, queries*s.heads*s.dim), s.heads, s.dim)
+	params := mha.Params{Heads: s.heads, KVHeads: s.kvHeads, HeadDim: s.dim, Causal: s.causal}
+	batch := mha.Batch{SeqQ: offsets(s.queries), SeqK: offsets(s.keys)}
+	var x kernels.Exec
+	var a mha.Attention
+	t, top, err := c.measureBeside("f32", budget, func() error {
+		x.Begin(c.ctx, c.threads)
+		a.Run(&x, params, batch, out, q, k, v)
+		return x.End()
+	})
+	if err != nil {
+		return err
+	}
+	r := newRecord("attention")
+	r.ints("q", s.queries)
+	r.ints("k", s.keys)
+	r.int("heads", s.heads)
+	r.int("kv_heads", s.kvHeads)
+	r.int("dim", s.dim)
+	r.bool("causal", s.causal)
+	r.timing(t)
+	r.float("tokens_per_s", t.perSecond(float64(queries)), 6)
+	r.rate(t.perSecond(s.ops()), top)
+	r.machine(c)
+	return r.writeTo(c)
+}
+
+// offsets gives where sequences of these lengths begin, and where the last ends.
+func offsets(lens []int) []int32 {
+	list := []int32{0}
+	for _, n := range lens {
+		list = append(list, list[len(list)-1]+int32(n))
+	}
+	return list
+}
+
+func sum(list []int) int {
+	total := 0
+	for _, n := range list {
+		total += n
+	}
+	return total
 }

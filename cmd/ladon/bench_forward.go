@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"github.com/ladon-ml/ladon/internal/peak"
@@ -30,7 +29,10 @@ computes in float32.`,
 			}
 			list := *lens
 			if list == nil {
-				list = slices.Repeat([]int{*seq}, *batch)
+				var err error
+				if list, err = repeated(*seq, *batch); err != nil {
+					return err
+				}
 			}
 			return runBenchForward(c, src, list, *budget)
 		}

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/ladon-ml/ladon/kernels"
@@ -87,6 +88,15 @@ func checkSize(dims ...int) error {
 		total *= d
 	}
 	return nil
+}
+
+// repeated is a batch of equal lengths.
+func repeated(length, batch int) ([]int, error) {
+	const most = 1 << 20
+	if batch > most {
+		return nil, fmt.Errorf("a batch of %d sequences is too large to measure (limit %d)", batch, most)
+	}
+	return slices.Repeat([]int{length}, batch), nil
 }
 
 // randomFloats gives n numbers spread evenly over -1…1.

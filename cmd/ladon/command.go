@@ -109,11 +109,11 @@ func (cmd command) executeCase(ctx context.Context, parent string, args []string
 			return c.execute(ctx, parent+" "+cmd.name, slices.Concat(args[:i], args[i+1:]), stdin, stdout, stderr)
 		}
 	}
+	if slices.ContainsFunc(args, func(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }) {
+		return cmd.writeHelp(stdout, parent, nil)
+	}
 	for _, arg := range args {
-		switch {
-		case arg == "-h" || arg == "-help" || arg == "--help":
-			return cmd.writeHelp(stdout, parent, nil)
-		case !strings.HasPrefix(arg, "-"):
+		if !strings.HasPrefix(arg, "-") {
 			return usagef("%s: unknown case %q; one of %s", cmd.name, arg, commandNames(cmd.cases))
 		}
 	}

@@ -28,7 +28,7 @@ var infoCommand = command{
 // A fact is one line of info, and one key of its JSON form.
 type fact struct {
 	key   string
-	value any // string, int or []string
+	value any // string, int, float64 or []string
 }
 
 func runInfo(c *call, src *modelSource) error {
@@ -41,6 +41,11 @@ func runInfo(c *call, src *modelSource) error {
 		fact{"cpu", cpu.Detected().String()},
 		fact{"threads", c.width()},
 	)
+	return writeFacts(c, facts)
+}
+
+// writeFacts prints facts as lines for people, or with -json as an object.
+func writeFacts(c *call, facts []fact) error {
 	if c.json {
 		_, err := c.stdout.Write(appendFacts(nil, facts))
 		return err
@@ -48,8 +53,11 @@ func runInfo(c *call, src *modelSource) error {
 	w := tabwriter.NewWriter(c.stdout, 0, 8, 2, ' ', 0)
 	for _, f := range facts {
 		value := fmt.Sprint(f.value)
-		if list, ok := f.value.([]string); ok {
-			value = strings.Join(list, ", ")
+		switch v := f.value.(type) {
+		case []string:
+			value = strings.Join(v, ", ")
+		case float64:
+			value = strconv.FormatFloat(v, 'g', 7, 64)
 		}
 		fmt.Fprintf(w, "%s\t%s\n", strings.ReplaceAll(f.key, "_", " "), value)
 	}
@@ -113,6 +121,8 @@ func appendFacts(dst []byte, facts []fact) []byte {
 		switch v := f.value.(type) {
 		case int:
 			dst = strconv.AppendInt(dst, int64(v), 10)
+		case float64:
+			dst = strconv.AppendFloat(dst, v, 'g', 7, 64)
 		case string:
 			dst = appendString(dst, v)
 		case []string:

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"unicode/utf8"
 
 	"github.com/ladon-ml/ladon/model/tokenizer"
@@ -77,7 +78,11 @@ func (s *modelSource) tokenizer(c *call) (*tokenizer.Tokenizer, error) {
 		}
 		return m.Tokenizer(), m.Close()
 	}
-	return tokenizer.Load(s.path)
+	t, err := tokenizer.LoadFS(os.DirFS(s.path), ".")
+	if err != nil {
+		return nil, inFile(s.path, err)
+	}
+	return t, nil
 }
 
 // tokenizeWriter encodes and prints line after line in the same memory.

@@ -11,8 +11,7 @@ func burnF32(n int) int64 {
 		a, b, c, d = a*m+s, b*m+s, c*m+s, d*m+s
 		e, f, g, h = e*m+s, f*m+s, g*m+s, h*m+s
 	}
-	sink = a + b + c + d + e + f + g + h
-	return 16 * int64(n)
+	return 16*int64(n) + live(a+b+c+d+e+f+g+h == -1)
 }
 
 // burnInt8 does n rounds of 8 multiply-adds of bytes into 32 bits.
@@ -25,8 +24,7 @@ func burnInt8(n int) int64 {
 		a, b, c, d = a+p, b-p, c^p, d+p
 		e, f, g, h = e+p, f-p, g^p, h+p
 	}
-	sink = float32(a + b + c + d + e + f + g + h)
-	return 16 * int64(n)
+	return 16*int64(n) + live(a+b+c+d+e+f+g+h == -1 && n < 0)
 }
 
 // sum reads x, in four chains.
@@ -41,5 +39,10 @@ func sum(x []float32) float32 {
 	return a + b + c + d
 }
 
-// sink keeps the compiler from dropping the loops.
-var sink float32
+// live makes a result matter, so that the compiler keeps the loop. It is 0.
+func live(never bool) int64 {
+	if never {
+		return 1
+	}
+	return 0
+}

@@ -69,13 +69,14 @@ func (c *config) has(key string) bool {
 	return ok
 }
 
-// shown is a value as an error message shows it: whole if short.
+// shown is a value as an error message shows it: on one line, and short.
 func shown(v []byte) string {
 	const limit = 40
-	if len(v) > limit {
-		return string(v[:limit]) + "…"
+	line := strings.Join(strings.Fields(string(v)), " ")
+	if len(line) > limit {
+		return strings.ToValidUTF8(line[:limit], "") + "…"
 	}
-	return string(v)
+	return line
 }
 
 // int reads an integer in [lo, hi].

@@ -139,7 +139,13 @@ def outputs_of(model, case, inputs, perm=None):
     if perm is not None:
         back = torch.argsort(perm)
         out = {k: v[..., back] if "hidden_state" in k else v for k, v in out.items()}
-    return {k: mask_out(k, v.numpy(), inputs) for k, v in out.items()}
+    return {k: v.numpy() if k in pooled(case) else mask_out(k, v.numpy(), inputs) for k, v in out.items()}
+
+
+def pooled(case):
+    """The outputs that have no axis of positions."""
+    whole = any(a in case.arch for a in ("SequenceClassification", "NextSentence", "MultipleChoice"))
+    return {"pooler_output", "seq_relationship_logits"} | ({"logits"} if whole else set())
 
 
 def mask_out(name, v, inputs):
@@ -150,8 +156,7 @@ def mask_out(name, v, inputs):
     mask = mask != 0
     if name.startswith("attentions."):
         return np.where(mask[:, None, :, None] & mask[:, None, None, :], v, 0)
-    if v.shape[:2] != mask.shape or name in ("pooler_output", "seq_relationship_logits"):
-        return v
+    assert v.shape[:2] == mask.shape, name
     return np.where(mask.reshape(mask.shape + (1,) * (v.ndim - 2)), v, 0)
 
 

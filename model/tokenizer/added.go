@@ -139,6 +139,9 @@ func (f *finder) next() (part, bool) {
 		if token.RStrip {
 			b = f.spaceAfter(b)
 		}
+		if a >= b {
+			continue // nothing but white space that the token before has taken
+		}
 		if f.done < a {
 			f.held, f.holding = part{a, b, token}, true
 			return part{f.done, a, nil}, true

@@ -98,9 +98,9 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 			return 0, err
 		}
 	}
-	limit, left := -1, false
+	limit, left, how := -1, false, longestFirst
 	if t.truncation != nil {
-		limit, left = t.truncation.max, t.truncation.left
+		limit, left, how = t.truncation.max, t.truncation.left, t.truncation.strategy
 	}
 	if o.MaxLen != 0 {
 		limit = max(o.MaxLen, -1)
@@ -116,6 +116,9 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 	stop := math.MaxInt
 	if limit >= 0 && !left && !all {
 		stop = limit
+	}
+	if o.HasPair && how == longestFirst && limit%2 == 1 {
+		stop = math.MaxInt // the longer text gets the odd token, so both must be known whole
 	}
 	t.tokenize(dst, &dst.seqs[0], text, stop)
 	dst.seqs[1].reset()

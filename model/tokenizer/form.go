@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -27,7 +28,7 @@ func (f normalizeForm) data() norm.Form {
 }
 
 func (f normalizeForm) normalize(x *text) {
-	if f.data().IsNormal(x.buf) {
+	if f.data().QuickSpan(x.buf) == len(x.buf) {
 		return
 	}
 	decomposed := norm.NFD
@@ -57,11 +58,10 @@ func decompose(x *text, form norm.Form) {
 		r, w := decode(x.buf, i)
 		switch {
 		case r >= hangulBase && r < hangulEnd:
-			s := r - hangulBase
-			put(jamoLBase+s/(jamoVCount*jamoTCount), 0)
-			put(jamoVBase+s/jamoTCount%jamoVCount, 1)
-			if t := s % jamoTCount; t != 0 {
-				put(jamoTBase+t, 1)
+			for k, jamo := range decomposeHangul(r) {
+				if jamo != 0 {
+					put(jamo, min(int32(k), 1))
+				}
 			}
 		case classes.of(r)&classNorm != 0:
 			d := form.Properties(x.buf[i:]).Decomposition()
@@ -95,8 +95,7 @@ func combiningClass(classes classes, r rune) uint8 {
 	if r < 0x300 || classes.of(r)&classNorm == 0 {
 		return 0
 	}
-	var b [utf8.UTFMax]byte
-	return norm.NFD.Properties(b[:utf8.EncodeRune(b[:], r)]).CCC()
+	return norm.NFD.PropertiesString(string(r)).CCC()
 }
 
 // compose composes the decomposed x.changes in place. A composite stands for its parts: the counts of both add up, and
@@ -109,7 +108,7 @@ func compose(x *text) {
 	for _, c := range x.changes {
 		class := int(combiningClass(classes, c.r))
 		if starter >= 0 && (last < class || last < 0) {
-			if r, ok := composePair(classes, out[starter].r, c.r); ok {
+			if r, ok := composePair(out[starter].r, c.r); ok {
 				out[starter] = change{r, out[starter].n + c.n - 1}
 				continue
 			}
@@ -125,22 +124,50 @@ func compose(x *text) {
 }
 
 const (
-	hangulBase, hangulEnd           = 0xAC00, 0xAC00 + 11172
-	jamoLBase, jamoVBase, jamoTBase = 0x1100, 0x1161, 0x11A7
-	jamoVCount, jamoTCount          = 21, 28
+	hangulBase, hangulEnd              = 0xAC00, 0xAC00 + 11172
+	jamoLBase, jamoVBase, jamoTBase    = 0x1100, 0x1161, 0x11A7
+	jamoLCount, jamoVCount, jamoTCount = 19, 21, 28
 )
 
-// composePair returns the primary composite of a and b, if there is one that the reference library knows.
-func composePair(classes classes, a, b rune) (rune, bool) {
-	if b < 0x300 {
-		return 0, false
+// decomposeHangul returns the two or three parts of a syllable; the third may be 0.
+func decomposeHangul(r rune) [3]rune {
+	s := r - hangulBase
+	parts := [3]rune{jamoLBase + s/(jamoVCount*jamoTCount), jamoVBase + s/jamoTCount%jamoVCount}
+	if t := s % jamoTCount; t != 0 {
+		parts[2] = jamoTBase + t
 	}
-	var pair, single [4 * utf8.UTFMax]byte
-	src := utf8.AppendRune(utf8.AppendRune(pair[:0], a), b)
-	dst := norm.NFC.Append(single[:0], src...)
-	r, n := utf8.DecodeRune(dst)
-	if n != len(dst) || classes.of(r)&classNorm == 0 {
-		return 0, false
-	}
-	return r, true
+	return parts
 }
+
+// composePair returns the primary composite of a and b, if there is one that the reference library knows.
+func composePair(a, b rune) (rune, bool) {
+	switch {
+	case b < 0x300:
+		return 0, false
+	case b >= jamoVBase && b < jamoVBase+jamoVCount && a >= jamoLBase && a < jamoLBase+jamoLCount:
+		return hangulBase + ((a-jamoLBase)*jamoVCount+b-jamoVBase)*jamoTCount, true
+	case b > jamoTBase && b < jamoTBase+jamoTCount && a >= hangulBase && a < hangulEnd && (a-hangulBase)%jamoTCount == 0:
+		return a + b - jamoTBase, true
+	}
+	r, ok := composites()[[2]rune{a, b}]
+	return r, ok
+}
+
+// composites turns the decompositions of x/text around, which itself composes whole strings only. Hangul is left out.
+var composites = sync.OnceValue(func() map[[2]rune]rune {
+	m := make(map[[2]rune]rune, 1000)
+	for i, run := range classRuns[:len(classRuns)-1] {
+		for c := rune(run >> 8); run&classNorm != 0 && c < rune(classRuns[i+1]>>8); c++ {
+			d := norm.NFD.PropertiesString(string(c)).Decomposition()
+			if d == nil || !norm.NFC.IsNormalString(string(c)) {
+				continue // not decomposed, or never composed again
+			}
+			last, n := utf8.DecodeLastRune(d)
+			first := []rune(norm.NFC.String(string(d[:len(d)-n])))
+			if len(first) == 1 {
+				m[[2]rune{first[0], last}] = c
+			}
+		}
+	}
+	return m
+})

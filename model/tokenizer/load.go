@@ -55,7 +55,7 @@ func Load(name string, data []byte) (*Tokenizer, error) {
 type file struct {
 	sections map[string][]byte
 	model    map[string][]byte // of the model but its vocabulary
-	entries  []entry           // the vocabulary
+	tokens   tokenList         // the vocabulary
 	list     bool              // the vocabulary is a list, as a Unigram model's
 }
 
@@ -111,13 +111,15 @@ func (f *file) scanModel(s *scanner) error {
 			f.list = f.list || k == "vocab" && err == nil && v[0] == '['
 			return err
 		}
+		f.tokens.grow(len(s.data)/16, len(s.data)/2) // a token with its quotes, id and white space
 		return s.object(func(token []byte) error {
-			e := entry{token: string(token)}
-			var err error
-			if e.id, err = s.id(); err != nil {
-				return fmt.Errorf("vocab: token %s: %w", quote(e.token), err)
+			f.tokens.text = append(f.tokens.text, token...) // now: reading on may overwrite the token
+			start := len(f.tokens.text) - len(token)
+			id, err := s.id()
+			if err != nil {
+				return fmt.Errorf("vocab: token %s: %w", quote(string(f.tokens.text[start:])), err)
 			}
-			f.entries = append(f.entries, e)
+			f.tokens.entries = append(f.tokens.entries, entry{place{uint32(start), int32(len(token))}, id})
 			return nil
 		})
 	})

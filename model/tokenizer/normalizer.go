@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"regexp"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // normalizer rewrites a text before it is cut into words.
@@ -43,15 +45,91 @@ type bertNormalizer struct {
 func (n *bertNormalizer) local() bool { return true }
 
 func (n *bertNormalizer) normalize(x *text) {
+	if !n.onePass(x) {
+		n.steps(x)
+	}
+}
+
+// onePass does all steps at once, character by character. It gives up, and leaves the text as it is, where characters
+// act on each other: marks that are not stripped may have to change places.
+func (n *bertNormalizer) onePass(x *text) bool {
+	x.begin()
+	for i := 0; i < len(x.buf); {
+		r, w := decode(x.buf, i)
+		a := x.align[i]
+		i += w
+		class := n.classes.of(r)
+		if n.cleanText && class&(classControl|classSpace) != 0 {
+			if class&classControl == 0 {
+				x.put(' ', a)
+			}
+			continue
+		}
+		ideograph := n.cjk && isCJK(r)
+		if ideograph {
+			x.put(' ', a)
+		}
+		if n.stripAccents && class&(classNorm|classMn) != 0 {
+			if class&classMn != 0 {
+				continue
+			}
+			if r >= hangulBase && r < hangulEnd {
+				for _, jamo := range decomposeHangul(r) {
+					if jamo != 0 {
+						x.put(jamo, a)
+					}
+				}
+				continue
+			}
+			var ok bool
+			if r, ok = n.baseOf(x.buf[i-w:], r); !ok {
+				return false
+			}
+		}
+		if r == 0x130 && n.lowercase { // the only character whose lower case is two
+			x.put('i', a)
+			r = 0x307
+		} else if n.lowercase {
+			r = lower(r)
+		}
+		x.put(r, a)
+		if ideograph {
+			x.put(' ', a)
+		}
+	}
+	x.end()
+	return true
+}
+
+// baseOf returns what is left of r, which begins buf and which the normalization data know, without its accents. It
+// reports false if that is a mark or more than one character.
+func (n *bertNormalizer) baseOf(buf []byte, r rune) (rune, bool) {
+	properties := norm.NFD.Properties(buf)
+	d := properties.Decomposition()
+	if d == nil {
+		return r, properties.CCC() == 0
+	}
+	base, w := decode(d, 0)
+	for d = d[w:]; len(d) > 0; d = d[w:] {
+		var mark rune
+		if mark, w = decode(d, 0); n.classes.of(mark)&classMn == 0 {
+			return 0, false
+		}
+	}
+	class := n.classes.of(base)
+	return base, class&classMn == 0 && (class&classNorm == 0 || base >= hangulBase && base < hangulEnd)
+}
+
+// steps is the reference: one after the other.
+func (n *bertNormalizer) steps(x *text) {
 	if n.cleanText {
 		n.clean(x)
 	}
-	ascii := x.ascii()
-	if n.cjk && !ascii {
+	if n.cjk {
 		spaceCJK(x)
 	}
-	if n.stripAccents && !ascii {
-		normalizeForm(formNFD).normalize(x)
+	if n.stripAccents {
+		formNFD.normalize(x)
 		removeClass(x, n.classes, classMn)
 	}
 	if n.lowercase {
@@ -118,12 +196,7 @@ func (lowercase) normalize(x *text) {
 	x.begin()
 	for i := 0; i < len(x.buf); {
 		r, w := decode(x.buf, i)
-		if r < 0x80 {
-			if 'A' <= r && r <= 'Z' {
-				r += 'a' - 'A'
-			}
-			x.put(r, x.align[i])
-		} else if r == 0x130 { // the only character whose lower case is two
+		if r == 0x130 { // the only character whose lower case is two
 			x.put('i', x.align[i])
 			x.put(0x307, x.align[i])
 		} else {
@@ -134,9 +207,16 @@ func (lowercase) normalize(x *text) {
 	x.end()
 }
 
-// lower is unicode.ToLower with the pairs that Unicode 16 added, which the reference library knows.
+// lower is unicode.ToLower, quicker for the letters of most text, with the pairs that Unicode 16 added, which the reference library knows.
 func lower(r rune) rune {
 	switch {
+	case r < 0x80:
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	case r >= 0x430 && r < 0x460, r >= 0x3400 && r < 0xA000: // lower-case Cyrillic, ideographs
+		return r
 	case r < 0x1C89:
 	case r == 0x1C89, r == 0xA7CC, r == 0xA7DA:
 		return r + 1

@@ -1,13 +1,16 @@
 package tokenizer
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // maxLength is the longest that truncation and padding may ask for; some files say 2^63 and mean no limit.
 const maxLength = 1 << 30
 
 func (t *Tokenizer) parseTruncation(data []byte) error {
 	var v *struct {
-		MaxLength uint64 `json:"max_length"`
+		MaxLength *uint64 `json:"max_length"`
 		Stride    uint64
 		Strategy  string
 		Direction string
@@ -15,7 +18,10 @@ func (t *Tokenizer) parseTruncation(data []byte) error {
 	if err := unmarshal(data, &v); err != nil || v == nil {
 		return err
 	}
-	tr := &truncation{max: int(min(v.MaxLength, maxLength)), stride: int(min(v.Stride, maxLength))}
+	if v.MaxLength == nil {
+		return errors.New("max_length is missing")
+	}
+	tr := &truncation{max: int(min(*v.MaxLength, maxLength)), stride: int(min(v.Stride, maxLength))}
 	switch v.Strategy {
 	case "LongestFirst":
 	case "OnlyFirst":
@@ -77,11 +83,11 @@ func (t *Tokenizer) parsePadding(data []byte) error {
 	case map[string]any:
 		n, ok := s["Fixed"].(float64)
 		if !ok || n < 0 || len(s) != 1 {
-			return fmt.Errorf("strategy is not {\"Fixed\": length}")
+			return errors.New(`strategy is not {"Fixed": length}`)
 		}
 		p.Fixed = int(min(n, maxLength))
 	default:
-		return fmt.Errorf("strategy is missing")
+		return errors.New("strategy is missing")
 	}
 	t.padding = p
 	return nil

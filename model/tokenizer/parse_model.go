@@ -64,7 +64,7 @@ func (f *file) parseVocab() (*vocab, error) {
 	if f.model["vocab"] != nil {
 		return nil, errors.New("vocab is not an object")
 	}
-	v, err := newVocab(f.entries)
+	v, err := newVocab(&f.tokens, false)
 	if err != nil {
 		return nil, fmt.Errorf("vocab: %w", err)
 	}

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/bits"
+	"slices"
 )
 
 // vocab holds the tokens of a model, their bytes in one string: two words a token, nothing for the garbage collector.
 type vocab struct {
 	text   string
 	places []place // by id
-	count  int     // tokens that a look-up can find
+	count  int     // of tokens
 	seed   maphash.Seed
 	whole  index
 }
@@ -22,50 +23,66 @@ type place struct {
 }
 
 // maxVocabBytes keeps the places in 32 bits.
-const maxVocabBytes = 1 << 31
+const maxVocabBytes = 1<<31 - 1
 
-// entry is a token on its way into a vocab.
-type entry struct {
-	token string
-	id    int64
+// tokenList collects the tokens of a file.
+type tokenList struct {
+	text    []byte // one after another
+	entries []entry
 }
 
-// newVocab indexes the entries. Ids may have holes, but not so many that the table is mostly holes.
-func newVocab(entries []entry) (*vocab, error) {
-	size, top := 0, int64(-1)
-	limit := int64(len(entries))*4 + 1<<16
-	for _, e := range entries {
+type entry struct {
+	place
+	id int64
+}
+
+// grow makes room for about so many tokens with so many bytes.
+func (l *tokenList) grow(tokens, size int) {
+	l.entries = slices.Grow(l.entries, tokens)
+	l.text = slices.Grow(l.text, size)
+}
+
+func (l *tokenList) add(token []byte, id int64) {
+	l.entries = append(l.entries, entry{place{uint32(len(l.text)), int32(len(token))}, id})
+	l.text = append(l.text, token...)
+}
+
+func (l *tokenList) token(e entry) string { return string(l.text[e.start : e.start+uint32(e.n)]) }
+
+// newVocab indexes the tokens. Ids may have holes, but not so many that the table is mostly holes. Of equal tokens only
+// the last is kept if lastWins; otherwise they are an error.
+func newVocab(l *tokenList, lastWins bool) (*vocab, error) {
+	if len(l.text) > maxVocabBytes {
+		return nil, fmt.Errorf("%d bytes of tokens are more than the %d supported", len(l.text), maxVocabBytes)
+	}
+	top, limit := int64(-1), int64(len(l.entries))*4+1<<16
+	for _, e := range l.entries {
 		if e.id < 0 || e.id >= limit {
-			return nil, fmt.Errorf("token %s has id %d, out of range for %d tokens", quote(e.token), e.id, len(entries))
+			return nil, fmt.Errorf("token %s has id %d, out of range for %d tokens", quote(l.token(e)), e.id, len(l.entries))
 		}
 		top = max(top, e.id)
-		size += len(e.token)
 	}
-	if size > maxVocabBytes {
-		return nil, fmt.Errorf("%d bytes of tokens are more than the %d supported", size, maxVocabBytes)
-	}
-	v := &vocab{places: make([]place, top+1), seed: maphash.MakeSeed()}
+	v := &vocab{text: string(l.text), places: make([]place, top+1), count: len(l.entries), seed: maphash.MakeSeed()}
 	for i := range v.places {
 		v.places[i].n = -1
 	}
-	buf := make([]byte, 0, size)
-	for _, e := range entries {
-		if v.places[e.id].n >= 0 {
-			p := v.places[e.id]
-			return nil, fmt.Errorf("tokens %s and %s have the same id %d",
-				quote(string(buf[p.start:p.start+uint32(p.n)])), quote(e.token), e.id)
+	for _, e := range l.entries {
+		if p := v.places[e.id]; p.n >= 0 {
+			return nil, fmt.Errorf("tokens %s and %s have the same id %d", quote(l.token(entry{place: p})), quote(l.token(e)), e.id)
 		}
-		v.places[e.id] = place{uint32(len(buf)), int32(len(e.token))}
-		buf = append(buf, e.token...)
+		v.places[e.id] = e.place
 	}
-	v.text = string(buf)
-	v.whole = newIndex(len(entries))
-	for _, e := range entries {
-		if old := v.insert(&v.whole, 0, int32(e.id)); old >= 0 {
-			return nil, fmt.Errorf("token %s appears twice, with ids %d and %d", quote(e.token), old, e.id)
+	v.whole = newIndex(len(l.entries))
+	for _, e := range l.entries {
+		switch old := v.insert(&v.whole, 0, int32(e.id)); {
+		case old < 0:
+		case lastWins:
+			v.places[old].n = -1
+			v.count--
+		default:
+			return nil, fmt.Errorf("token %s appears twice, with ids %d and %d", quote(l.token(e)), old, e.id)
 		}
 	}
-	v.count = len(entries)
 	return v, nil
 }
 
@@ -102,7 +119,7 @@ func newIndex(n int) index {
 
 const hashBits = 0xFFFFFFFF00000000
 
-// insert makes token id findable by its bytes from skip on, and returns the id that already was, or -1.
+// insert makes token id findable by its bytes from skip on, and returns the id that was until now, or -1.
 func (v *vocab) insert(x *index, skip int, id int32) int32 {
 	full, _ := v.token(id)
 	key := full[skip:]
@@ -110,8 +127,10 @@ func (v *vocab) insert(x *index, skip int, id int32) int32 {
 	slot := uint32(h) & x.mask
 	for x.slots[slot] != 0 {
 		if x.slots[slot]&hashBits == h&hashBits {
-			if old, _ := v.token(int32(uint32(x.slots[slot])) - 1); old[skip:] == key {
-				return int32(uint32(x.slots[slot])) - 1
+			old := int32(uint32(x.slots[slot])) - 1
+			if t, _ := v.token(old); t[skip:] == key {
+				x.slots[slot] = h&hashBits | uint64(uint32(id+1))
+				return old
 			}
 		}
 		slot = (slot + 1) & x.mask

@@ -1,11 +1,11 @@
 package tokenizer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -181,25 +181,17 @@ func loadVocab(name string, data []byte, c Config) (*Tokenizer, error) {
 	return t, nil
 }
 
-// parseVocabText reads a vocab.txt. Some published ones have a token twice: the last one is found by its text, as
-// Python's dict has it, and both ids keep it.
+// parseVocabText reads a vocab.txt. Where a token appears twice, as in some published files, the last one counts.
 func parseVocabText(data []byte) (*vocab, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not valid UTF-8")
 	}
-	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-	entries := make([]entry, len(lines))
-	last := make(map[string]int, len(lines))
-	for i, line := range lines {
-		line = strings.TrimSuffix(line, "\r")
-		entries[i] = entry{line, int64(i)}
-		last[line] = i
+	var list tokenList
+	list.grow(bytes.Count(data, []byte{'\n'})+1, len(data))
+	for id := int64(0); len(data) > 0; id++ {
+		line, rest, _ := bytes.Cut(data, []byte{'\n'})
+		list.add(bytes.TrimSuffix(line, []byte{'\r'}), id)
+		data = rest
 	}
-	kept := entries[:0]
-	for i, e := range entries {
-		if last[e.token] == i {
-			kept = append(kept, e)
-		}
-	}
-	return newVocab(kept)
+	return newVocab(&list, true)
 }

@@ -341,6 +341,32 @@ func TestMatMulSameBits(t *testing.T) {
 	})
 }
 
+// Every step is one fused multiply-add in every tier of assembly: the same bits.
+func TestMatMulTiersAgree(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	m, n, k := 21, 83, 700
+	a, w := make([]float32, m*k), make([]float32, n*k)
+	fill(r, a, 1)
+	fill(r, w, 1)
+	packed, err := Pack(w, n, k)
+	require.NoError(t, err)
+	var first []float32
+	for _, set := range cpu.Available() {
+		if set.Tier == cpu.Generic {
+			continue
+		}
+		restore := cpu.Use(set)
+		c := make([]float32, m*n)
+		var x Exec
+		x.MatMul(Out{C: c, LD: n}, a, m, k, packed, Epilogue{Act: GELUTanh})
+		restore()
+		if first == nil {
+			first = c
+		}
+		require.Equal(t, first, c, "%v", set)
+	}
+}
+
 func TestMatMulNonFinite(t *testing.T) {
 	forEachSet(t, func(t *testing.T, _ cpu.Set) {
 		m, n, k := 16, 40, 24

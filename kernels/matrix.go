@@ -47,7 +47,6 @@ type Matrix struct {
 	i8     []int8
 	scales []float32 // [panels·16]
 	comp   []int32   // [panels·16] 128 times the sum of a row: what a zero point of 128 in A adds
-	free   func()
 }
 
 // N is the number of outputs, the rows of W.
@@ -74,14 +73,10 @@ func (m *Matrix) Packed() (packed []int8, scales []float32) {
 	return m.i8, m.scales[:m.n]
 }
 
-// Free returns the memory, if it is not on the Go heap. The matrix must not be
-// in use, and is empty afterwards. Free may be called again.
-func (m *Matrix) Free() {
-	if m.free != nil {
-		m.free()
-	}
-	*m = Matrix{}
-}
+// Free empties the matrix, which must not be in use: multiplying by it then
+// panics. Memory that was given to a Pack function stays with its owner. Free may
+// be called again.
+func (m *Matrix) Free() { *m = Matrix{} }
 
 // Row sets dst, of length k, to row i of W, widened to float32.
 func (m *Matrix) Row(dst []float32, i int) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ladon-ml/ladon/internal/mem"
 )
 
 func TestPackLayout(t *testing.T) {
@@ -149,3 +151,34 @@ func TestMatrixFree(t *testing.T) {
 	m.Free()
 	require.PanicsWithValue(t, errRow, func() { m.Row(make([]float32, 3), 0) })
 }
+
+func TestPackIntoArena(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	n, k := 50, 70
+	w := make([]float32, n*k)
+	fill(r, w, 1)
+	row := func(i int, dst []float32) error { copy(dst, w[i*k:]); return nil }
+	var arena mem.Arena
+	f32, err := PackRowsIn(&arena, n, k, row)
+	require.NoError(t, err)
+	i8, err := PackInt8RowsIn(&arena, n, k, row)
+	require.NoError(t, err)
+	dst := make([]float32, k)
+	f32.Row(dst, n-1)
+	require.Equal(t, w[(n-1)*k:], dst)
+	i8.Row(dst, n-1)
+	require.InDeltaSlice(t, w[(n-1)*k:], dst, 0.02)
+	f32.Free()
+	i8.Free()
+	require.NoError(t, arena.Free())
+	broken := errors.New("no memory")
+	_, err = PackRowsIn(noMemory{broken}, n, k, row)
+	require.Equal(t, broken, err)
+	_, err = PackInt8RowsIn(noMemory{broken}, n, k, row)
+	require.Equal(t, broken, err)
+}
+
+type noMemory struct{ err error }
+
+func (m noMemory) Float32s(int) ([]float32, error) { return nil, m.err }
+func (m noMemory) Int8s(int) ([]int8, error)       { return nil, m.err }

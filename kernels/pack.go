@@ -5,11 +5,24 @@ import (
 	"math"
 )
 
-// Pack packs the row-major w [n, k] as float32. It refuses NaN; infinities are
-// allowed.
+// Memory is where packed weights go. An arena of internal/mem is one: off the Go
+// heap, in huge pages, freed by its owner once no matrix in it is used.
+type Memory interface {
+	Float32s(n int) ([]float32, error)
+	Int8s(n int) ([]int8, error)
+}
+
+// heap is the Go heap, aligned.
+type heap struct{}
+
+func (heap) Float32s(n int) ([]float32, error) { return aligned[float32](n), nil }
+func (heap) Int8s(n int) ([]int8, error)       { return aligned[int8](n), nil }
+
+// Pack packs the row-major w [n, k] as float32, on the Go heap. It refuses NaN;
+// infinities are allowed.
 func Pack(w []float32, n, k int) (*Matrix, error) {
 	checkWeights(w, n, k)
-	return packRows(n, k, rowsOf(w, k))
+	return packRows(heap{}, n, k, rowsOf(w, k))
 }
 
 // PackRows is [Pack] for weights that are not float32 in memory: row(i, dst)
@@ -17,23 +30,34 @@ func Pack(w []float32, n, k int) (*Matrix, error) {
 // order, so no second copy of W is needed. Its error ends the packing and is
 // returned as it is.
 func PackRows(n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
+	return PackRowsIn(heap{}, n, k, row)
+}
+
+// PackRowsIn is [PackRows] into memory of the caller's choice, whose error it
+// returns.
+func PackRowsIn(in Memory, n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
 	checkShape(n, k)
 	buf := make([]float32, k)
-	return packRows(n, k, func(i int) ([]float32, error) { return buf, row(i, buf) })
+	return packRows(in, n, k, func(i int) ([]float32, error) { return buf, row(i, buf) })
 }
 
 // PackInt8 quantises the row-major w [n, k] to int8, each row by [QuantizeRow],
-// and packs it. It refuses NaN, infinities, and k above 65536.
+// and packs it on the Go heap. It refuses NaN, infinities, and k above 65536.
 func PackInt8(w []float32, n, k int) (*Matrix, error) {
 	checkWeights(w, n, k)
-	return packInt8(n, k, rowsOf(w, k))
+	return packInt8(heap{}, n, k, rowsOf(w, k))
 }
 
 // PackInt8Rows is to [PackInt8] what [PackRows] is to [Pack].
 func PackInt8Rows(n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
+	return PackInt8RowsIn(heap{}, n, k, row)
+}
+
+// PackInt8RowsIn is to [PackInt8Rows] what [PackRowsIn] is to [PackRows].
+func PackInt8RowsIn(in Memory, n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
 	checkShape(n, k)
 	buf := make([]float32, k)
-	return packInt8(n, k, func(i int) ([]float32, error) { return buf, row(i, buf) })
+	return packInt8(in, n, k, func(i int) ([]float32, error) { return buf, row(i, buf) })
 }
 
 func checkShape(n, k int) {
@@ -53,8 +77,12 @@ func rowsOf(w []float32, k int) func(i int) ([]float32, error) {
 	return func(i int) ([]float32, error) { return w[i*k : (i+1)*k], nil }
 }
 
-func packRows(n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
-	m := &Matrix{n: n, k: k, dtype: F32, f32: aligned[float32](panelsOf(n) * panelWidth * k)}
+func packRows(in Memory, n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
+	packed, err := in.Float32s(panelsOf(n) * panelWidth * k)
+	if err != nil {
+		return nil, err
+	}
+	m := &Matrix{n: n, k: k, dtype: F32, f32: packed}
 	for i := range n {
 		src, err := row(i)
 		if err != nil {
@@ -71,12 +99,16 @@ func packRows(n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
 	return m, nil
 }
 
-func packInt8(n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
+func packInt8(in Memory, n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {
 	if k > maxInt8K {
 		return nil, weightsError(fmt.Sprintf("kernels: rows of %d weights are too long for int8: at most %d", k, maxInt8K))
 	}
 	panels, k4 := panelsOf(n), roundUp(k, 4)
-	m := &Matrix{n: n, k: k, dtype: Int8, i8: aligned[int8](panels * panelWidth * k4), scales: make([]float32, panels*panelWidth)}
+	packed, err := in.Int8s(panels * panelWidth * k4)
+	if err != nil {
+		return nil, err
+	}
+	m := &Matrix{n: n, k: k, dtype: Int8, i8: packed, scales: make([]float32, panels*panelWidth)}
 	q := make([]int8, k4)
 	for i := range n {
 		src, err := row(i)

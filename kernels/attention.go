@@ -81,7 +81,7 @@ func (t *AttentionTile) Scores(k []float32, ld, n int) {
 	groups := (n + len(tiles) - 2) / (len(tiles) - 1)
 	for g, i := 0, 0; g < groups; g++ {
 		rows := (n - i + groups - g - 1) / (groups - g)
-		tiles[rows](t.dim, &k[i*ld], 4*ld, &t.q[0], 4*panelWidth*t.dim, &t.s[i*t.lanes], 4*t.lanes, 4*panelWidth, 0, nil)
+		tiles[rows](t.dim, &k[i*ld], 4*ld, &t.q[0], 4*panelWidth*t.dim, &t.s[i*t.lanes], 4*t.lanes, 4*panelWidth, 0, nil, &k[i*ld])
 		i += rows
 	}
 }

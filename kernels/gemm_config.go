@@ -26,8 +26,8 @@ import "unsafe"
 // additions in the order of k, starting at 0 or C: cutting k in two, or choosing
 // another tile, changes no bit. k may be 0. If accumulate is 0, C is not read.
 // The assembly fuses each multiplication and addition, portable tiles round
-// twice.
-type gemmTile func(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias *float32)
+// twice. The 16·k bytes at next will be wanted in cache soon after.
+type gemmTile func(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias, next *float32)
 
 // int8Tile computes one tile of C from quantised operands:
 //
@@ -47,11 +47,11 @@ type gemmTile func(k int, a *float32, lda int, b *float32, bstep int, c *float32
 //
 // with each multiplication and addition of floats rounded by itself: all tiers
 // give the same bits. The form of A is the configuration's.
-type int8Tile func(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32)
+type int8Tile func(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, next *int8)
 
 // anyA gives a tile whose A has other elements the type of all: every form of A
 // is bytes to the driver.
-func anyA[T int8 | int16](tile func(k4 int, a *T, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32)) int8Tile {
+func anyA[T int8 | int16](tile func(k4 int, a *T, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, next *int8)) int8Tile {
 	return *(*int8Tile)(unsafe.Pointer(&tile))
 }
 

@@ -6,19 +6,19 @@ import "unsafe"
 // accumulators, four weights and two activations are what 16 registers hold.
 // They read the panels that the assembly reads.
 
-func gemmGeneric1(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias *float32) {
+func gemmGeneric1(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias, _ *float32) {
 	gemmGeneric(1, k, a, lda, b, c, ldc, accumulate, bias)
 }
 
-func gemmGeneric2(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias *float32) {
+func gemmGeneric2(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias, _ *float32) {
 	gemmGeneric(2, k, a, lda, b, c, ldc, accumulate, bias)
 }
 
-func gemmGeneric3(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias *float32) {
+func gemmGeneric3(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias, _ *float32) {
 	gemmGeneric(3, k, a, lda, b, c, ldc, accumulate, bias)
 }
 
-func gemmGeneric4(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias *float32) {
+func gemmGeneric4(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias, _ *float32) {
 	gemmGeneric(4, k, a, lda, b, c, ldc, accumulate, bias)
 }
 

@@ -2,27 +2,27 @@ package kernels
 
 import "unsafe"
 
-func int8Generic1(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+func int8Generic1(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
 	int8Generic(1, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
 }
 
-func int8Generic2(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+func int8Generic2(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
 	int8Generic(2, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
 }
 
-func int8Generic3(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+func int8Generic3(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
 	int8Generic(3, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
 }
 
-func int8Generic4(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+func int8Generic4(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
 	int8Generic(4, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
 }
 
-func int8Generic5(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+func int8Generic5(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
 	int8Generic(5, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
 }
 
-func int8Generic6(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32) {
+func int8Generic6(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
 	int8Generic(6, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
 }
 

@@ -157,7 +157,7 @@ func (p *product) strip(ws *workspace, panel, left, g0, g1 int) int {
 		for g := g0; g < g1; g++ {
 			from, to := p.group(g)
 			c := &p.out.C[offset+(p.row+from)*p.out.LD]
-			p.tile(s, to-from, from, panel, k0, n, c, 4*p.out.LD, cstep, lastBias)
+			p.tile(s, to-from, from, panel, k0, n, c, 4*p.out.LD, cstep, lastBias, g-g0)
 		}
 	}
 	return np
@@ -177,7 +177,7 @@ func (p *product) stripApart(ws *workspace, s, np, panel, g0, g1 int) {
 	for g := g0; g < g1; g++ {
 		from, to := p.group(g)
 		width := np * panelWidth
-		p.tile(s, to-from, from, panel, 0, p.w.k, &ws.tile[0], 4*width, 4*panelWidth, bias)
+		p.tile(s, to-from, from, panel, 0, p.w.k, &ws.tile[0], 4*width, 4*panelWidth, bias, g-g0)
 		for i := range to - from {
 			src := ws.tile[i*width : i*width+cols]
 			for j := j0; len(src) > 0; {
@@ -190,9 +190,16 @@ func (p *product) stripApart(ws *workspace, s, np, panel, g0, g1 int) {
 }
 
 // tile computes one tile: rows from row of the block, the panels of shape s from
-// panel, and k0 to k0+n of k. It adds to C if k0 > 0.
-func (p *product) tile(s, mr, row, panel, k0, n int, c *float32, ldc, cstep int, bias *float32) {
+// panel, and k0 to k0+n of k. It adds to C if k0 > 0. It is the turn-th tile on
+// these panels, and fetches its share of the next ones: a group of np panels
+// takes 4·np tiles. Without that, the first tile of each group waits for memory.
+func (p *product) tile(s, mr, row, panel, k0, n int, c *float32, ldc, cstep int, bias *float32, turn int) {
 	w := p.w
+	np := p.width(s)
+	next := panel + np
+	if next+np > panelsOf(w.n) || turn >= 4*np {
+		next, turn = panel, 0
+	}
 	a := unsafe.Add(p.a, row*p.lda)
 	if p.int8 != nil {
 		k4 := roundUp(w.k, 4) / 4
@@ -202,11 +209,11 @@ func (p *product) tile(s, mr, row, panel, k0, n int, c *float32, ldc, cstep int,
 			comp = &noComp[0]
 		}
 		p.int8.shapes[s].tiles[mr](k4, (*uint8)(a), p.lda, &w.i8[col*4*k4], 4*k4*panelWidth, c, ldc, cstep,
-			&p.rowScales[row], &w.scales[col], comp, bias)
+			&p.rowScales[row], &w.scales[col], comp, bias, &w.i8[(next*4*panelWidth+turn*16)*k4])
 		return
 	}
 	p.f32.shapes[s].tiles[mr](n, (*float32)(unsafe.Add(a, 4*k0)), p.lda,
-		&w.f32[(panel*w.k+k0)*panelWidth], 4*w.k*panelWidth, c, ldc, cstep, k0, bias)
+		&w.f32[(panel*w.k+k0)*panelWidth], 4*w.k*panelWidth, c, ldc, cstep, k0, bias, &w.f32[(next*panelWidth+turn*4)*w.k])
 }
 
 // noComp is what tiles subtract when A has no zero point.

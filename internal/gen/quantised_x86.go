@@ -10,9 +10,10 @@ import (
 
 const gemmInt8Doc = `%s sets an %d×%d tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
 bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. %s Rows are lda bytes apart.
-B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep.`
+B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
+next, 16·k4 bytes are prefetched.`
 
-const gemmInt8Signature = "k4 int, a *%s, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32"
+const gemmInt8Signature = "k4 int, a *%s, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, next *int8"
 
 // gemmVNNI multiplies by VPDPBUSD, four products of u8 by s8 added to 32 bits without saturation: EVEX where x is
 // AVX-512, VEX (AVX-VNNI) where it is AVX2.
@@ -25,14 +26,14 @@ func gemmVNNI(x *vm.X86, mr, np int) {
 	vm.Function(x, name, fmt.Sprintf(gemmInt8Signature, "uint8"),
 		fmt.Sprintf(gemmInt8Doc, name, mr, 16*np, "A holds bytes with zero point 128, which comp takes back."))
 	t := newTile(x, mr, np)
+	t.fetchOutput()
 	t.zero()
 	k := x.Param("k4")
 	a := newRows(x, x.Param("a"), x.Param("lda"), mr)
 	b := newPanels(x, x.Param("b"), x.Param("bstep"), np)
+	next := x.Param("next")
 	unrolled(x, k, 4, func(u int) {
-		for p := 0; p < np; p++ {
-			c.PREFETCHT0(b.at(p, 64*u+prefetchAhead))
-		}
+		prefetch(x, u, np, b, next)
 		for j, r := range t.b {
 			p, off := t.column(j)
 			c.VMOVUPS(b.at(p, 64*u+off), r)
@@ -51,6 +52,7 @@ func gemmVNNI(x *vm.X86, mr, np int) {
 	}, func(steps int) {
 		a.advance(4 * steps)
 		x.AddI(b.base, 64*steps)
+		x.AddI(next, 16*steps)
 	})
 	finishInt8(t)
 }
@@ -64,14 +66,19 @@ func gemmWiden(x *vm.X86, mr int) {
 	vm.Function(x, name, fmt.Sprintf(gemmInt8Signature, "int16"), fmt.Sprintf(gemmInt8Doc, name, mr, 16,
 		"A holds 16-bit integers, zero point 128, in the order k0,k2,k1,k3 of every four (PairBytes); comp takes it back."))
 	t := newTile(x, mr, 1)
+	t.fetchOutput()
 	t.zero()
 	k := x.Param("k4")
 	a := newRows(x, x.Param("a"), x.Param("lda"), mr)
 	b := x.Param("b")
 	odd := []vm.Vec{x.Vec(), x.Vec()}
 	prod := x.Vec()
+	next := x.Param("next")
 	unrolled(x, k, 2, func(u int) {
 		c.PREFETCHT0(operand.Mem{Base: b, Disp: 64*u + prefetchAhead})
+		if u == 0 {
+			c.PREFETCHT1(operand.Mem{Base: next})
+		}
 		for j, even := range t.b {
 			c.VMOVDQU(operand.Mem{Base: b, Disp: 64*u + 32*j}, even)
 			c.VPSRAW(operand.Imm(8), even, odd[j])
@@ -91,6 +98,7 @@ func gemmWiden(x *vm.X86, mr int) {
 	}, func(steps int) {
 		a.advance(8 * steps)
 		x.AddI(b, 64*steps)
+		x.AddI(next, 16*steps)
 	})
 	finishInt8(t)
 }

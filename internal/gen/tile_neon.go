@@ -58,9 +58,12 @@ func (t *neonTile) panel(k vm.GP, a []vm.GP, b vm.GP, mul func(a vm.Vec, i int, 
 			}
 		}
 	}
+	next := n.Param("next")
 	n.SubJump(k, 4, vm.LT, "rest")
 	n.Label("loop")
 	n.Prefetch(b, 1024)
+	n.Prefetch(next, 0)
+	n.AddI(next, 64)
 	for i, p := range a {
 		n.LoadVec(p, 0, t.a[i])
 		n.AddI(p, 16)

@@ -176,12 +176,24 @@ func unrolled(x *vm.X86, k vm.GP, unroll int, step func(u int), advance func(ste
 // measured alike, in cache it costs nothing.
 const prefetchAhead = 4096
 
+// prefetch asks for what comes: the panels in hand, some way ahead, and a line in every fourth step of what the caller
+// wants in the second cache by the time it is done here, as a rule a part of the panels after these.
+func prefetch(x *vm.X86, u, np int, b panels, next vm.GP) {
+	c := x.Ctx()
+	for p := 0; p < np; p++ {
+		c.PREFETCHT0(b.at(p, 64*u+prefetchAhead))
+	}
+	if u == 0 {
+		c.PREFETCHT1(operand.Mem{Base: next})
+	}
+}
+
 const gemmDoc = `%s sets an %d×%d tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-C or 0, so that cutting k into parts changes no bit; k may be 0.`
+C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.`
 
-const gemmSignature = "k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias *float32"
+const gemmSignature = "k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc, cstep, accumulate int, bias, next *float32"
 
 // eachOutput visits the rows of C at out, which it moves to the last row.
 func (t *tile) eachOutput(out, ldc, cstep vm.GP, f func(i, j int, m operand.Mem)) {
@@ -197,9 +209,20 @@ func (t *tile) eachOutput(out, ldc, cstep vm.GP, f func(i, j int, m operand.Mem)
 	}
 }
 
+// fetchOutput asks for the lines of C, so that the stores at the end do not wait for them.
+func (t *tile) fetchOutput() {
+	x := t.x
+	t.eachOutput(x.Param("c"), x.Param("ldc"), x.Param("cstep"), func(i, j int, m operand.Mem) {
+		if _, off := t.column(j); off == 0 {
+			x.Ctx().PREFETCHT0(m)
+		}
+	})
+}
+
 // start begins the accumulators at C or at zero.
 func (t *tile) start() {
 	x := t.x
+	t.fetchOutput()
 	x.SubJump(x.Param("accumulate"), 0, vm.EQ, "zero")
 	t.eachOutput(x.Param("c"), x.Param("ldc"), x.Param("cstep"), func(i, j int, m operand.Mem) {
 		x.Ctx().VMOVUPS(m, t.acc[i][j])
@@ -226,16 +249,16 @@ func gemmX86(x *vm.X86, mr, np int) {
 	k := x.Param("k")
 	a := newRows(x, x.Param("a"), x.Param("lda"), mr)
 	b := newPanels(x, x.Param("b"), x.Param("bstep"), np)
+	next := x.Param("next")
 	unrolled(x, k, 4, func(u int) {
-		for p := 0; p < np; p++ {
-			c.PREFETCHT0(b.at(p, 64*u+prefetchAhead))
-		}
+		prefetch(x, u, np, b, next)
 		t.fmaStep(
 			func(i int) operand.Mem { return a.at(i, 4*u) },
 			func(j int) operand.Mem { p, off := t.column(j); return b.at(p, 64*u+off) })
 	}, func(steps int) {
 		a.advance(4 * steps)
 		x.AddI(b.base, 64*steps)
+		x.AddI(next, 16*steps)
 	})
 	bias := x.Param("bias")
 	x.SubJump(bias, 0, vm.EQ, "write")

@@ -7,63 +7,63 @@ package avx2
 // Gemm1x16 sets an 1×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm2x16 sets an 2×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm3x16 sets an 3×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm4x16 sets an 4×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm5x16 sets an 5×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm6x16 sets an 6×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm1x64 sets an 1×64 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm2x32 sets an 2×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)

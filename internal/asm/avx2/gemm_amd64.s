@@ -4,18 +4,22 @@
 
 #include "textflag.h"
 
-// func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm1x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), CX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	JMP     begin
+TEXT ·Gemm1x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -27,11 +31,13 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), DX
 	MOVQ bstep+32(FP), BX
+	MOVQ next+80(FP), BX
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  (DX), Y2, Y0
 	VFMADD231PS  32(DX), Y2, Y1
@@ -49,6 +55,7 @@ loop:
 	VFMADD231PS  224(DX), Y2, Y1
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, BX
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -59,11 +66,13 @@ rest:
 
 one:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VBROADCASTSS (CX), Y2
 	VFMADD231PS  (DX), Y2, Y0
 	VFMADD231PS  32(DX), Y2, Y1
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, BX
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -85,21 +94,27 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm2x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y2
-	VMOVUPS 32(AX), Y3
-	JMP     begin
+TEXT ·Gemm2x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y2
+	VMOVUPS    32(AX), Y3
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -113,11 +128,13 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
+	MOVQ next+80(FP), SI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (CX), Y6
@@ -155,6 +172,7 @@ loop:
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -165,6 +183,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (CX), Y6
@@ -175,6 +194,7 @@ one:
 	VFMADD231PS  Y6, Y5, Y3
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -201,24 +221,32 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm3x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y2
-	VMOVUPS 32(AX), Y3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y4
-	VMOVUPS 32(AX), Y5
-	JMP     begin
+TEXT ·Gemm3x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y2
+	VMOVUPS    32(AX), Y3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y4
+	VMOVUPS    32(AX), Y5
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -234,11 +262,13 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
+	MOVQ next+80(FP), SI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (CX), Y8
@@ -288,6 +318,7 @@ loop:
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -298,6 +329,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (CX), Y8
@@ -311,6 +343,7 @@ one:
 	VFMADD231PS  Y8, Y7, Y5
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -342,27 +375,37 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm4x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y2
-	VMOVUPS 32(AX), Y3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y4
-	VMOVUPS 32(AX), Y5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y6
-	VMOVUPS 32(AX), Y7
-	JMP     begin
+TEXT ·Gemm4x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y2
+	VMOVUPS    32(AX), Y3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y4
+	VMOVUPS    32(AX), Y5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y6
+	VMOVUPS    32(AX), Y7
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -381,11 +424,13 @@ begin:
 	LEAQ (DX)(DX*2), BX
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	VBROADCASTSS (CX), Y10
@@ -447,6 +492,7 @@ loop:
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -457,6 +503,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	VBROADCASTSS (CX), Y10
@@ -473,6 +520,7 @@ one:
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -509,30 +557,42 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm5x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y2
-	VMOVUPS 32(AX), Y3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y4
-	VMOVUPS 32(AX), Y5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y6
-	VMOVUPS 32(AX), Y7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y8
-	VMOVUPS 32(AX), Y9
-	JMP     begin
+TEXT ·Gemm5x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y2
+	VMOVUPS    32(AX), Y3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y4
+	VMOVUPS    32(AX), Y5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y6
+	VMOVUPS    32(AX), Y7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y8
+	VMOVUPS    32(AX), Y9
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -553,11 +613,13 @@ begin:
 	LEAQ (DX)(DX*2), BX
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	VBROADCASTSS (CX), Y12
@@ -631,6 +693,7 @@ loop:
 	VFMADD231PS  Y12, Y11, Y9
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -641,6 +704,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	VBROADCASTSS (CX), Y12
@@ -660,6 +724,7 @@ one:
 	VFMADD231PS  Y12, Y11, Y9
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -701,33 +766,47 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm6x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y2
-	VMOVUPS 32(AX), Y3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y4
-	VMOVUPS 32(AX), Y5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y6
-	VMOVUPS 32(AX), Y7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y8
-	VMOVUPS 32(AX), Y9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y10
-	VMOVUPS 32(AX), Y11
-	JMP     begin
+TEXT ·Gemm6x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y2
+	VMOVUPS    32(AX), Y3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y4
+	VMOVUPS    32(AX), Y5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y6
+	VMOVUPS    32(AX), Y7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y8
+	VMOVUPS    32(AX), Y9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y10
+	VMOVUPS    32(AX), Y11
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -752,11 +831,13 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VBROADCASTSS (CX), Y14
@@ -843,6 +924,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -853,6 +935,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VBROADCASTSS (CX), Y14
@@ -876,6 +959,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -922,25 +1006,33 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm1x64(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), CX
-	LEAQ    (CX)(CX*2), DX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS (AX)(CX*1), Y2
-	VMOVUPS 32(AX)(CX*1), Y3
-	VMOVUPS (AX)(CX*2), Y4
-	VMOVUPS 32(AX)(CX*2), Y5
-	VMOVUPS (AX)(DX*1), Y6
-	VMOVUPS 32(AX)(DX*1), Y7
-	JMP     begin
+TEXT ·Gemm1x64(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	LEAQ       (CX)(CX*2), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(CX*1)
+	PREFETCHT0 (AX)(CX*2)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	LEAQ       (CX)(CX*2), DX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	VMOVUPS    (AX)(CX*1), Y2
+	VMOVUPS    32(AX)(CX*1), Y3
+	VMOVUPS    (AX)(CX*2), Y4
+	VMOVUPS    32(AX)(CX*2), Y5
+	VMOVUPS    (AX)(DX*1), Y6
+	VMOVUPS    32(AX)(DX*1), Y7
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -959,6 +1051,7 @@ begin:
 	MOVQ b+24(FP), DX
 	MOVQ bstep+32(FP), BX
 	LEAQ (BX)(BX*2), SI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
@@ -967,6 +1060,7 @@ loop:
 	PREFETCHT0   4096(DX)(BX*1)
 	PREFETCHT0   4096(DX)(BX*2)
 	PREFETCHT0   4096(DX)(SI*1)
+	PREFETCHT1   (DI)
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  (DX), Y8, Y0
 	VFMADD231PS  32(DX), Y8, Y1
@@ -1017,6 +1111,7 @@ loop:
 	VFMADD231PS  224(DX)(SI*1), Y8, Y7
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1030,6 +1125,7 @@ one:
 	PREFETCHT0   4096(DX)(BX*1)
 	PREFETCHT0   4096(DX)(BX*2)
 	PREFETCHT0   4096(DX)(SI*1)
+	PREFETCHT1   (DI)
 	VBROADCASTSS (CX), Y8
 	VFMADD231PS  (DX), Y8, Y0
 	VFMADD231PS  32(DX), Y8, Y1
@@ -1041,6 +1137,7 @@ one:
 	VFMADD231PS  32(DX)(SI*1), Y8, Y7
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1081,25 +1178,33 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·Gemm2x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Y0
-	VMOVUPS 32(AX), Y1
-	VMOVUPS (AX)(DX*1), Y2
-	VMOVUPS 32(AX)(DX*1), Y3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Y4
-	VMOVUPS 32(AX), Y5
-	VMOVUPS (AX)(DX*1), Y6
-	VMOVUPS 32(AX)(DX*1), Y7
-	JMP     begin
+TEXT ·Gemm2x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Y0
+	VMOVUPS    32(AX), Y1
+	VMOVUPS    (AX)(DX*1), Y2
+	VMOVUPS    32(AX)(DX*1), Y3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y4
+	VMOVUPS    32(AX), Y5
+	VMOVUPS    (AX)(DX*1), Y6
+	VMOVUPS    32(AX)(DX*1), Y7
+	JMP        begin
 
 zero:
 	VXORPS Y0, Y0, Y0
@@ -1117,12 +1222,14 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VMOVUPS      (BX)(SI*1), Y10
@@ -1187,6 +1294,7 @@ loop:
 	VFMADD231PS  Y12, Y11, Y7
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1198,6 +1306,7 @@ rest:
 one:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VMOVUPS      (BX)(SI*1), Y10
@@ -1214,6 +1323,7 @@ one:
 	VFMADD231PS  Y12, Y11, Y7
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 

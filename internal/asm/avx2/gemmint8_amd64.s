@@ -4,20 +4,26 @@
 
 #include "textflag.h"
 
-// func GemmInt81x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt81x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt81x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), DX
-	SUBQ   $+2, AX
-	JLT    rest
+TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), DX
+	MOVQ       next+96(FP), BX
+	SUBQ       $+2, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VMOVDQU      (DX), Y2
 	VPSRAW       $0x08, Y2, Y5
 	VPSLLW       $0x08, Y2, Y2
@@ -57,6 +63,7 @@ loop:
 	VPADDD       Y2, Y1, Y1
 	ADDQ         $+16, CX
 	ADDQ         $+128, DX
+	ADDQ         $+32, BX
 	SUBQ         $+2, AX
 	JGE          loop
 
@@ -67,6 +74,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VMOVDQU      (DX), Y2
 	VPSRAW       $0x08, Y2, Y5
 	VPSLLW       $0x08, Y2, Y2
@@ -87,6 +95,7 @@ one:
 	VPADDD       Y2, Y1, Y1
 	ADDQ         $+8, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, BX
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -125,22 +134,30 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt82x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt82x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	SUBQ   $+2, AX
-	JLT    rest
+TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       next+96(FP), SI
+	SUBQ       $+2, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVDQU      (BX), Y4
 	VPSRAW       $0x08, Y4, Y7
 	VPSLLW       $0x08, Y4, Y4
@@ -200,6 +217,7 @@ loop:
 	VPADDD       Y9, Y3, Y3
 	ADDQ         $+16, CX
 	ADDQ         $+128, BX
+	ADDQ         $+32, SI
 	SUBQ         $+2, AX
 	JGE          loop
 
@@ -210,6 +228,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVDQU      (BX), Y4
 	VPSRAW       $0x08, Y4, Y7
 	VPSLLW       $0x08, Y4, Y4
@@ -240,6 +259,7 @@ one:
 	VPADDD       Y9, Y3, Y3
 	ADDQ         $+8, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -293,24 +313,34 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt83x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt83x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	SUBQ   $+2, AX
-	JLT    rest
+TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       next+96(FP), SI
+	SUBQ       $+2, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVDQU      (BX), Y6
 	VPSRAW       $0x08, Y6, Y9
 	VPSLLW       $0x08, Y6, Y6
@@ -390,6 +420,7 @@ loop:
 	VPADDD       Y11, Y5, Y5
 	ADDQ         $+16, CX
 	ADDQ         $+128, BX
+	ADDQ         $+32, SI
 	SUBQ         $+2, AX
 	JGE          loop
 
@@ -400,6 +431,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVDQU      (BX), Y6
 	VPSRAW       $0x08, Y6, Y9
 	VPSLLW       $0x08, Y6, Y6
@@ -440,6 +472,7 @@ one:
 	VPADDD       Y11, Y5, Y5
 	ADDQ         $+8, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -508,27 +541,39 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt84x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt84x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	SUBQ   $+2, AX
-	JLT    rest
+TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+2, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVDQU      (SI), Y8
 	VPSRAW       $0x08, Y8, Y11
 	VPSLLW       $0x08, Y8, Y8
@@ -628,6 +673,7 @@ loop:
 	VPADDD       Y13, Y7, Y7
 	ADDQ         $+16, CX
 	ADDQ         $+128, SI
+	ADDQ         $+32, DI
 	SUBQ         $+2, AX
 	JGE          loop
 
@@ -638,6 +684,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVDQU      (SI), Y8
 	VPSRAW       $0x08, Y8, Y11
 	VPSLLW       $0x08, Y8, Y8
@@ -688,6 +735,7 @@ one:
 	VPADDD       Y13, Y7, Y7
 	ADDQ         $+8, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -771,21 +819,27 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI1x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt8VNNI1x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI1x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), DX
-	MOVQ   bstep+32(FP), BX
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt8VNNI1x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), DX
+	MOVQ       bstep+32(FP), BX
+	MOVQ       next+96(FP), BX
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VMOVUPS      (DX), Y2
 	VMOVUPS      32(DX), Y3
 	VPBROADCASTD (CX), Y4
@@ -859,6 +913,7 @@ loop:
 	BYTE $0xcb
 	ADDQ $+16, CX
 	ADDQ $+256, DX
+	ADDQ $+64, BX
 	SUBQ $+4, AX
 	JGE  loop
 
@@ -869,6 +924,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VMOVUPS      (DX), Y2
 	VMOVUPS      32(DX), Y3
 	VPBROADCASTD (CX), Y4
@@ -888,6 +944,7 @@ one:
 	BYTE $0xcb
 	ADDQ $+4, CX
 	ADDQ $+64, DX
+	ADDQ $+16, BX
 	SUBQ $+1, AX
 	JNE  one
 
@@ -926,23 +983,31 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI2x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt8VNNI2x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI2x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt8VNNI2x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	MOVQ       next+96(FP), SI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VPBROADCASTD (CX), Y6
@@ -1076,6 +1141,7 @@ loop:
 	BYTE $0xdd
 	ADDQ $+16, CX
 	ADDQ $+256, BX
+	ADDQ $+64, SI
 	SUBQ $+4, AX
 	JGE  loop
 
@@ -1086,6 +1152,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VPBROADCASTD (CX), Y6
@@ -1120,6 +1187,7 @@ one:
 	BYTE $0xdd
 	ADDQ $+4, CX
 	ADDQ $+64, BX
+	ADDQ $+16, SI
 	SUBQ $+1, AX
 	JNE  one
 
@@ -1173,25 +1241,35 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI3x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt8VNNI3x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI3x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt8VNNI3x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	MOVQ       next+96(FP), SI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VPBROADCASTD (CX), Y8
@@ -1385,6 +1463,7 @@ loop:
 	BYTE $0xef
 	ADDQ $+16, CX
 	ADDQ $+256, BX
+	ADDQ $+64, SI
 	SUBQ $+4, AX
 	JGE  loop
 
@@ -1395,6 +1474,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VPBROADCASTD (CX), Y8
@@ -1444,6 +1524,7 @@ one:
 	BYTE $0xef
 	ADDQ $+4, CX
 	ADDQ $+64, BX
+	ADDQ $+16, SI
 	SUBQ $+1, AX
 	JNE  one
 
@@ -1512,28 +1593,40 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI4x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt8VNNI4x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI4x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt8VNNI4x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	VPBROADCASTD (CX), Y10
@@ -1787,6 +1880,7 @@ loop:
 	BYTE $0xf9
 	ADDQ $+16, CX
 	ADDQ $+256, SI
+	ADDQ $+64, DI
 	SUBQ $+4, AX
 	JGE  loop
 
@@ -1797,6 +1891,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	VPBROADCASTD (CX), Y10
@@ -1861,6 +1956,7 @@ one:
 	BYTE $0xf9
 	ADDQ $+4, CX
 	ADDQ $+64, SI
+	ADDQ $+16, DI
 	SUBQ $+1, AX
 	JNE  one
 
@@ -1944,30 +2040,44 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI5x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt8VNNI5x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI5x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt8VNNI5x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	VPBROADCASTD (CX), Y12
@@ -2281,6 +2391,7 @@ loop:
 	BYTE $0xcb
 	ADDQ $+16, CX
 	ADDQ $+256, SI
+	ADDQ $+64, DI
 	SUBQ $+4, AX
 	JGE  loop
 
@@ -2291,6 +2402,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	VPBROADCASTD (CX), Y12
@@ -2370,6 +2482,7 @@ one:
 	BYTE $0xcb
 	ADDQ $+4, CX
 	ADDQ $+64, SI
+	ADDQ $+16, DI
 	SUBQ $+1, AX
 	JNE  one
 
@@ -2468,34 +2581,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI6x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt8VNNI6x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI6x16(SB), NOSPLIT, $0-96
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt8VNNI6x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VPBROADCASTD (CX), Y14
@@ -2870,6 +2999,7 @@ loop:
 	ADDQ $+16, CX
 	ADDQ $+16, SI
 	ADDQ $+256, DI
+	ADDQ $+64, R8
 	SUBQ $+4, AX
 	JGE  loop
 
@@ -2880,6 +3010,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Y12
 	VMOVUPS      32(DI), Y13
 	VPBROADCASTD (CX), Y14
@@ -2975,6 +3106,7 @@ one:
 	ADDQ $+4, CX
 	ADDQ $+4, SI
 	ADDQ $+64, DI
+	ADDQ $+16, R8
 	SUBQ $+1, AX
 	JNE  one
 

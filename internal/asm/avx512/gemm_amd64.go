@@ -7,271 +7,271 @@ package avx512
 // Gemm1x16 sets an 1×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm1x32 sets an 1×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm1x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm1x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm2x16 sets an 2×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm2x32 sets an 2×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm3x16 sets an 3×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm3x32 sets an 3×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm3x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm3x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm4x16 sets an 4×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm4x32 sets an 4×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm4x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm4x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm5x16 sets an 5×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm5x32 sets an 5×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm5x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm5x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm6x16 sets an 6×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm6x32 sets an 6×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm6x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm6x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm7x16 sets an 7×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm7x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm7x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm7x32 sets an 7×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm7x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm7x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm8x16 sets an 8×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm8x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm8x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm8x32 sets an 8×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm8x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm8x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm9x16 sets an 9×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm9x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm9x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm9x32 sets an 9×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm9x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm9x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm10x16 sets an 10×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm10x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm10x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm10x32 sets an 10×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm10x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm10x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm11x16 sets an 11×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm11x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm11x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm11x32 sets an 11×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm11x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm11x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm12x16 sets an 12×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm12x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm12x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm12x32 sets an 12×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm12x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm12x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm13x16 sets an 13×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm13x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm13x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm13x32 sets an 13×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm13x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm13x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm14x16 sets an 14×16 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm14x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm14x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm14x32 sets an 14×32 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm14x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm14x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm1x64 sets an 1×64 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm2x64 sets an 2×64 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm2x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm2x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm3x64 sets an 3×64 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm3x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm3x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm4x64 sets an 4×64 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm4x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm4x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm5x64 sets an 5×64 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm5x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm5x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 
 // Gemm6x64 sets an 6×64 tile, rows ldc bytes apart, panels of 16 columns cstep bytes apart:
 // C = (accumulate is not 0 ? C : 0) + A·B (+ bias if not nil). A is row-major, rows lda bytes apart; B is np panels
 // [k][16] that are bstep bytes apart. Every output is one chain of fused multiply-adds in the order of k, which begins at
-// C or 0, so that cutting k into parts changes no bit; k may be 0.
+// C or 0, so that cutting k into parts changes no bit; k may be 0. Of the memory at next, 16·k bytes are prefetched.
 //
 //go:noescape
-func Gemm6x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+func Gemm6x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)

@@ -4,17 +4,21 @@
 
 #include "textflag.h"
 
-// func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm1x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), CX
-	VMOVUPS (AX), Z0
-	JMP     begin
+TEXT ·Gemm1x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	VMOVUPS    (AX), Z0
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -25,11 +29,13 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), DX
 	MOVQ bstep+32(FP), BX
+	MOVQ next+80(FP), BX
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VBROADCASTSS (CX), Z1
 	VFMADD231PS  (DX), Z1, Z0
 	PREFETCHT0   4160(DX)
@@ -43,6 +49,7 @@ loop:
 	VFMADD231PS  192(DX), Z1, Z0
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, BX
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -53,10 +60,12 @@ rest:
 
 one:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VBROADCASTSS (CX), Z1
 	VFMADD231PS  (DX), Z1, Z0
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, BX
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -75,18 +84,23 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm1x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm1x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm1x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), CX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(CX*1), Z1
-	JMP     begin
+TEXT ·Gemm1x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(CX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(CX*1), Z1
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -98,12 +112,14 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), DX
 	MOVQ bstep+32(FP), BX
+	MOVQ next+80(FP), SI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DX)
 	PREFETCHT0   4096(DX)(BX*1)
+	PREFETCHT1   (SI)
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  (DX), Z2, Z0
 	VFMADD231PS  (DX)(BX*1), Z2, Z1
@@ -124,6 +140,7 @@ loop:
 	VFMADD231PS  192(DX)(BX*1), Z2, Z1
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -135,11 +152,13 @@ rest:
 one:
 	PREFETCHT0   4096(DX)
 	PREFETCHT0   4096(DX)(BX*1)
+	PREFETCHT1   (SI)
 	VBROADCASTSS (CX), Z2
 	VFMADD231PS  (DX), Z2, Z0
 	VFMADD231PS  (DX)(BX*1), Z2, Z1
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -161,19 +180,25 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm2x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	JMP     begin
+TEXT ·Gemm2x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -185,11 +210,13 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
+	MOVQ next+80(FP), SI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z2
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z3, Z2, Z0
@@ -215,6 +242,7 @@ loop:
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -225,6 +253,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z2
 	VBROADCASTSS (CX), Z3
 	VFMADD231PS  Z3, Z2, Z0
@@ -232,6 +261,7 @@ one:
 	VFMADD231PS  Z3, Z2, Z1
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -253,21 +283,29 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm2x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm2x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	JMP     begin
+TEXT ·Gemm2x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -281,12 +319,14 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z4
 	VMOVUPS      (BX)(SI*1), Z5
 	VBROADCASTSS (CX), Z6
@@ -327,6 +367,7 @@ loop:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -338,6 +379,7 @@ rest:
 one:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z4
 	VMOVUPS      (BX)(SI*1), Z5
 	VBROADCASTSS (CX), Z6
@@ -348,6 +390,7 @@ one:
 	VFMADD231PS  Z6, Z5, Z3
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -374,21 +417,29 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm3x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	JMP     begin
+TEXT ·Gemm3x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -401,11 +452,13 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
+	MOVQ next+80(FP), SI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z4, Z3, Z0
@@ -439,6 +492,7 @@ loop:
 	VFMADD231PS  Z4, Z3, Z2
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -449,6 +503,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z3
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  Z4, Z3, Z0
@@ -458,6 +513,7 @@ one:
 	VFMADD231PS  Z4, Z3, Z2
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -482,24 +538,35 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm3x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm3x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm3x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	JMP     begin
+TEXT ·Gemm3x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -515,12 +582,14 @@ begin:
 	MOVQ lda+16(FP), DX
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z6
 	VMOVUPS      (BX)(SI*1), Z7
 	VBROADCASTSS (CX), Z8
@@ -573,6 +642,7 @@ loop:
 	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -584,6 +654,7 @@ rest:
 one:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z6
 	VMOVUPS      (BX)(SI*1), Z7
 	VBROADCASTSS (CX), Z8
@@ -597,6 +668,7 @@ one:
 	VFMADD231PS  Z8, Z7, Z5
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -628,23 +700,33 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm4x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	JMP     begin
+TEXT ·Gemm4x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -659,11 +741,13 @@ begin:
 	LEAQ (DX)(DX*2), BX
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -705,6 +789,7 @@ loop:
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -715,6 +800,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z4
 	VBROADCASTSS (CX), Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -726,6 +812,7 @@ one:
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -753,27 +840,41 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm4x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm4x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm4x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	JMP     begin
+TEXT ·Gemm4x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -792,12 +893,14 @@ begin:
 	LEAQ (DX)(DX*2), BX
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z8
 	VMOVUPS      (SI)(DI*1), Z9
 	VBROADCASTSS (CX), Z10
@@ -862,6 +965,7 @@ loop:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -873,6 +977,7 @@ rest:
 one:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z8
 	VMOVUPS      (SI)(DI*1), Z9
 	VBROADCASTSS (CX), Z10
@@ -889,6 +994,7 @@ one:
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -925,25 +1031,37 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm5x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm5x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	JMP     begin
+TEXT ·Gemm5x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -959,11 +1077,13 @@ begin:
 	LEAQ (DX)(DX*2), BX
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z6, Z5, Z0
@@ -1013,6 +1133,7 @@ loop:
 	VFMADD231PS  Z6, Z5, Z4
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1023,6 +1144,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z5
 	VBROADCASTSS (CX), Z6
 	VFMADD231PS  Z6, Z5, Z0
@@ -1036,6 +1158,7 @@ one:
 	VFMADD231PS  Z6, Z5, Z4
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1066,30 +1189,47 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm5x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm5x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm5x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	JMP     begin
+TEXT ·Gemm5x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -1110,12 +1250,14 @@ begin:
 	LEAQ (DX)(DX*2), BX
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z10
 	VMOVUPS      (SI)(DI*1), Z11
 	VBROADCASTSS (CX), Z12
@@ -1192,6 +1334,7 @@ loop:
 	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1203,6 +1346,7 @@ rest:
 one:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z10
 	VMOVUPS      (SI)(DI*1), Z11
 	VBROADCASTSS (CX), Z12
@@ -1222,6 +1366,7 @@ one:
 	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1263,27 +1408,41 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm6x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm6x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	JMP     begin
+TEXT ·Gemm6x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -1302,11 +1461,13 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z7, Z6, Z0
@@ -1365,6 +1526,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1375,6 +1537,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z6
 	VBROADCASTSS (CX), Z7
 	VFMADD231PS  Z7, Z6, Z0
@@ -1391,6 +1554,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1424,33 +1588,53 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm6x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm6x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm6x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	JMP     begin
+TEXT ·Gemm6x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -1475,12 +1659,14 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z12
 	VMOVUPS      (DI)(R8*1), Z13
 	VBROADCASTSS (CX), Z14
@@ -1570,6 +1756,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1581,6 +1768,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z12
 	VMOVUPS      (DI)(R8*1), Z13
 	VBROADCASTSS (CX), Z14
@@ -1604,6 +1792,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1650,29 +1839,45 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm7x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm7x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm7x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	JMP     begin
+TEXT ·Gemm7x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -1692,11 +1897,13 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z8, Z7, Z0
@@ -1763,6 +1970,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1773,6 +1981,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z7
 	VBROADCASTSS (CX), Z8
 	VFMADD231PS  Z8, Z7, Z0
@@ -1791,6 +2000,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1827,36 +2037,59 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm7x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm7x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm7x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	JMP     begin
+TEXT ·Gemm7x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -1883,12 +2116,14 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z14
 	VMOVUPS      (DI)(R8*1), Z15
 	VBROADCASTSS (CX), Z16
@@ -1990,6 +2225,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2001,6 +2237,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z14
 	VMOVUPS      (DI)(R8*1), Z15
 	VBROADCASTSS (CX), Z16
@@ -2027,6 +2264,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2078,31 +2316,49 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm8x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm8x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm8x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z7
-	JMP     begin
+TEXT ·Gemm8x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -2123,11 +2379,13 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z9, Z8, Z0
@@ -2202,6 +2460,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2212,6 +2471,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z8
 	VBROADCASTSS (CX), Z9
 	VFMADD231PS  Z9, Z8, Z0
@@ -2232,6 +2492,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2271,39 +2532,65 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm8x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm8x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm8x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z14
-	VMOVUPS (AX)(DX*1), Z15
-	JMP     begin
+TEXT ·Gemm8x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	VMOVUPS    (AX)(DX*1), Z15
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -2332,12 +2619,14 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z16
 	VMOVUPS      (DI)(R8*1), Z17
 	VBROADCASTSS (CX), Z18
@@ -2451,6 +2740,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2462,6 +2752,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z16
 	VMOVUPS      (DI)(R8*1), Z17
 	VBROADCASTSS (CX), Z18
@@ -2491,6 +2782,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2547,33 +2839,53 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm9x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm9x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm9x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	JMP     begin
+TEXT ·Gemm9x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -2595,11 +2907,13 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z10, Z9, Z0
@@ -2682,6 +2996,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2692,6 +3007,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z9
 	VBROADCASTSS (CX), Z10
 	VFMADD231PS  Z10, Z9, Z0
@@ -2714,6 +3030,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2756,42 +3073,71 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm9x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm9x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm9x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z14
-	VMOVUPS (AX)(DX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	JMP     begin
+TEXT ·Gemm9x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	VMOVUPS    (AX)(DX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -2822,12 +3168,14 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z18
 	VMOVUPS      (DI)(R8*1), Z19
 	VBROADCASTSS (CX), Z20
@@ -2953,6 +3301,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2964,6 +3313,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z18
 	VMOVUPS      (DI)(R8*1), Z19
 	VBROADCASTSS (CX), Z20
@@ -2996,6 +3346,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -3057,35 +3408,57 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm10x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm10x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm10x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z9
-	JMP     begin
+TEXT ·Gemm10x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z9
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -3108,11 +3481,13 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z11, Z10, Z0
@@ -3203,6 +3578,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -3213,6 +3589,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z10
 	VBROADCASTSS (CX), Z11
 	VFMADD231PS  Z11, Z10, Z0
@@ -3237,6 +3614,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -3282,45 +3660,77 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm10x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm10x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm10x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z14
-	VMOVUPS (AX)(DX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z18
-	VMOVUPS (AX)(DX*1), Z19
-	JMP     begin
+TEXT ·Gemm10x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	VMOVUPS    (AX)(DX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z18
+	VMOVUPS    (AX)(DX*1), Z19
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -3353,12 +3763,14 @@ begin:
 	ADDQ DX, SI
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z20
 	VMOVUPS      (DI)(R8*1), Z21
 	VBROADCASTSS (CX), Z22
@@ -3496,6 +3908,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -3507,6 +3920,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z20
 	VMOVUPS      (DI)(R8*1), Z21
 	VBROADCASTSS (CX), Z22
@@ -3542,6 +3956,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -3608,37 +4023,61 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm11x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm11x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm11x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	JMP     begin
+TEXT ·Gemm11x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -3664,11 +4103,13 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z12, Z11, Z0
@@ -3768,6 +4209,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -3778,6 +4220,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z11
 	VBROADCASTSS (CX), Z12
 	VFMADD231PS  Z12, Z11, Z0
@@ -3805,6 +4248,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -3853,48 +4297,83 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm11x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm11x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm11x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z14
-	VMOVUPS (AX)(DX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z18
-	VMOVUPS (AX)(DX*1), Z19
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z20
-	VMOVUPS (AX)(DX*1), Z21
-	JMP     begin
+TEXT ·Gemm11x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	VMOVUPS    (AX)(DX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z18
+	VMOVUPS    (AX)(DX*1), Z19
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z20
+	VMOVUPS    (AX)(DX*1), Z21
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -3931,12 +4410,14 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R10
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z22
 	VMOVUPS      (R8)(R9*1), Z23
 	VBROADCASTSS (CX), Z24
@@ -4087,6 +4568,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -4098,6 +4580,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z22
 	VMOVUPS      (R8)(R9*1), Z23
 	VBROADCASTSS (CX), Z24
@@ -4137,6 +4620,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -4208,39 +4692,65 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm12x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm12x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm12x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z11
-	JMP     begin
+TEXT ·Gemm12x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z11
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -4267,11 +4777,13 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z13, Z12, Z0
@@ -4379,6 +4891,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -4389,6 +4902,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z12
 	VBROADCASTSS (CX), Z13
 	VFMADD231PS  Z13, Z12, Z0
@@ -4418,6 +4932,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -4469,51 +4984,89 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm12x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm12x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm12x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z14
-	VMOVUPS (AX)(DX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z18
-	VMOVUPS (AX)(DX*1), Z19
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z20
-	VMOVUPS (AX)(DX*1), Z21
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z22
-	VMOVUPS (AX)(DX*1), Z23
-	JMP     begin
+TEXT ·Gemm12x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	VMOVUPS    (AX)(DX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z18
+	VMOVUPS    (AX)(DX*1), Z19
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z20
+	VMOVUPS    (AX)(DX*1), Z21
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z22
+	VMOVUPS    (AX)(DX*1), Z23
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -4552,12 +5105,14 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R10
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z24
 	VMOVUPS      (R8)(R9*1), Z25
 	VBROADCASTSS (CX), Z26
@@ -4720,6 +5275,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -4731,6 +5287,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z24
 	VMOVUPS      (R8)(R9*1), Z25
 	VBROADCASTSS (CX), Z26
@@ -4773,6 +5330,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -4849,41 +5407,69 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm13x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm13x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm13x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	JMP     begin
+TEXT ·Gemm13x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -4911,11 +5497,13 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z14, Z13, Z0
@@ -5031,6 +5619,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -5041,6 +5630,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z13
 	VBROADCASTSS (CX), Z14
 	VFMADD231PS  Z14, Z13, Z0
@@ -5072,6 +5662,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -5126,54 +5717,95 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm13x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm13x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm13x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z14
-	VMOVUPS (AX)(DX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z18
-	VMOVUPS (AX)(DX*1), Z19
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z20
-	VMOVUPS (AX)(DX*1), Z21
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z22
-	VMOVUPS (AX)(DX*1), Z23
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z24
-	VMOVUPS (AX)(DX*1), Z25
-	JMP     begin
+TEXT ·Gemm13x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	VMOVUPS    (AX)(DX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z18
+	VMOVUPS    (AX)(DX*1), Z19
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z20
+	VMOVUPS    (AX)(DX*1), Z21
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z22
+	VMOVUPS    (AX)(DX*1), Z23
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z24
+	VMOVUPS    (AX)(DX*1), Z25
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -5214,12 +5846,14 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R10
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z26
 	VMOVUPS      (R8)(R9*1), Z27
 	VBROADCASTSS (CX), Z28
@@ -5394,6 +6028,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -5405,6 +6040,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z26
 	VMOVUPS      (R8)(R9*1), Z27
 	VBROADCASTSS (CX), Z28
@@ -5450,6 +6086,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -5531,43 +6168,73 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm14x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm14x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm14x16(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z13
-	JMP     begin
+TEXT ·Gemm14x16(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z13
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -5596,11 +6263,13 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z15, Z14, Z0
@@ -5724,6 +6393,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -5734,6 +6404,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z14
 	VBROADCASTSS (CX), Z15
 	VFMADD231PS  Z15, Z14, Z0
@@ -5767,6 +6438,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -5824,57 +6496,101 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm14x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm14x32(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm14x32(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z6
-	VMOVUPS (AX)(DX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z10
-	VMOVUPS (AX)(DX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z14
-	VMOVUPS (AX)(DX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z18
-	VMOVUPS (AX)(DX*1), Z19
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z20
-	VMOVUPS (AX)(DX*1), Z21
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z22
-	VMOVUPS (AX)(DX*1), Z23
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z24
-	VMOVUPS (AX)(DX*1), Z25
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z26
-	VMOVUPS (AX)(DX*1), Z27
-	JMP     begin
+TEXT ·Gemm14x32(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	VMOVUPS    (AX)(DX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	VMOVUPS    (AX)(DX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	VMOVUPS    (AX)(DX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z18
+	VMOVUPS    (AX)(DX*1), Z19
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z20
+	VMOVUPS    (AX)(DX*1), Z21
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z22
+	VMOVUPS    (AX)(DX*1), Z23
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z24
+	VMOVUPS    (AX)(DX*1), Z25
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z26
+	VMOVUPS    (AX)(DX*1), Z27
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -5917,12 +6633,14 @@ begin:
 	ADDQ DX, DI
 	MOVQ b+24(FP), R8
 	MOVQ bstep+32(FP), R9
+	MOVQ next+80(FP), R10
 	SUBQ $+4, AX
 	JLT  rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z28
 	VMOVUPS      (R8)(R9*1), Z29
 	VBROADCASTSS (CX), Z30
@@ -6109,6 +6827,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6120,6 +6839,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z28
 	VMOVUPS      (R8)(R9*1), Z29
 	VBROADCASTSS (CX), Z30
@@ -6168,6 +6888,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -6254,21 +6975,29 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm1x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm1x64(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), CX
-	LEAQ    (CX)(CX*2), DX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(CX*1), Z1
-	VMOVUPS (AX)(CX*2), Z2
-	VMOVUPS (AX)(DX*1), Z3
-	JMP     begin
+TEXT ·Gemm1x64(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	LEAQ       (CX)(CX*2), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(CX*1)
+	PREFETCHT0 (AX)(CX*2)
+	PREFETCHT0 (AX)(DX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	LEAQ       (CX)(CX*2), DX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(CX*1), Z1
+	VMOVUPS    (AX)(CX*2), Z2
+	VMOVUPS    (AX)(DX*1), Z3
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -6283,6 +7012,7 @@ begin:
 	MOVQ b+24(FP), DX
 	MOVQ bstep+32(FP), BX
 	LEAQ (BX)(BX*2), SI
+	MOVQ next+80(FP), DI
 	SUBQ $+4, AX
 	JLT  rest
 
@@ -6291,6 +7021,7 @@ loop:
 	PREFETCHT0   4096(DX)(BX*1)
 	PREFETCHT0   4096(DX)(BX*2)
 	PREFETCHT0   4096(DX)(SI*1)
+	PREFETCHT1   (DI)
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  (DX), Z4, Z0
 	VFMADD231PS  (DX)(BX*1), Z4, Z1
@@ -6325,6 +7056,7 @@ loop:
 	VFMADD231PS  192(DX)(SI*1), Z4, Z3
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6338,6 +7070,7 @@ one:
 	PREFETCHT0   4096(DX)(BX*1)
 	PREFETCHT0   4096(DX)(BX*2)
 	PREFETCHT0   4096(DX)(SI*1)
+	PREFETCHT1   (DI)
 	VBROADCASTSS (CX), Z4
 	VFMADD231PS  (DX), Z4, Z0
 	VFMADD231PS  (DX)(BX*1), Z4, Z1
@@ -6345,6 +7078,7 @@ one:
 	VFMADD231PS  (DX)(SI*1), Z4, Z3
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -6373,26 +7107,39 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm2x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm2x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm2x64(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	VMOVUPS (AX)(DX*2), Z2
-	VMOVUPS (AX)(BX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	VMOVUPS (AX)(DX*2), Z6
-	VMOVUPS (AX)(BX*1), Z7
-	JMP     begin
+TEXT ·Gemm2x64(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	VMOVUPS    (AX)(DX*2), Z2
+	VMOVUPS    (AX)(BX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	VMOVUPS    (AX)(DX*2), Z6
+	VMOVUPS    (AX)(BX*1), Z7
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -6411,6 +7158,7 @@ begin:
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
 	LEAQ (SI)(SI*2), DI
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
@@ -6419,6 +7167,7 @@ loop:
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z8
 	VMOVUPS      (BX)(SI*1), Z9
 	VMOVUPS      (BX)(SI*2), Z10
@@ -6489,6 +7238,7 @@ loop:
 	VFMADD231PS  Z12, Z11, Z7
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6502,6 +7252,7 @@ one:
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z8
 	VMOVUPS      (BX)(SI*1), Z9
 	VMOVUPS      (BX)(SI*2), Z10
@@ -6518,6 +7269,7 @@ one:
 	VFMADD231PS  Z12, Z11, Z7
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -6555,31 +7307,49 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm3x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm3x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm3x64(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	VMOVUPS (AX)(DX*2), Z2
-	VMOVUPS (AX)(BX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	VMOVUPS (AX)(DX*2), Z6
-	VMOVUPS (AX)(BX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	VMOVUPS (AX)(DX*2), Z10
-	VMOVUPS (AX)(BX*1), Z11
-	JMP     begin
+TEXT ·Gemm3x64(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	VMOVUPS    (AX)(DX*2), Z2
+	VMOVUPS    (AX)(BX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	VMOVUPS    (AX)(DX*2), Z6
+	VMOVUPS    (AX)(BX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	VMOVUPS    (AX)(DX*2), Z10
+	VMOVUPS    (AX)(BX*1), Z11
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -6602,6 +7372,7 @@ begin:
 	MOVQ b+24(FP), BX
 	MOVQ bstep+32(FP), SI
 	LEAQ (SI)(SI*2), DI
+	MOVQ next+80(FP), R8
 	SUBQ $+4, AX
 	JLT  rest
 
@@ -6610,6 +7381,7 @@ loop:
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z12
 	VMOVUPS      (BX)(SI*1), Z13
 	VMOVUPS      (BX)(SI*2), Z14
@@ -6700,6 +7472,7 @@ loop:
 	VFMADD231PS  Z16, Z15, Z11
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6713,6 +7486,7 @@ one:
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z12
 	VMOVUPS      (BX)(SI*1), Z13
 	VMOVUPS      (BX)(SI*2), Z14
@@ -6734,6 +7508,7 @@ one:
 	VFMADD231PS  Z16, Z15, Z11
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -6780,36 +7555,59 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm4x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm4x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm4x64(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	VMOVUPS (AX)(DX*2), Z2
-	VMOVUPS (AX)(BX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	VMOVUPS (AX)(DX*2), Z6
-	VMOVUPS (AX)(BX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	VMOVUPS (AX)(DX*2), Z10
-	VMOVUPS (AX)(BX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	VMOVUPS (AX)(DX*2), Z14
-	VMOVUPS (AX)(BX*1), Z15
-	JMP     begin
+TEXT ·Gemm4x64(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	VMOVUPS    (AX)(DX*2), Z2
+	VMOVUPS    (AX)(BX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	VMOVUPS    (AX)(DX*2), Z6
+	VMOVUPS    (AX)(BX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	VMOVUPS    (AX)(DX*2), Z10
+	VMOVUPS    (AX)(BX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	VMOVUPS    (AX)(DX*2), Z14
+	VMOVUPS    (AX)(BX*1), Z15
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -6837,6 +7635,7 @@ begin:
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
 	LEAQ (DI)(DI*2), R8
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
@@ -6845,6 +7644,7 @@ loop:
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z16
 	VMOVUPS      (SI)(DI*1), Z17
 	VMOVUPS      (SI)(DI*2), Z18
@@ -6955,6 +7755,7 @@ loop:
 	VFMADD231PS  Z20, Z19, Z15
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6968,6 +7769,7 @@ one:
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z16
 	VMOVUPS      (SI)(DI*1), Z17
 	VMOVUPS      (SI)(DI*2), Z18
@@ -6994,6 +7796,7 @@ one:
 	VFMADD231PS  Z20, Z19, Z15
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -7049,41 +7852,69 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm5x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm5x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm5x64(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	VMOVUPS (AX)(DX*2), Z2
-	VMOVUPS (AX)(BX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	VMOVUPS (AX)(DX*2), Z6
-	VMOVUPS (AX)(BX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	VMOVUPS (AX)(DX*2), Z10
-	VMOVUPS (AX)(BX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	VMOVUPS (AX)(DX*2), Z14
-	VMOVUPS (AX)(BX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	VMOVUPS (AX)(DX*2), Z18
-	VMOVUPS (AX)(BX*1), Z19
-	JMP     begin
+TEXT ·Gemm5x64(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	VMOVUPS    (AX)(DX*2), Z2
+	VMOVUPS    (AX)(BX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	VMOVUPS    (AX)(DX*2), Z6
+	VMOVUPS    (AX)(BX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	VMOVUPS    (AX)(DX*2), Z10
+	VMOVUPS    (AX)(BX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	VMOVUPS    (AX)(DX*2), Z14
+	VMOVUPS    (AX)(BX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	VMOVUPS    (AX)(DX*2), Z18
+	VMOVUPS    (AX)(BX*1), Z19
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -7115,6 +7946,7 @@ begin:
 	MOVQ b+24(FP), SI
 	MOVQ bstep+32(FP), DI
 	LEAQ (DI)(DI*2), R8
+	MOVQ next+80(FP), R9
 	SUBQ $+4, AX
 	JLT  rest
 
@@ -7123,6 +7955,7 @@ loop:
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z20
 	VMOVUPS      (SI)(DI*1), Z21
 	VMOVUPS      (SI)(DI*2), Z22
@@ -7253,6 +8086,7 @@ loop:
 	VFMADD231PS  Z24, Z23, Z19
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -7266,6 +8100,7 @@ one:
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z20
 	VMOVUPS      (SI)(DI*1), Z21
 	VMOVUPS      (SI)(DI*2), Z22
@@ -7297,6 +8132,7 @@ one:
 	VFMADD231PS  Z24, Z23, Z19
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -7361,46 +8197,79 @@ write:
 	VZEROUPPER
 	RET
 
-// func Gemm6x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
+// func Gemm6x64(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·Gemm6x64(SB), NOSPLIT, $0-80
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JEQ     zero
-	MOVQ    c+40(FP), AX
-	MOVQ    ldc+48(FP), CX
-	MOVQ    cstep+56(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	VMOVUPS (AX), Z0
-	VMOVUPS (AX)(DX*1), Z1
-	VMOVUPS (AX)(DX*2), Z2
-	VMOVUPS (AX)(BX*1), Z3
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z4
-	VMOVUPS (AX)(DX*1), Z5
-	VMOVUPS (AX)(DX*2), Z6
-	VMOVUPS (AX)(BX*1), Z7
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z8
-	VMOVUPS (AX)(DX*1), Z9
-	VMOVUPS (AX)(DX*2), Z10
-	VMOVUPS (AX)(BX*1), Z11
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z12
-	VMOVUPS (AX)(DX*1), Z13
-	VMOVUPS (AX)(DX*2), Z14
-	VMOVUPS (AX)(BX*1), Z15
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z16
-	VMOVUPS (AX)(DX*1), Z17
-	VMOVUPS (AX)(DX*2), Z18
-	VMOVUPS (AX)(BX*1), Z19
-	ADDQ    CX, AX
-	VMOVUPS (AX), Z20
-	VMOVUPS (AX)(DX*1), Z21
-	VMOVUPS (AX)(DX*2), Z22
-	VMOVUPS (AX)(BX*1), Z23
-	JMP     begin
+TEXT ·Gemm6x64(SB), NOSPLIT, $0-88
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       accumulate+64(FP), AX
+	TESTQ      AX, AX
+	JEQ        zero
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	VMOVUPS    (AX), Z0
+	VMOVUPS    (AX)(DX*1), Z1
+	VMOVUPS    (AX)(DX*2), Z2
+	VMOVUPS    (AX)(BX*1), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	VMOVUPS    (AX)(DX*1), Z5
+	VMOVUPS    (AX)(DX*2), Z6
+	VMOVUPS    (AX)(BX*1), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	VMOVUPS    (AX)(DX*1), Z9
+	VMOVUPS    (AX)(DX*2), Z10
+	VMOVUPS    (AX)(BX*1), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	VMOVUPS    (AX)(DX*1), Z13
+	VMOVUPS    (AX)(DX*2), Z14
+	VMOVUPS    (AX)(BX*1), Z15
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z16
+	VMOVUPS    (AX)(DX*1), Z17
+	VMOVUPS    (AX)(DX*2), Z18
+	VMOVUPS    (AX)(BX*1), Z19
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z20
+	VMOVUPS    (AX)(DX*1), Z21
+	VMOVUPS    (AX)(DX*2), Z22
+	VMOVUPS    (AX)(BX*1), Z23
+	JMP        begin
 
 zero:
 	VPXORD Z0, Z0, Z0
@@ -7438,6 +8307,7 @@ begin:
 	MOVQ b+24(FP), DI
 	MOVQ bstep+32(FP), R8
 	LEAQ (R8)(R8*2), R9
+	MOVQ next+80(FP), R10
 	SUBQ $+4, AX
 	JLT  rest
 
@@ -7446,6 +8316,7 @@ loop:
 	PREFETCHT0   4096(DI)(R8*1)
 	PREFETCHT0   4096(DI)(R8*2)
 	PREFETCHT0   4096(DI)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (DI), Z24
 	VMOVUPS      (DI)(R8*1), Z25
 	VMOVUPS      (DI)(R8*2), Z26
@@ -7597,6 +8468,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -7610,6 +8482,7 @@ one:
 	PREFETCHT0   4096(DI)(R8*1)
 	PREFETCHT0   4096(DI)(R8*2)
 	PREFETCHT0   4096(DI)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (DI), Z24
 	VMOVUPS      (DI)(R8*1), Z25
 	VMOVUPS      (DI)(R8*2), Z26
@@ -7647,6 +8520,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 

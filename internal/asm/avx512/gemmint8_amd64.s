@@ -4,20 +4,26 @@
 
 #include "textflag.h"
 
-// func GemmInt81x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt81x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt81x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), DX
-	MOVQ   bstep+32(FP), BX
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), DX
+	MOVQ       bstep+32(FP), BX
+	MOVQ       next+96(FP), BX
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VMOVUPS      (DX), Z1
 	VPBROADCASTD (CX), Z2
 	VPDPBUSD     Z1, Z2, Z0
@@ -35,6 +41,7 @@ loop:
 	VPDPBUSD     Z1, Z2, Z0
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, BX
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -45,11 +52,13 @@ rest:
 
 one:
 	PREFETCHT0   4096(DX)
+	PREFETCHT1   (BX)
 	VMOVUPS      (DX), Z1
 	VPBROADCASTD (CX), Z2
 	VPDPBUSD     Z1, Z2, Z0
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, BX
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -78,22 +87,29 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt81x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt81x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt81x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), DX
-	MOVQ   bstep+32(FP), BX
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt81x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(CX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), DX
+	MOVQ       bstep+32(FP), BX
+	MOVQ       next+96(FP), SI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DX)
 	PREFETCHT0   4096(DX)(BX*1)
+	PREFETCHT1   (SI)
 	VMOVUPS      (DX), Z2
 	VMOVUPS      (DX)(BX*1), Z3
 	VPBROADCASTD (CX), Z4
@@ -122,6 +138,7 @@ loop:
 	VPDPBUSD     Z3, Z4, Z1
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -133,6 +150,7 @@ rest:
 one:
 	PREFETCHT0   4096(DX)
 	PREFETCHT0   4096(DX)(BX*1)
+	PREFETCHT1   (SI)
 	VMOVUPS      (DX), Z2
 	VMOVUPS      (DX)(BX*1), Z3
 	VPBROADCASTD (CX), Z4
@@ -140,6 +158,7 @@ one:
 	VPDPBUSD     Z3, Z4, Z1
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -178,21 +197,29 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt82x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt82x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	MOVQ       next+96(FP), SI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z2
 	VPBROADCASTD (CX), Z3
 	VPDPBUSD     Z2, Z3, Z0
@@ -218,6 +245,7 @@ loop:
 	VPDPBUSD     Z2, Z3, Z1
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -228,6 +256,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z2
 	VPBROADCASTD (CX), Z3
 	VPDPBUSD     Z2, Z3, Z0
@@ -235,6 +264,7 @@ one:
 	VPDPBUSD     Z2, Z3, Z1
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -271,24 +301,34 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt82x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt82x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt82x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z4
 	VMOVUPS      (BX)(SI*1), Z5
 	VPBROADCASTD (CX), Z6
@@ -329,6 +369,7 @@ loop:
 	VPDPBUSD     Z5, Z6, Z3
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -340,6 +381,7 @@ rest:
 one:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z4
 	VMOVUPS      (BX)(SI*1), Z5
 	VPBROADCASTD (CX), Z6
@@ -350,6 +392,7 @@ one:
 	VPDPBUSD     Z5, Z6, Z3
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -403,22 +446,32 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt83x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt83x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	MOVQ       next+96(FP), SI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z3
 	VPBROADCASTD (CX), Z4
 	VPDPBUSD     Z3, Z4, Z0
@@ -452,6 +505,7 @@ loop:
 	VPDPBUSD     Z3, Z4, Z2
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, SI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -462,6 +516,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(BX)
+	PREFETCHT1   (SI)
 	VMOVUPS      (BX), Z3
 	VPBROADCASTD (CX), Z4
 	VPDPBUSD     Z3, Z4, Z0
@@ -471,6 +526,7 @@ one:
 	VPDPBUSD     Z3, Z4, Z2
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, SI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -515,26 +571,39 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt83x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt83x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt83x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z6
 	VMOVUPS      (BX)(SI*1), Z7
 	VPBROADCASTD (CX), Z8
@@ -587,6 +656,7 @@ loop:
 	VPDPBUSD     Z7, Z8, Z5
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -598,6 +668,7 @@ rest:
 one:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Z6
 	VMOVUPS      (BX)(SI*1), Z7
 	VPBROADCASTD (CX), Z8
@@ -611,6 +682,7 @@ one:
 	VPDPBUSD     Z7, Z8, Z5
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -679,24 +751,36 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt84x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt84x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z4
 	VPBROADCASTD (CX), Z5
 	VPDPBUSD     Z4, Z5, Z0
@@ -738,6 +822,7 @@ loop:
 	VPDPBUSD     Z4, Z5, Z3
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -748,6 +833,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z4
 	VPBROADCASTD (CX), Z5
 	VPDPBUSD     Z4, Z5, Z0
@@ -759,6 +845,7 @@ one:
 	VPDPBUSD     Z4, Z5, Z3
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -811,29 +898,45 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt84x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt84x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt84x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z8
 	VMOVUPS      (SI)(DI*1), Z9
 	VPBROADCASTD (CX), Z10
@@ -898,6 +1001,7 @@ loop:
 	VPDPBUSD     Z9, Z10, Z7
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -909,6 +1013,7 @@ rest:
 one:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z8
 	VMOVUPS      (SI)(DI*1), Z9
 	VPBROADCASTD (CX), Z10
@@ -925,6 +1030,7 @@ one:
 	VPDPBUSD     Z9, Z10, Z7
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1008,25 +1114,39 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt85x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt85x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt85x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt85x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z5
 	VPBROADCASTD (CX), Z6
 	VPDPBUSD     Z5, Z6, Z0
@@ -1076,6 +1196,7 @@ loop:
 	VPDPBUSD     Z5, Z6, Z4
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1086,6 +1207,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(SI)
+	PREFETCHT1   (DI)
 	VMOVUPS      (SI), Z5
 	VPBROADCASTD (CX), Z6
 	VPDPBUSD     Z5, Z6, Z0
@@ -1099,6 +1221,7 @@ one:
 	VPDPBUSD     Z5, Z6, Z4
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1159,31 +1282,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt85x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt85x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt85x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt85x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z10
 	VMOVUPS      (SI)(DI*1), Z11
 	VPBROADCASTD (CX), Z12
@@ -1260,6 +1402,7 @@ loop:
 	VPDPBUSD     Z11, Z12, Z9
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1271,6 +1414,7 @@ rest:
 one:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Z10
 	VMOVUPS      (SI)(DI*1), Z11
 	VPBROADCASTD (CX), Z12
@@ -1290,6 +1434,7 @@ one:
 	VPDPBUSD     Z11, Z12, Z9
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1388,28 +1533,44 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt86x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt86x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt86x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt86x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z6
 	VPBROADCASTD (CX), Z7
 	VPDPBUSD     Z6, Z7, Z0
@@ -1468,6 +1629,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1478,6 +1640,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z6
 	VPBROADCASTD (CX), Z7
 	VPDPBUSD     Z6, Z7, Z0
@@ -1494,6 +1657,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1562,35 +1726,57 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt86x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt86x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt86x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt86x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z12
 	VMOVUPS      (DI)(R8*1), Z13
 	VPBROADCASTD (CX), Z14
@@ -1680,6 +1866,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1691,6 +1878,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z12
 	VMOVUPS      (DI)(R8*1), Z13
 	VPBROADCASTD (CX), Z14
@@ -1714,6 +1902,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -1827,29 +2016,47 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt87x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt87x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt87x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt87x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z7
 	VPBROADCASTD (CX), Z8
 	VPDPBUSD     Z7, Z8, Z0
@@ -1916,6 +2123,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -1926,6 +2134,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z7
 	VPBROADCASTD (CX), Z8
 	VPDPBUSD     Z7, Z8, Z0
@@ -1944,6 +2153,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2020,37 +2230,62 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt87x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt87x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt87x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt87x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z14
 	VMOVUPS      (DI)(R8*1), Z15
 	VPBROADCASTD (CX), Z16
@@ -2152,6 +2387,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2163,6 +2399,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z14
 	VMOVUPS      (DI)(R8*1), Z15
 	VPBROADCASTD (CX), Z16
@@ -2189,6 +2426,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2317,30 +2555,50 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt88x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt88x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt88x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt88x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z8
 	VPBROADCASTD (CX), Z9
 	VPDPBUSD     Z8, Z9, Z0
@@ -2415,6 +2673,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2425,6 +2684,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z8
 	VPBROADCASTD (CX), Z9
 	VPDPBUSD     Z8, Z9, Z0
@@ -2445,6 +2705,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2529,39 +2790,67 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt88x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt88x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt88x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt88x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z16
 	VMOVUPS      (DI)(R8*1), Z17
 	VPBROADCASTD (CX), Z18
@@ -2675,6 +2964,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2686,6 +2976,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z16
 	VMOVUPS      (DI)(R8*1), Z17
 	VPBROADCASTD (CX), Z18
@@ -2715,6 +3006,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -2858,31 +3150,53 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt89x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt89x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt89x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt89x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z9
 	VPBROADCASTD (CX), Z10
 	VPDPBUSD     Z9, Z10, Z0
@@ -2965,6 +3279,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -2975,6 +3290,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z9
 	VPBROADCASTD (CX), Z10
 	VPDPBUSD     Z9, Z10, Z0
@@ -2997,6 +3313,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -3089,41 +3406,72 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt89x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt89x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt89x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt89x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z18
 	VMOVUPS      (DI)(R8*1), Z19
 	VPBROADCASTD (CX), Z20
@@ -3249,6 +3597,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -3260,6 +3609,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z18
 	VMOVUPS      (DI)(R8*1), Z19
 	VPBROADCASTD (CX), Z20
@@ -3292,6 +3642,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -3450,32 +3801,56 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt810x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt810x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt810x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt810x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z10
 	VPBROADCASTD (CX), Z11
 	VPDPBUSD     Z10, Z11, Z0
@@ -3566,6 +3941,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -3576,6 +3952,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(DI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (DI), Z10
 	VPBROADCASTD (CX), Z11
 	VPDPBUSD     Z10, Z11, Z0
@@ -3600,6 +3977,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -3700,43 +4078,77 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt810x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt810x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt810x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt810x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z20
 	VMOVUPS      (DI)(R8*1), Z21
 	VPBROADCASTD (CX), Z22
@@ -3874,6 +4286,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -3885,6 +4298,7 @@ rest:
 one:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (DI), Z20
 	VMOVUPS      (DI)(R8*1), Z21
 	VPBROADCASTD (CX), Z22
@@ -3920,6 +4334,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -4093,35 +4508,61 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt811x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt811x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt811x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt811x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z11
 	VPBROADCASTD (CX), Z12
 	VPDPBUSD     Z11, Z12, Z0
@@ -4221,6 +4662,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -4231,6 +4673,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z11
 	VPBROADCASTD (CX), Z12
 	VPDPBUSD     Z11, Z12, Z0
@@ -4258,6 +4701,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -4366,47 +4810,84 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt811x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt811x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt811x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt811x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R10
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z22
 	VMOVUPS      (R8)(R9*1), Z23
 	VPBROADCASTD (CX), Z24
@@ -4557,6 +5038,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -4568,6 +5050,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z22
 	VMOVUPS      (R8)(R9*1), Z23
 	VPBROADCASTD (CX), Z24
@@ -4607,6 +5090,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -4795,36 +5279,64 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt812x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt812x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt812x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt812x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z12
 	VPBROADCASTD (CX), Z13
 	VPDPBUSD     Z12, Z13, Z0
@@ -4932,6 +5444,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -4942,6 +5455,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z12
 	VPBROADCASTD (CX), Z13
 	VPDPBUSD     Z12, Z13, Z0
@@ -4971,6 +5485,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -5087,49 +5602,89 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt812x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt812x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt812x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt812x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R10
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z24
 	VMOVUPS      (R8)(R9*1), Z25
 	VPBROADCASTD (CX), Z26
@@ -5292,6 +5847,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -5303,6 +5859,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z24
 	VMOVUPS      (R8)(R9*1), Z25
 	VPBROADCASTD (CX), Z26
@@ -5345,6 +5902,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -5548,37 +6106,67 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt813x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt813x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt813x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt813x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z13
 	VPBROADCASTD (CX), Z14
 	VPDPBUSD     Z13, Z14, Z0
@@ -5694,6 +6282,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -5704,6 +6293,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z13
 	VPBROADCASTD (CX), Z14
 	VPDPBUSD     Z13, Z14, Z0
@@ -5735,6 +6325,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -5859,51 +6450,94 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt813x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt813x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt813x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt813x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	VPXORD     Z24, Z24, Z24
+	VPXORD     Z25, Z25, Z25
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R10
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z26
 	VMOVUPS      (R8)(R9*1), Z27
 	VPBROADCASTD (CX), Z28
@@ -6078,6 +6712,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6089,6 +6724,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z26
 	VMOVUPS      (R8)(R9*1), Z27
 	VPBROADCASTD (CX), Z28
@@ -6134,6 +6770,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -6352,38 +6989,70 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt814x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt814x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt814x16(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt814x16(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z14
 	VPBROADCASTD (CX), Z15
 	VPDPBUSD     Z14, Z15, Z0
@@ -6507,6 +7176,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6517,6 +7187,7 @@ rest:
 
 one:
 	PREFETCHT0   4096(R8)
+	PREFETCHT1   (R9)
 	VMOVUPS      (R8), Z14
 	VPBROADCASTD (CX), Z15
 	VPDPBUSD     Z14, Z15, Z0
@@ -6550,6 +7221,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -6682,53 +7354,99 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt814x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt814x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt814x32(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*4), DI
-	ADDQ   DX, DI
-	MOVQ   b+24(FP), R8
-	MOVQ   bstep+32(FP), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt814x32(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	VPXORD     Z24, Z24, Z24
+	VPXORD     Z25, Z25, Z25
+	VPXORD     Z26, Z26, Z26
+	VPXORD     Z27, Z27, Z27
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	LEAQ       (SI)(DX*4), DI
+	ADDQ       DX, DI
+	MOVQ       b+24(FP), R8
+	MOVQ       bstep+32(FP), R9
+	MOVQ       next+96(FP), R10
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z28
 	VMOVUPS      (R8)(R9*1), Z29
 	VPBROADCASTD (CX), Z30
@@ -6915,6 +7633,7 @@ loop:
 	ADDQ         $+16, SI
 	ADDQ         $+16, DI
 	ADDQ         $+256, R8
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -6926,6 +7645,7 @@ rest:
 one:
 	PREFETCHT0   4096(R8)
 	PREFETCHT0   4096(R8)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (R8), Z28
 	VMOVUPS      (R8)(R9*1), Z29
 	VPBROADCASTD (CX), Z30
@@ -6974,6 +7694,7 @@ one:
 	ADDQ         $+4, SI
 	ADDQ         $+4, DI
 	ADDQ         $+64, R8
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -7207,27 +7928,37 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt81x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt81x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt81x64(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), DX
-	MOVQ   bstep+32(FP), BX
-	LEAQ   (BX)(BX*2), SI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt81x64(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), CX
+	LEAQ       (CX)(CX*2), DX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(CX*1)
+	PREFETCHT0 (AX)(CX*2)
+	PREFETCHT0 (AX)(DX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), DX
+	MOVQ       bstep+32(FP), BX
+	LEAQ       (BX)(BX*2), SI
+	MOVQ       next+96(FP), DI
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DX)
 	PREFETCHT0   4096(DX)(BX*1)
 	PREFETCHT0   4096(DX)(BX*2)
 	PREFETCHT0   4096(DX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (DX), Z4
 	VMOVUPS      (DX)(BX*1), Z5
 	VMOVUPS      (DX)(BX*2), Z6
@@ -7278,6 +8009,7 @@ loop:
 	VPDPBUSD     Z7, Z8, Z3
 	ADDQ         $+16, CX
 	ADDQ         $+256, DX
+	ADDQ         $+64, DI
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -7291,6 +8023,7 @@ one:
 	PREFETCHT0   4096(DX)(BX*1)
 	PREFETCHT0   4096(DX)(BX*2)
 	PREFETCHT0   4096(DX)(SI*1)
+	PREFETCHT1   (DI)
 	VMOVUPS      (DX), Z4
 	VMOVUPS      (DX)(BX*1), Z5
 	VMOVUPS      (DX)(BX*2), Z6
@@ -7302,6 +8035,7 @@ one:
 	VPDPBUSD     Z7, Z8, Z3
 	ADDQ         $+4, CX
 	ADDQ         $+64, DX
+	ADDQ         $+16, DI
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -7361,31 +8095,46 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt82x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt82x64(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	LEAQ   (SI)(SI*2), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt82x64(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	LEAQ       (SI)(SI*2), DI
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z8
 	VMOVUPS      (BX)(SI*1), Z9
 	VMOVUPS      (BX)(SI*2), Z10
@@ -7456,6 +8205,7 @@ loop:
 	VPDPBUSD     Z11, Z12, Z7
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -7469,6 +8219,7 @@ one:
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z8
 	VMOVUPS      (BX)(SI*1), Z9
 	VMOVUPS      (BX)(SI*2), Z10
@@ -7485,6 +8236,7 @@ one:
 	VPDPBUSD     Z11, Z12, Z7
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -7573,35 +8325,55 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt83x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt83x64(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	LEAQ   (SI)(SI*2), DI
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt83x64(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+24(FP), BX
+	MOVQ       bstep+32(FP), SI
+	LEAQ       (SI)(SI*2), DI
+	MOVQ       next+96(FP), R8
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(BX)
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z12
 	VMOVUPS      (BX)(SI*1), Z13
 	VMOVUPS      (BX)(SI*2), Z14
@@ -7692,6 +8464,7 @@ loop:
 	VPDPBUSD     Z15, Z16, Z11
 	ADDQ         $+16, CX
 	ADDQ         $+256, BX
+	ADDQ         $+64, R8
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -7705,6 +8478,7 @@ one:
 	PREFETCHT0   4096(BX)(SI*1)
 	PREFETCHT0   4096(BX)(SI*2)
 	PREFETCHT0   4096(BX)(DI*1)
+	PREFETCHT1   (R8)
 	VMOVUPS      (BX), Z12
 	VMOVUPS      (BX)(SI*1), Z13
 	VMOVUPS      (BX)(SI*2), Z14
@@ -7726,6 +8500,7 @@ one:
 	VPDPBUSD     Z15, Z16, Z11
 	ADDQ         $+4, CX
 	ADDQ         $+64, BX
+	ADDQ         $+16, R8
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -7843,40 +8618,65 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt84x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt84x64(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	LEAQ   (DI)(DI*2), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt84x64(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	LEAQ       (DI)(DI*2), R8
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z16
 	VMOVUPS      (SI)(DI*1), Z17
 	VMOVUPS      (SI)(DI*2), Z18
@@ -7987,6 +8787,7 @@ loop:
 	VPDPBUSD     Z19, Z20, Z15
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -8000,6 +8801,7 @@ one:
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z16
 	VMOVUPS      (SI)(DI*1), Z17
 	VMOVUPS      (SI)(DI*2), Z18
@@ -8026,6 +8828,7 @@ one:
 	VPDPBUSD     Z19, Z20, Z15
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -8172,44 +8975,74 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt85x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt85x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt85x64(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	MOVQ   b+24(FP), SI
-	MOVQ   bstep+32(FP), DI
-	LEAQ   (DI)(DI*2), R8
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt85x64(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+24(FP), SI
+	MOVQ       bstep+32(FP), DI
+	LEAQ       (DI)(DI*2), R8
+	MOVQ       next+96(FP), R9
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(SI)
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z20
 	VMOVUPS      (SI)(DI*1), Z21
 	VMOVUPS      (SI)(DI*2), Z22
@@ -8340,6 +9173,7 @@ loop:
 	VPDPBUSD     Z23, Z24, Z19
 	ADDQ         $+16, CX
 	ADDQ         $+256, SI
+	ADDQ         $+64, R9
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -8353,6 +9187,7 @@ one:
 	PREFETCHT0   4096(SI)(DI*1)
 	PREFETCHT0   4096(SI)(DI*2)
 	PREFETCHT0   4096(SI)(R8*1)
+	PREFETCHT1   (R9)
 	VMOVUPS      (SI), Z20
 	VMOVUPS      (SI)(DI*1), Z21
 	VMOVUPS      (SI)(DI*2), Z22
@@ -8384,6 +9219,7 @@ one:
 	VPDPBUSD     Z23, Z24, Z19
 	ADDQ         $+4, CX
 	ADDQ         $+64, SI
+	ADDQ         $+16, R9
 	SUBQ         $+1, AX
 	JNE          one
 
@@ -8559,50 +9395,85 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt86x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
+// func GemmInt86x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt86x64(SB), NOSPLIT, $0-96
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	MOVQ   k4+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	LEAQ   (DX)(DX*2), BX
-	LEAQ   (CX)(DX*4), SI
-	ADDQ   DX, SI
-	MOVQ   b+24(FP), DI
-	MOVQ   bstep+32(FP), R8
-	LEAQ   (R8)(R8*2), R9
-	SUBQ   $+4, AX
-	JLT    rest
+TEXT ·GemmInt86x64(SB), NOSPLIT, $0-104
+	MOVQ       c+40(FP), AX
+	MOVQ       ldc+48(FP), CX
+	MOVQ       cstep+56(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 (AX)(DX*1)
+	PREFETCHT0 (AX)(DX*2)
+	PREFETCHT0 (AX)(BX*1)
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	MOVQ       k4+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	LEAQ       (CX)(DX*4), SI
+	ADDQ       DX, SI
+	MOVQ       b+24(FP), DI
+	MOVQ       bstep+32(FP), R8
+	LEAQ       (R8)(R8*2), R9
+	MOVQ       next+96(FP), R10
+	SUBQ       $+4, AX
+	JLT        rest
 
 loop:
 	PREFETCHT0   4096(DI)
 	PREFETCHT0   4096(DI)(R8*1)
 	PREFETCHT0   4096(DI)(R8*2)
 	PREFETCHT0   4096(DI)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (DI), Z24
 	VMOVUPS      (DI)(R8*1), Z25
 	VMOVUPS      (DI)(R8*2), Z26
@@ -8754,6 +9625,7 @@ loop:
 	ADDQ         $+16, CX
 	ADDQ         $+16, SI
 	ADDQ         $+256, DI
+	ADDQ         $+64, R10
 	SUBQ         $+4, AX
 	JGE          loop
 
@@ -8767,6 +9639,7 @@ one:
 	PREFETCHT0   4096(DI)(R8*1)
 	PREFETCHT0   4096(DI)(R8*2)
 	PREFETCHT0   4096(DI)(R9*1)
+	PREFETCHT1   (R10)
 	VMOVUPS      (DI), Z24
 	VMOVUPS      (DI)(R8*1), Z25
 	VMOVUPS      (DI)(R8*2), Z26
@@ -8804,6 +9677,7 @@ one:
 	ADDQ         $+4, CX
 	ADDQ         $+4, SI
 	ADDQ         $+64, DI
+	ADDQ         $+16, R10
 	SUBQ         $+1, AX
 	JNE          one
 

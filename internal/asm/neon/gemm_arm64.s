@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
-TEXT ·Gemm1x16(SB), NOSPLIT, $0-80
+// func Gemm1x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
+TEXT ·Gemm1x16(SB), NOSPLIT, $0-88
 	MOVD  accumulate+64(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   zero
@@ -28,12 +28,16 @@ begin:
 	MOVD a+8(FP), R1
 	MOVD lda+16(FP), R2
 	MOVD b+24(FP), R2
+	MOVD next+80(FP), R3
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R3
-	PRFM  (R3), PLDL1KEEP
+	ADD   $+1024, R2, R6
+	PRFM  (R6), PLDL1KEEP
+	ADD   $+0, R3, R6
+	PRFM  (R6), PLDL1KEEP
+	ADD   $+64, R3, R3
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R2), F5
@@ -114,8 +118,8 @@ write:
 	FMOVQ F3, 48(R0)
 	RET
 
-// func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
-TEXT ·Gemm2x16(SB), NOSPLIT, $0-80
+// func Gemm2x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
+TEXT ·Gemm2x16(SB), NOSPLIT, $0-88
 	MOVD  accumulate+64(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   zero
@@ -149,12 +153,16 @@ begin:
 	MOVD R1, R3
 	ADD  R2, R3, R3
 	MOVD b+24(FP), R2
+	MOVD next+80(FP), R6
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R6
-	PRFM  (R6), PLDL1KEEP
+	ADD   $+1024, R2, R7
+	PRFM  (R7), PLDL1KEEP
+	ADD   $+0, R6, R7
+	PRFM  (R7), PLDL1KEEP
+	ADD   $+64, R6, R6
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R3), F9
@@ -268,8 +276,8 @@ write:
 	FMOVQ F8, 48(R0)
 	RET
 
-// func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
-TEXT ·Gemm3x16(SB), NOSPLIT, $0-80
+// func Gemm3x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
+TEXT ·Gemm3x16(SB), NOSPLIT, $0-88
 	MOVD  accumulate+64(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   zero
@@ -314,12 +322,16 @@ begin:
 	MOVD R3, R6
 	ADD  R2, R6, R6
 	MOVD b+24(FP), R2
+	MOVD next+80(FP), R7
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R7
-	PRFM  (R7), PLDL1KEEP
+	ADD   $+1024, R2, R8
+	PRFM  (R8), PLDL1KEEP
+	ADD   $+0, R7, R8
+	PRFM  (R8), PLDL1KEEP
+	ADD   $+64, R7, R7
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R3), F9
@@ -466,8 +478,8 @@ write:
 	FMOVQ F13, 48(R0)
 	RET
 
-// func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32)
-TEXT ·Gemm4x16(SB), NOSPLIT, $0-80
+// func Gemm4x16(k int, a *float32, lda int, b *float32, bstep int, c *float32, ldc int, cstep int, accumulate int, bias *float32, next *float32)
+TEXT ·Gemm4x16(SB), NOSPLIT, $0-88
 	MOVD  accumulate+64(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   zero
@@ -523,12 +535,16 @@ begin:
 	MOVD R6, R7
 	ADD  R2, R7, R7
 	MOVD b+24(FP), R2
+	MOVD next+80(FP), R8
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R8
-	PRFM  (R8), PLDL1KEEP
+	ADD   $+1024, R2, R9
+	PRFM  (R9), PLDL1KEEP
+	ADD   $+0, R8, R9
+	PRFM  (R9), PLDL1KEEP
+	ADD   $+64, R8, R8
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R3), F9

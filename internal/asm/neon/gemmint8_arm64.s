@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func GemmInt81x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
-TEXT ·GemmInt81x16(SB), NOSPLIT, $0-96
+// func GemmInt81x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -14,12 +14,16 @@ TEXT ·GemmInt81x16(SB), NOSPLIT, $0-96
 	MOVD a+8(FP), R1
 	MOVD lda+16(FP), R2
 	MOVD b+24(FP), R2
+	MOVD next+96(FP), R3
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R3
-	PRFM  (R3), PLDL1KEEP
+	ADD   $+1024, R2, R6
+	PRFM  (R6), PLDL1KEEP
+	ADD   $+0, R3, R6
+	PRFM  (R6), PLDL1KEEP
+	ADD   $+64, R3, R3
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R2), F5
@@ -130,8 +134,8 @@ write:
 	FMOVQ F3, 48(R0)
 	RET
 
-// func GemmInt82x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
-TEXT ·GemmInt82x16(SB), NOSPLIT, $0-96
+// func GemmInt82x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -146,12 +150,16 @@ TEXT ·GemmInt82x16(SB), NOSPLIT, $0-96
 	MOVD R1, R3
 	ADD  R2, R3, R3
 	MOVD b+24(FP), R2
+	MOVD next+96(FP), R6
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R6
-	PRFM  (R6), PLDL1KEEP
+	ADD   $+1024, R2, R7
+	PRFM  (R7), PLDL1KEEP
+	ADD   $+0, R6, R7
+	PRFM  (R7), PLDL1KEEP
+	ADD   $+64, R6, R6
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R3), F9
@@ -315,8 +323,8 @@ write:
 	FMOVQ F8, 48(R0)
 	RET
 
-// func GemmInt83x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
-TEXT ·GemmInt83x16(SB), NOSPLIT, $0-96
+// func GemmInt83x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -337,12 +345,16 @@ TEXT ·GemmInt83x16(SB), NOSPLIT, $0-96
 	MOVD R3, R6
 	ADD  R2, R6, R6
 	MOVD b+24(FP), R2
+	MOVD next+96(FP), R7
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R7
-	PRFM  (R7), PLDL1KEEP
+	ADD   $+1024, R2, R8
+	PRFM  (R8), PLDL1KEEP
+	ADD   $+0, R7, R8
+	PRFM  (R8), PLDL1KEEP
+	ADD   $+64, R7, R7
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R3), F9
@@ -559,8 +571,8 @@ write:
 	FMOVQ F13, 48(R0)
 	RET
 
-// func GemmInt84x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32)
-TEXT ·GemmInt84x16(SB), NOSPLIT, $0-96
+// func GemmInt84x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -587,12 +599,16 @@ TEXT ·GemmInt84x16(SB), NOSPLIT, $0-96
 	MOVD R6, R7
 	ADD  R2, R7, R7
 	MOVD b+24(FP), R2
+	MOVD next+96(FP), R8
 	SUBS $+4, R0, R0
 	BLT  rest
 
 loop:
-	ADD   $+1024, R2, R8
-	PRFM  (R8), PLDL1KEEP
+	ADD   $+1024, R2, R9
+	PRFM  (R9), PLDL1KEEP
+	ADD   $+0, R8, R9
+	PRFM  (R9), PLDL1KEEP
+	ADD   $+64, R8, R8
 	FMOVQ (R1), F4
 	ADD   $+16, R1, R1
 	FMOVQ (R3), F9

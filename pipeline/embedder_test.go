@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -19,13 +18,7 @@ import (
 	"github.com/ladon-ml/ladon/internal/cpu"
 )
 
-func TestMain(m *testing.M) {
-	if err := cpu.Required(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestRequiredISA(t *testing.T) { require.NoError(t, cpu.Required()) }
 
 // words makes texts of 0 to 40 words, the same for the same seed.
 func words(n int, seed uint64) []string {

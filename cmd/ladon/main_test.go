@@ -15,13 +15,7 @@ import (
 	"github.com/ladon-ml/ladon/internal/cpu"
 )
 
-func TestMain(m *testing.M) {
-	if err := cpu.Required(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
+func TestRequiredISA(t *testing.T) { require.NoError(t, cpu.Required()) }
 
 // Folders with small checkpoints of other packages' tests.
 const (

@@ -43,7 +43,7 @@ func burnRate(ctx context.Context, threads int, d time.Duration, burn func(n int
 	for {
 		start := time.Now()
 		burn(b.n)
-		if time.Since(start) >= 50*time.Microsecond || b.n >= 1<<40 {
+		if time.Since(start) >= 50*time.Microsecond || b.n >= 1<<28 {
 			break
 		}
 		b.n *= 2

@@ -12,17 +12,18 @@ import (
 	"time"
 
 	"github.com/ladon-ml/ladon/internal/par"
+	"github.com/ladon-ml/ladon/kernels"
 )
 
 // F32 gives the float32 operations a second, two for a multiply-add, of the
 // active instruction set on threads threads: the best seen in about d.
 func F32(ctx context.Context, threads int, d time.Duration) (float64, error) {
-	return burnRate(ctx, threads, d, burnF32)
+	return burnRate(ctx, threads, d, kernels.BurnF32)
 }
 
 // Int8 is F32 for products of bytes.
 func Int8(ctx context.Context, threads int, d time.Duration) (float64, error) {
-	return burnRate(ctx, threads, d, burnInt8)
+	return burnRate(ctx, threads, d, kernels.BurnInt8)
 }
 
 // burner runs a loop that stays in registers on every worker.
@@ -65,7 +66,7 @@ type reader struct {
 func (r *reader) Run(worker, i int) {
 	block := r.data[i*r.block : min((i+1)*r.block, len(r.data))]
 	for range r.repeat {
-		r.sums[worker*16] += sum(block) // a cache line apart
+		r.sums[worker*16] += kernels.Read(block) // a cache line apart
 	}
 }
 

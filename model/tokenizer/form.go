@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -47,12 +46,13 @@ func decompose(x *text, form norm.Form) {
 	classes := newClasses()
 	x.changes = x.changes[:0]
 	run := 0 // where the marks since the last starter begin
-	put := func(r rune, n int32) {
-		if combiningClass(classes, r) == 0 {
-			sortMarks(classes, x.changes[run:])
+	put := func(r rune, n int16) {
+		class := combiningClass(classes, r)
+		if class == 0 {
+			x.sortMarks(run)
 			run = len(x.changes) + 1
 		}
-		x.changes = append(x.changes, change{r, n})
+		x.changes = append(x.changes, change{r, n, class})
 	}
 	for i := 0; i < len(x.buf); {
 		r, w := decode(x.buf, i)
@@ -60,7 +60,7 @@ func decompose(x *text, form norm.Form) {
 		case r >= hangulBase && r < hangulEnd:
 			for k, jamo := range decomposeHangul(r) {
 				if jamo != 0 {
-					put(jamo, min(int32(k), 1))
+					put(jamo, min(int16(k), 1))
 				}
 			}
 		case classes.of(r)&classNorm != 0:
@@ -70,7 +70,7 @@ func decompose(x *text, form norm.Form) {
 			}
 			for j := 0; j < len(d); {
 				c, n := decode(d, j)
-				put(c, min(int32(j), 1))
+				put(c, min(int16(j), 1))
 				j += n
 			}
 		default:
@@ -78,17 +78,38 @@ func decompose(x *text, form norm.Form) {
 		}
 		i += w
 	}
-	sortMarks(classes, x.changes[min(run, len(x.changes)):])
+	x.sortMarks(run)
 }
 
-// sortMarks puts a run of marks into canonical order, stably.
-func sortMarks(classes classes, run []change) {
-	if len(run) < 2 {
+// sortMarks puts the changes from start on, all marks, into canonical order: a stable sort by combining class, in
+// linear time because a text may be nothing but marks.
+func (x *text) sortMarks(start int) {
+	if len(x.changes)-start < 2 {
 		return
 	}
-	slices.SortStableFunc(run, func(a, b change) int {
-		return int(combiningClass(classes, a.r)) - int(combiningClass(classes, b.r))
-	})
+	run := x.changes[start:]
+	if len(run) <= 16 {
+		for i := range run {
+			for j := i; j > 0 && run[j].class < run[j-1].class; j-- {
+				run[j], run[j-1] = run[j-1], run[j]
+			}
+		}
+		return
+	}
+	var at [256]int // where the next mark of a class goes
+	for _, c := range run {
+		at[c.class]++
+	}
+	sum := 0
+	for i, n := range at {
+		at[i] = sum
+		sum += n
+	}
+	x.sorted = append(x.sorted[:0], run...)
+	for _, c := range x.sorted {
+		run[at[c.class]] = c
+		at[c.class]++
+	}
 }
 
 func combiningClass(classes classes, r rune) uint8 {
@@ -101,15 +122,14 @@ func combiningClass(classes classes, r rune) uint8 {
 // compose composes the decomposed x.changes in place. A composite stands for its parts: the counts of both add up, and
 // one character fewer is left.
 func compose(x *text) {
-	classes := newClasses()
 	out := x.changes[:0]
 	starter := -1 // index in out of the last starter
 	last := -1    // combining class of what was kept since, -1 for nothing
 	for _, c := range x.changes {
-		class := int(combiningClass(classes, c.r))
+		class := int(c.class)
 		if starter >= 0 && (last < class || last < 0) {
 			if r, ok := composePair(out[starter].r, c.r); ok {
-				out[starter] = change{r, out[starter].n + c.n - 1}
+				out[starter] = change{r, out[starter].n + c.n - 1, 0}
 				continue
 			}
 		}

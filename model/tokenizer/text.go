@@ -20,6 +20,7 @@ type text struct {
 	nextAlign []Span
 	nextParts []part
 	changes   []change
+	sorted    []change
 }
 
 // part is a stretch [a, b) of a text: one added token, or text for the pre-tokenizers to cut and the model to see.
@@ -95,8 +96,9 @@ func (x *text) ascii() bool {
 // change is a character of the new text and what it does to the old one, in the reference library's terms: positive,
 // it is inserted; otherwise it replaces one old character and -n more that follow it are gone.
 type change struct {
-	r rune
-	n int32
+	r     rune
+	n     int16
+	class uint8 // combining class
 }
 
 // apply rewrites the text by x.changes. The spans follow the reference library to the letter, which matters where

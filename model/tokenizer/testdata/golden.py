@@ -60,6 +60,8 @@ for t in TEXTS:
     INDEX.setdefault(t, len(INDEX))
 TEXTS = list(INDEX)
 
+LONG = [i for i, t in enumerate(TEXTS) if len(t.split()) > 9]
+
 # ---- one vocabulary for all
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -179,7 +181,7 @@ for b in BEHAVIORS:
         CONFIGS.append((f"split regex {b} {invert}", make(None, T("Split", pattern={"Regex": "\\w+|[^\\w\\s]+"}, behavior=b, invert=invert)), SOME, 0))
 for strategy in ("LongestFirst", "OnlyFirst", "OnlySecond"):
     for direction in ("Right", "Left"):
-        for n, stride in ((12, 0), (9, 3), (16, 5), (512, 0)):
+        for n, stride in ((12, 0), (9, 3), (16, 5), (13, 0), (512, 0)):
             CONFIGS.append((f"cut {n} {stride} {strategy} {direction}", make(bert(), truncation=cut(n, stride, strategy, direction)), 0 if strategy == "OnlySecond" else SOME, SOME))
 
 
@@ -228,7 +230,10 @@ def main():
         del config["model"]["vocab"]
         cases = []
         order = list(range(FULL)) if singles == FULL else random.sample(range(FULL), singles)
-        jobs = [(i, None) for i in order] + [(random.randrange(FULL), random.randrange(FULL)) for _ in range(pairs)]
+        jobs = [(i, None) for i in order]
+        for _ in range(pairs):  # where texts are cut, half of the pairs are of long ones, but not in windows
+            pool = LONG if config["truncation"] and len(jobs) % 2 == 0 else range(FULL)
+            jobs.append((random.choice(pool), random.choice(pool)))
         for k, (i, j) in enumerate(jobs):
             with_special, windows = k % 3 != 2, config["truncation"] is not None and k % 2 == 1
             out = run(tok, TEXTS[i], None if j is None else TEXTS[j], with_special, windows)

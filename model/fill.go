@@ -7,14 +7,15 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/ladon-ml/ladon/internal/mem"
 	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/model/weights"
 )
 
 // fill reads every parameter into the form that the model keeps it in. check
 // has resolved the sources: what can fail is reading, and NaN.
-func (c *checkpoint) fill(params []param, dtype DType) error {
-	f := filler{checkpoint: c, dtype: dtype}
+func (c *checkpoint) fill(params []param, dtype DType, memory *mem.Arena) error {
+	f := filler{checkpoint: c, dtype: dtype, mem: memory}
 	for i := range params {
 		if err := f.fill(&params[i]); err != nil {
 			return err
@@ -27,6 +28,7 @@ func (c *checkpoint) fill(params []param, dtype DType) error {
 type filler struct {
 	*checkpoint
 	dtype   DType
+	mem     *mem.Arena // where matrices and tables go, off the Go heap
 	scratch []float32
 }
 
@@ -46,9 +48,7 @@ func (f *filler) fill(p *param) error {
 	case p.kind == rows && p.narrow:
 		return f.storedRows(p)
 	case p.kind == rows:
-		p.table.cols = p.cols
-		p.table.f32 = make([]float32, p.rows*p.cols)
-		return f.read(p.table.f32, p)
+		return f.wideRows(p)
 	}
 	return f.pack(p, narrow)
 }
@@ -83,11 +83,11 @@ func (f *filler) readPart(dst []float32, s *source, off int) error {
 // twice.
 func (f *filler) pack(p *param, narrow bool) error {
 	r := rowReader{filler: f, p: p}
-	pack := kernels.PackRows
+	pack := kernels.PackRowsIn
 	if narrow {
-		pack = kernels.PackInt8Rows
+		pack = kernels.PackInt8RowsIn
 	}
-	w, err := pack(p.rows, p.cols, r.row)
+	w, err := pack(f.mem, p.rows, p.cols, r.row)
 	return f.keep(p, r.source(), w, err)
 }
 
@@ -135,7 +135,7 @@ func (r *rowReader) row(_ int, dst []float32) error {
 		n := min(max(pieceFloats/r.p.cols, 1), r.source().shape[0]-r.next)
 		r.scratch = grow(r.scratch, n*r.p.cols)
 		r.rows = r.scratch
-		if err := r.set.ReadFloat32s(r.rows, r.source().names[0], int64(r.next*r.p.cols)); err != nil {
+		if err := r.readPart(r.rows, r.source(), r.next*r.p.cols); err != nil {
 			return err
 		}
 		r.next += n
@@ -145,31 +145,43 @@ func (r *rowReader) row(_ int, dst []float32) error {
 	return nil
 }
 
+// wideRows reads a table as float32.
+func (f *filler) wideRows(p *param) (err error) {
+	t := p.table
+	t.cols = p.cols
+	if t.f32, err = f.mem.Float32s(p.rows * p.cols); err != nil {
+		return err
+	}
+	return f.read(t.f32, p)
+}
+
 // storedRows keeps a table in the 16-bit type that it is stored in, or as float32.
 func (f *filler) storedRows(p *param) error {
 	t, s := p.table, &p.from[0]
-	t.cols = p.cols
 	info, _ := f.set.Lookup(s.names[0])
-	var half *[]uint16
-	switch info.DType {
-	case weights.F16:
-		half = &t.f16
-	case weights.BF16:
-		half = &t.bf16
-	default:
-		t.f32 = make([]float32, p.rows*p.cols)
-		return f.read(t.f32, p)
+	if info.DType != weights.F16 && info.DType != weights.BF16 {
+		return f.wideRows(p)
 	}
-	*half = make([]uint16, p.rows*p.cols)
-	if err := f.set.ReadBytes(bytesOf(*half), s.names[0], 0); err != nil {
+	data, err := f.mem.Bytes(2 * p.rows * p.cols)
+	if err != nil {
 		return err
+	}
+	if err := f.set.ReadBytes(data, s.names[0], 0); err != nil {
+		return err
+	}
+	half := unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(data))), p.rows*p.cols)
+	t.cols = p.cols
+	if info.DType == weights.BF16 {
+		t.bf16 = half
+	} else {
+		t.f16 = half
 	}
 	// Exponents of all ones with a fraction are NaN: above infinity, without the sign.
 	infinity := uint16(0x7c00)
 	if info.DType == weights.BF16 {
 		infinity = 0x7f80
 	}
-	for _, v := range *half {
+	for _, v := range half {
 		if v&0x7fff > infinity {
 			return f.refuse(s, "holds NaN")
 		}
@@ -178,9 +190,12 @@ func (f *filler) storedRows(p *param) error {
 }
 
 // quantizeRows reads a table into rows of int8.
-func (f *filler) quantizeRows(p *param) error {
+func (f *filler) quantizeRows(p *param) (err error) {
 	t := p.table
-	t.cols, t.i8, t.scales = p.cols, make([]int8, p.rows*p.cols), make([]float32, p.rows)
+	t.cols, t.scales = p.cols, make([]float32, p.rows)
+	if t.i8, err = f.mem.Int8s(p.rows * p.cols); err != nil {
+		return err
+	}
 	r, row := rowReader{filler: f, p: p}, make([]float32, p.cols)
 	for i := range p.rows {
 		if err := r.row(i, row); err != nil {
@@ -188,7 +203,7 @@ func (f *filler) quantizeRows(p *param) error {
 		}
 		scale := kernels.QuantizeRow(t.i8[i*p.cols:(i+1)*p.cols], row)
 		if !(scale <= math.MaxFloat32) {
-			return f.refuse(r.source(), fmt.Sprintf("row %d holds NaN or an infinity, which int8 cannot", i))
+			return f.refuse(r.source(), fmt.Sprintf("row %d holds an infinity, which int8 cannot", i))
 		}
 		t.scales[i] = scale
 	}
@@ -220,8 +235,14 @@ func (f *filler) int8s(s *source) ([]int8, error) {
 		return t.Int8s()
 	}
 	info, _ := f.set.Lookup(name)
-	data := make([]int8, info.Size)
-	return data, f.set.ReadBytes(bytesOf(data), name, 0)
+	data, err := f.mem.Bytes(int(info.Size))
+	if err != nil {
+		return nil, err
+	}
+	if err := f.set.ReadBytes(data, name, 0); err != nil {
+		return nil, err
+	}
+	return weights.Tensor{DType: weights.I8, Data: data}.Int8s()
 }
 
 // widen turns what is stored as int8 into float32.
@@ -231,7 +252,10 @@ func (f *filler) widen(p *param) error {
 	}
 	if p.kind == rows {
 		t := p.table
-		wide := make([]float32, p.rows*p.cols)
+		wide, err := f.mem.Float32s(p.rows * p.cols)
+		if err != nil {
+			return err
+		}
 		for i := range p.rows {
 			t.row(wide[i*p.cols:(i+1)*p.cols], i)
 		}
@@ -239,14 +263,9 @@ func (f *filler) widen(p *param) error {
 		return nil
 	}
 	stored := *p.matrix
-	w, err := kernels.PackRows(p.rows, p.cols, func(i int, dst []float32) error {
+	w, err := kernels.PackRowsIn(f.mem, p.rows, p.cols, func(i int, dst []float32) error {
 		stored.Row(dst, i)
 		return nil
 	})
 	return f.keep(p, &p.from[0], w, err)
-}
-
-// bytesOf is the memory of values, which is little-endian as files are.
-func bytesOf[T int8 | uint16](values []T) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), len(values)*int(unsafe.Sizeof(*new(T))))
 }

@@ -95,10 +95,10 @@ func (w *workspace) attention(l int, r *Result) {
 // feedForward: x = Norm(x + down(act(up(x)))).
 func (w *workspace) feedForward(l int) {
 	p, s, tokens := &w.model.layers[l], &w.model.spec, w.stream.tokens
-	hidden, width := s.Hidden, s.FeedForward.Width
+	hidden := s.Hidden
 
-	w.MatMul(kernels.Out{C: w.h, LD: width}, w.x, tokens, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: s.FeedForward.Act})
-	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.h, tokens, width, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: w.x, LDR: hidden})
+	w.MatMul(kernels.Out{C: w.h, LD: w.ldh}, w.x, tokens, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: s.FeedForward.Act})
+	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.h, tokens, w.ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: w.x, LDR: hidden})
 	w.norm(w.x, w.y, tokens, hidden, &p.ffnNorm)
 }
 

@@ -98,7 +98,8 @@ func New(file string, config []byte, set *weights.Set, opts ...Option) (*Model, 
 			m.dtype = Int8
 		}
 	}
-	if err := c.fill(m.params, m.dtype); err != nil {
+	if err := c.fill(m.params, m.dtype, &m.memory); err != nil {
+		m.free()
 		return nil, err
 	}
 	for i := range m.heads {

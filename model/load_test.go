@@ -143,3 +143,22 @@ func TestParameters(t *testing.T) {
 		require.NoError(t, m.Close())
 	}
 }
+
+// Infinities cannot be quantised, and the error says where one is.
+func TestQuantizeRefusesInfinity(t *testing.T) {
+	for _, name := range []string{"embeddings.word_embeddings.weight", "encoder.layer.1.attention.self.key.weight"} {
+		dir := changed(t, "bert-model", func(list []weights.Tensor) []weights.Tensor {
+			i := slices.IndexFunc(list, func(x weights.Tensor) bool { return x.Name == name })
+			v := float32s(t, list[i])
+			v[21] = float32(math.Inf(-1))
+			list[i] = weights.Of(list[i].Name, list[i].Shape, v)
+			return list
+		})
+		_, err := Load(dir, WithDType(Int8))
+		require.ErrorContains(t, err, `"`+name+`"`)
+		require.ErrorContains(t, err, "infinity")
+		m, err := Load(dir)
+		require.NoError(t, err)
+		require.NoError(t, m.Close())
+	}
+}

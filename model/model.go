@@ -1,8 +1,13 @@
 package model
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/ladon-ml/ladon/internal/mem"
+)
 
 // A Model is a loaded checkpoint. It is immutable and safe for concurrent use.
+// Its weights do not lie on the Go heap: it must be closed to be freed.
 type Model struct {
 	spec    Spec
 	threads int
@@ -12,6 +17,7 @@ type Model struct {
 	layers []layer
 	heads  []head
 	params []param
+	memory mem.Arena // holds the matrices and tables
 
 	workspaces shelf
 
@@ -56,11 +62,16 @@ func (m *Model) Close() error {
 		return nil
 	}
 	m.closed = true
+	m.workspaces = shelf{}
+	return m.free()
+}
+
+// free gives the weights' memory back.
+func (m *Model) free() error {
 	for i := range m.params {
 		m.params[i].free()
 	}
-	m.workspaces = shelf{}
-	return nil
+	return m.memory.Free()
 }
 
 func (p *param) free() {

@@ -15,7 +15,8 @@ type workspace struct {
 
 	x, y, o []float32 // [tokens, hidden]; o is [tokens, heads·headDim]
 	qkv     []float32 // [3·heads, tokens, headDim]
-	h       []float32 // [tokens, ffn]
+	h       []float32 // [tokens, ffn], rows ldh apart
+	ldh     int
 
 	mha  mha.Attention
 	keys []float32 // keys and values without unseen ones, both [heads, keys, headDim]
@@ -41,7 +42,8 @@ func (w *workspace) resize() {
 	w.y = grow(w.y, tokens*s.Hidden)
 	w.o = grow(w.o, tokens*width)
 	w.qkv = grow(w.qkv, 3*tokens*width)
-	w.h = grow(w.h, tokens*s.FeedForward.Width)
+	w.ldh = kernels.Stride(s.FeedForward.Width)
+	w.h = grow(w.h, tokens*w.ldh)
 }
 
 // A shelf keeps the workspaces of calls that are over: as many as calls have

@@ -32,12 +32,11 @@ type workspace struct {
 }
 
 const (
-	maxPanels   = 4        // the widest tile, in panels
-	tileScratch = 448      // the largest tile, 14×32
-	serialBelow = 20e3     // ns: what is faster stays on the caller
-	itemTarget  = 60e3     // ns: length of a work item, at most about
-	itemMin     = 10e3     // ns: and at least
-	scratchMax  = 16 << 20 // bytes of prepared rows of A at a time
+	maxPanels   = 4    // the widest tile, in panels
+	tileScratch = 448  // the largest tile, 14×32
+	serialBelow = 20e3 // ns: what is faster stays on the caller
+	itemTarget  = 60e3 // ns: length of a work item, at most about
+	itemMin     = 10e3 // ns: and at least
 )
 
 // each hands n items to the workers, or does them here if all of them together

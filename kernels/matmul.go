@@ -60,10 +60,10 @@ func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 	p.finish = e.Act != None || e.Gate != nil || e.Residual != nil || e.Scale != 0 && e.Scale != 1
 	if w.dtype == Int8 {
 		p.int8, p.f32 = int8Tiles(), nil
-		p.layout(p.int8.form.size() * roundUp(w.k, 4))
+		p.layout(m, lda, p.int8.form.size()*roundUp(w.k, 4))
 	} else {
 		p.f32, p.int8 = gemmTiles(), nil
-		p.layout(4 * w.k)
+		p.layout(m, lda, 4*w.k)
 	}
 	for row := 0; row < m; row += p.block {
 		p.row = row

@@ -20,9 +20,14 @@ type product struct {
 
 	finish bool // something remains to be done after the tiles
 
-	block  int // rows of A that are multiplied, and if need be prepared, at a time
-	stride int // bytes between rows of A, as prepared
-	copied bool
+	block     int // rows of A that are multiplied at a time
+	prepared  bool
+	stride    int     // bytes between rows of A, as prepared
+	chunkRows int     // rows of A that stay in cache while panels pass by, at most
+	shape     int     // index into shapes
+	np        int     // panels in that shape
+	tileRows  int     // and rows
+	rate      float64 // multiply-adds a nanosecond
 
 	// The block in hand.
 	row       int            // its first row
@@ -31,8 +36,6 @@ type product struct {
 	lda       int            // bytes
 	rowScales []float32      // int8: [m]
 
-	shape    int // index into shapes
-	np       int // panels in that shape
 	groups   int // groups of rows, as even as can be
 	chunks   int
 	ranges   int
@@ -40,41 +43,50 @@ type product struct {
 	cost     float64 // ns, about
 }
 
-// layout decides how many rows of A make a block, and how they lie once
-// prepared, for rows of the given bytes.
-func (p *product) layout(rowBytes int) {
+// layout decides how rows of A lie that tiles cannot read in place, and how many
+// are multiplied at a time. m rows of rowBytes are lda elements apart.
+func (p *product) layout(m, lda, rowBytes int) {
 	p.stride = ((rowBytes+cacheLine-1)/cacheLine | 1) * cacheLine
-	p.block = max(64, scratchMax/p.stride)
+	var rows, chunk int
+	if p.int8 != nil {
+		p.shape = p.int8.pick(m)
+		s := &p.int8.shapes[p.shape]
+		p.np, rows, chunk, p.rate = s.np, s.rows(), p.int8.chunk, p.int8.rate
+	} else {
+		p.shape = p.f32.pick(m)
+		s := &p.f32.shapes[p.shape]
+		p.np, rows, chunk, p.rate = s.np, s.rows(), p.f32.chunk, p.f32.rate
+	}
+	p.tileRows = rows
+	p.chunkRows = max(chunk/p.stride, minChunk) / rows * rows
+	p.prepared = p.int8 != nil || m > 4 && p.w.n > 8*panelWidth && crowded(4*lda)
+	p.block = m
+	if p.prepared {
+		// A chunk for each worker, so that rows are still in cache when they are
+		// multiplied. Blocks are even: a few rows left over would cost a whole pass
+		// over the weights.
+		blocks := (m-1)/(p.chunkRows*p.x.Width()) + 1
+		p.block = (m-1)/blocks + 1
+	}
 }
+
+// minChunk is the least rows of a chunk: with fewer, weights pass by too often.
+const minChunk = 64
 
 // operand points a at the block's rows: in place, or prepared in scratch.
 func (p *product) operand(a []float32, lda int) {
-	if p.int8 == nil && !(p.m > 4 && p.w.n > 8*panelWidth && crowded(4*lda)) {
+	if !p.prepared {
 		p.a, p.lda = unsafe.Pointer(&a[0]), 4*lda
 		return
 	}
-	x := p.x
-	x.prepare.start(p, a, lda)
+	p.x.prepare.start(p, a, lda)
 	p.lda = p.stride
 }
 
 // plan cuts the block into items.
 func (p *product) plan() {
-	var rows, chunk int
-	var rate float64
-	if p.int8 != nil {
-		p.shape = p.int8.pick(p.m)
-		s := &p.int8.shapes[p.shape]
-		p.np, rows, chunk, rate = s.np, s.rows(), p.int8.chunk, p.int8.rate
-	} else {
-		p.shape = p.f32.pick(p.m)
-		s := &p.f32.shapes[p.shape]
-		p.np, rows, chunk, rate = s.np, s.rows(), p.f32.chunk, p.f32.rate
-	}
-	p.groups = (p.m-1)/rows + 1
-	perChunk := max(chunk/p.stride, 64) / rows
-	p.chunks = (p.groups-1)/max(perChunk, 1) + 1
-
+	p.groups = (p.m-1)/p.tileRows + 1
+	p.chunks = (p.m-1)/p.chunkRows + 1
 	panels := panelsOf(p.w.n)
 	panelMACs := float64(p.w.k * panelWidth)
 	panelBytes := panelMACs * 4
@@ -83,7 +95,7 @@ func (p *product) plan() {
 	}
 	perChunkRows := float64(p.m) / float64(p.chunks)
 	const bytesRate = 25 // a nanosecond: weights from memory
-	panelCost := max(perChunkRows*panelMACs/rate, panelBytes/bytesRate)
+	panelCost := max(perChunkRows*panelMACs/p.rate, panelBytes/bytesRate)
 	p.cost = panelCost * float64(panels*p.chunks)
 	item := min(max(p.cost/float64(4*p.x.Width()), itemMin), itemTarget)
 	perRange := max(int(item/panelCost), p.np)

@@ -119,7 +119,7 @@ func (p *Pass) Cancelled() bool {
 // A panic in a body, on whichever goroutine, skips what has not begun, ends the
 // pass and is raised on the caller with the same value.
 func (p *Pass) Do(n int, b Body) {
-	if n <= 0 {
+	if n <= 0 || p.Cancelled() {
 		return
 	}
 	if n == 1 || !p.open || p.slot < 0 || n > math.MaxInt32 {

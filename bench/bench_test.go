@@ -13,8 +13,6 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"github.com/ladon-ml/ladon/internal/peak"
 )
 
 // floats gives n numbers spread evenly over -1…1, the same for the same n.
@@ -52,5 +50,3 @@ func rate(b *testing.B, peakOf peakOf, threads int, flops float64, work func()) 
 	b.ReportMetric(got/1e9, "GFLOP/s")
 	b.ReportMetric(100*got/max(before, after), "peak%")
 }
-
-var _ peakOf = peak.F32

@@ -209,7 +209,15 @@ func TestOpenErrors(t *testing.T) {
 		change func(fstest.MapFS)
 		want   []string
 	}{
-		{"no config", func(f fstest.MapFS) { delete(f, "model/config.json") }, []string{"model/config.json", "not exist"}},
+		{"no config", func(f fstest.MapFS) { delete(f, "model/config.json") }, []string{"model", "config.json", "not exist"}},
+		{
+			"an unknown architecture and tokenizer",
+			func(f fstest.MapFS) {
+				f["model/config.json"] = &fstest.MapFile{Data: []byte(`{"model_type":"gpt2"}`)}
+				f["model/tokenizer.json"] = &fstest.MapFile{Data: []byte(`{"model":{"type":"BPE"}}`)}
+			},
+			[]string{"model/config.json", "gpt2", "distilbert"},
+		},
 		{"no weights", func(f fstest.MapFS) { delete(f, "model/model.safetensors") }, []string{"model", "safetensors"}},
 		{"no tokenizer", func(f fstest.MapFS) { delete(f, "model/tokenizer.json"); delete(f, "model/vocab.txt") }, []string{"model", "tokenizer.json"}},
 		{

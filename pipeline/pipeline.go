@@ -90,6 +90,9 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 	if m.folder, err = readFolder(root); err != nil {
 		return nil, s.fail(err)
 	}
+	if err := s.checkConfig(m.folder.transformer); err != nil {
+		return nil, err
+	}
 	if m.tokenizer, err = tokenizer.LoadFS(s.fsys, path.Join(s.dir, m.folder.transformer)); err != nil {
 		return nil, s.fail(err)
 	}
@@ -113,6 +116,18 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 	// More calls at once than processors would only take memory from each other.
 	m.gate = newGate(runtime.GOMAXPROCS(0), m.newWorkspace)
 	return m, nil
+}
+
+// checkConfig reads config.json before anything else: of a checkpoint that cannot
+// run, the architecture is to be named, not its tokenizer.
+func (s source) checkConfig(sub string) error {
+	name := path.Join(sub, "config.json")
+	data, err := fs.ReadFile(s.fsys, path.Join(s.dir, name))
+	if err != nil {
+		return s.fail(fmt.Errorf("%s: %w", name, bare(err)))
+	}
+	_, err = model.ParseConfig(filepath.Join(s.shown, name), data)
+	return err
 }
 
 // loadModel loads the checkpoint, by its path where there is one, which its

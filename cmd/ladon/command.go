@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/ladon-ml/ladon/internal/cpu"
 )
 
 // A command is a row of the table that dispatch, help and tests range over.
@@ -92,6 +94,9 @@ func (cmd command) execute(ctx context.Context, parent string, args []string, st
 		return cmd.writeHelp(stdout, parent, fs)
 	case err != nil:
 		return err
+	}
+	if err := cpu.Err(); err != nil {
+		return &usageError{err.Error()}
 	}
 	c.args = rest
 	err = runner(c)

@@ -1,21 +1,24 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/ladon-ml/ladon/internal/cpu"
+	"github.com/ladon-ml/ladon/model"
 	"github.com/ladon-ml/ladon/pipeline"
 )
 
 var infoCommand = command{
 	name:    "info",
 	summary: "say what a checkpoint is, what it takes and what would run it",
-	setup: func(fs *flag.FlagSet) func(*call) error {
-		src := modelFlag(fs)
+	setup: func(flags *flag.FlagSet) func(*call) error {
+		src := modelFlag(flags)
 		return func(c *call) error {
 			if err := c.noArgs(); err != nil {
 				return err
@@ -67,11 +70,23 @@ func writeFacts(c *call, facts []fact) error {
 // modelFacts loads the checkpoint, with its tokenizer where it has one.
 func modelFacts(c *call, src *modelSource) ([]fact, error) {
 	p, err := src.open(c)
-	if err != nil {
+	if err == nil {
+		defer p.Close()
+		return append(specFacts(src, p.Model()), taskFacts(p)...), nil
+	}
+	if src.path == "" || !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	defer p.Close()
-	m := p.Model()
+	// forward needs no tokenizer, so there is something to tell without one.
+	m, merr := src.load(c)
+	if merr != nil {
+		return nil, err
+	}
+	defer m.Close()
+	return specFacts(src, m), nil
+}
+
+func specFacts(src *modelSource, m *model.Model) []fact {
 	spec := m.Spec()
 	parameters, bytes := m.Parameters()
 	facts := []fact{
@@ -93,7 +108,7 @@ func modelFacts(c *call, src *modelSource) ([]fact, error) {
 	if len(spec.Labels) > 0 && strings.Contains(spec.Class, "Classification") {
 		facts = append(facts, fact{"labels", spec.Labels})
 	}
-	return append(facts, taskFacts(p)...), nil
+	return facts
 }
 
 // taskFacts tells what the pipeline makes of the model.

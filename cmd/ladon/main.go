@@ -15,8 +15,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-
-	"github.com/ladon-ml/ladon/internal/cpu"
 )
 
 // The exit codes of the command.
@@ -95,9 +93,6 @@ func dispatch(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	cmd, ok := findCommand(commands(), args[0])
 	if !ok {
 		return usagef("unknown command %q; one of %s", args[0], commandNames(commands()))
-	}
-	if err := cpu.Err(); err != nil {
-		return &usageError{err.Error()}
 	}
 	return cmd.execute(ctx, "ladon", args[1:], stdin, stdout, stderr)
 }

@@ -17,6 +17,7 @@ const progressDelay = time.Second
 type progress struct {
 	bar     *progressbar.ProgressBar // nil: stderr is no terminal
 	started time.Time
+	shown   bool
 }
 
 // newProgress starts the clock for total units of work, or an unknown amount if
@@ -30,8 +31,6 @@ func newProgress(stderr io.Writer, total int, what string) *progress {
 			progressbar.OptionSetWriter(stderr),
 			progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString(what),
 			progressbar.OptionClearOnFinish(),
 			progressbar.OptionThrottle(100*time.Millisecond),
 		),
@@ -42,13 +41,14 @@ func newProgress(stderr io.Writer, total int, what string) *progress {
 // set says that n units are done.
 func (p *progress) set(n int) {
 	if p.bar != nil && time.Since(p.started) > progressDelay {
+		p.shown = true
 		_ = p.bar.Set(n) // a terminal that refuses the bar is no reason to fail
 	}
 }
 
 // finish removes the bar.
 func (p *progress) finish() {
-	if p.bar != nil {
+	if p.shown {
 		_ = p.bar.Clear()
 	}
 }

@@ -74,6 +74,10 @@ func TestInfo(t *testing.T) {
 	for _, key := range []string{"parameters", "weight_bytes", "dtype", "tier", "threads", "outputs"} {
 		require.Contains(t, facts, key)
 	}
+	bare := ladon(t, "", "info", "-model", goldenDir+"/bert-seqcls-multi")
+	require.Zero(t, bare.code, bare.stderr)
+	require.Contains(t, bare.stdout, "BertForSequenceClassification")
+	requireFailure(t, ladon(t, "", "info", "-model", t.TempDir()), exitFail, "config.json")
 	text := ladon(t, "", "info", "-model", crossDir)
 	require.Zero(t, text.code)
 	require.Contains(t, text.stdout, "cross-encoder")

@@ -187,7 +187,7 @@ func TestQuantizeRow(t *testing.T) {
 				src[i] = float32(math.NaN())
 				src[(i+1)%n] += 1
 				s := QuantizeRow(q, src)
-				require.True(t, s != s || cpu.Active().Tier != cpu.Generic, "NaN at %d of %d gives scale %v", i, n, s)
+				require.True(t, s != s, "NaN at %d of %d gives scale %v", i, n, s)
 			}
 		}
 	})

@@ -78,14 +78,15 @@ func reductions(m vm.Machine) {
 	m.StoreLane0(s, m.Param("sum"), 0)
 	m.Ret()
 
-	vm.Function(m, "AbsMax", "x *float32, n int, max *float32", "AbsMax sets *max to the largest |x[i]| of n elements, 0 if there are none.")
+	vm.Function(m, "AbsMax", "x *float32, n int, max *float32", "AbsMax sets *max to the largest |x[i]| of n elements, 0 if there are none, NaN if there is one.")
 	x, n = m.Param("x"), m.Param("n")
 	mask := m.Fixed(absMask)
 	s = reduce(m, "max", x, n, vm.Const(0), 0, func(acc, v vm.V) {
+		// As integers, magnitudes have the order of the numbers, and NaN is above all.
 		m.And(v, v, mask)
-		m.Max(acc, acc, v)
-	}, func(acc, o vm.V) { m.Max(acc, acc, o) })
-	m.MaxLanes(s)
+		m.MaxInt(acc, acc, v)
+	}, func(acc, o vm.V) { m.MaxInt(acc, acc, o) })
+	m.MaxIntLanes(s)
 	m.StoreLane0(s, m.Param("max"), 0)
 	m.Ret()
 }

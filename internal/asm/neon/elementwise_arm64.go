@@ -24,7 +24,7 @@ func Scale(dst *float32, x *float32, n int, s float32)
 //go:noescape
 func Sum(x *float32, n int, sum *float32)
 
-// AbsMax sets *max to the largest |x[i]| of n elements, 0 if there are none.
+// AbsMax sets *max to the largest |x[i]| of n elements, 0 if there are none, NaN if there is one.
 //
 //go:noescape
 func AbsMax(x *float32, n int, max *float32)

@@ -279,6 +279,7 @@ func (n *NEON) Or(d, a V, b Src)     { n.op2("VORR", false, d, a, b) }
 func (n *NEON) Xor(d, a V, b Src)    { n.op2("VEOR", false, d, a, b) }
 func (n *NEON) AddInt(d, a V, b Src) { n.op2("VADD", false, d, a, b) }
 func (n *NEON) SubInt(d, a V, b Src) { n.op2("VSUB", false, d, a, b) }
+func (n *NEON) MaxInt(d, a V, b Src) { n.op2("VSMAX", false, d, a, b) }
 
 func (n *NEON) Horner(p, r V, c Src) V {
 	q := n.V()
@@ -421,6 +422,8 @@ func (n *NEON) fold(v V, op string) {
 
 func (n *NEON) SumLanes(v V) { n.fold(v, "VFADD") }
 func (n *NEON) MaxLanes(v V) { n.fold(v, "VFMAX") }
+
+func (n *NEON) MaxIntLanes(v V) { n.fold(v, "VSMAX") }
 
 func (n *NEON) Prefetch(base GP, off int) {
 	b := n.GP()

@@ -98,6 +98,7 @@ type Machine interface {
 	Or(d, a V, b Src)
 	Xor(d, a V, b Src)
 	AddInt(d, a V, b Src)
+	MaxInt(d, a V, b Src)
 	SubInt(d, a V, b Src)
 	Shl(d, a V, bits int)
 	Shr(d, a V, bits int) // logical
@@ -111,6 +112,7 @@ type Machine interface {
 	StoreInt8(s V, base GP, off int)
 	SumLanes(v V) // every lane = the sum, by the tree i+8, i+4, i+2, i+1
 	MaxLanes(v V)
+	MaxIntLanes(v V)
 	Prefetch(base GP, off int)
 }
 

@@ -380,6 +380,7 @@ func (x *X86) AndNot(d, a V, b Src) { x.op2(x86.VANDNPS, x86.VANDNPS_BCST, d, a,
 func (x *X86) Or(d, a V, b Src)     { x.op2(x86.VORPS, x86.VORPS_BCST, d, a, b) }
 func (x *X86) Xor(d, a V, b Src)    { x.op2(x86.VXORPS, x86.VXORPS_BCST, d, a, b) }
 func (x *X86) AddInt(d, a V, b Src) { x.op2(x86.VPADDD, x86.VPADDD_BCST, d, a, b) }
+func (x *X86) MaxInt(d, a V, b Src) { x.op2(x86.VPMAXSD, x86.VPMAXSD_BCST, d, a, b) }
 func (x *X86) SubInt(d, a V, b Src) { x.op2(x86.VPSUBD, x86.VPSUBD_BCST, d, a, b) }
 func (x *X86) Shl(d, a V, bits int) {
 	for i := range d {
@@ -468,6 +469,8 @@ func (x *X86) fold(v V, op func(a, b, d operand.Op)) {
 
 func (x *X86) SumLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VADDPS(a, b, d) }) }
 func (x *X86) MaxLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VMAXPS(a, b, d) }) }
+
+func (x *X86) MaxIntLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VPMAXSD(a, b, d) }) }
 
 func (x *X86) Prefetch(base GP, off int) { x.c.PREFETCHT0(mem(base, off)) }
 

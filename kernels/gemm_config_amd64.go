@@ -43,7 +43,8 @@ var gemmAVX512 = gemmConfig[gemmTile]{
 		{1, []gemmTile{nil, avx512.Gemm1x16, avx512.Gemm2x16, avx512.Gemm3x16, avx512.Gemm4x16, avx512.Gemm5x16, avx512.Gemm6x16, avx512.Gemm7x16, avx512.Gemm8x16, avx512.Gemm9x16, avx512.Gemm10x16, avx512.Gemm11x16, avx512.Gemm12x16, avx512.Gemm13x16, avx512.Gemm14x16}},
 	},
 	main:  1,
-	chunk: 512 << 10,
+	kc:    longK,
+	chunk: 256 << 10,
 	rate:  60,
 }
 
@@ -55,8 +56,8 @@ var gemmAVX2 = gemmConfig[gemmTile]{
 		{1, []gemmTile{nil, avx2.Gemm1x16, avx2.Gemm2x16, avx2.Gemm3x16, avx2.Gemm4x16, avx2.Gemm5x16, avx2.Gemm6x16}},
 	},
 	main:  2,
-	kc:    256,
-	chunk: 512 << 10,
+	kc:    longK,
+	chunk: 256 << 10,
 	rate:  45,
 }
 
@@ -68,7 +69,7 @@ var int8AVX512 = gemmConfig[int8Tile]{
 		{1, []int8Tile{nil, avx512.GemmInt81x16, avx512.GemmInt82x16, avx512.GemmInt83x16, avx512.GemmInt84x16, avx512.GemmInt85x16, avx512.GemmInt86x16, avx512.GemmInt87x16, avx512.GemmInt88x16, avx512.GemmInt89x16, avx512.GemmInt810x16, avx512.GemmInt811x16, avx512.GemmInt812x16, avx512.GemmInt813x16, avx512.GemmInt814x16}},
 	},
 	main:  1,
-	chunk: 512 << 10,
+	chunk: 256 << 10,
 	rate:  200,
 	form:  formUint8,
 }
@@ -76,7 +77,7 @@ var int8AVX512 = gemmConfig[int8Tile]{
 var int8AVXVNNI = gemmConfig[int8Tile]{
 	name:   "avx2 vnni 6x16",
 	shapes: []shape[int8Tile]{{1, []int8Tile{nil, avx2.GemmInt8VNNI1x16, avx2.GemmInt8VNNI2x16, avx2.GemmInt8VNNI3x16, avx2.GemmInt8VNNI4x16, avx2.GemmInt8VNNI5x16, avx2.GemmInt8VNNI6x16}}},
-	chunk:  512 << 10,
+	chunk:  256 << 10,
 	rate:   120,
 	form:   formUint8,
 }
@@ -84,7 +85,7 @@ var int8AVXVNNI = gemmConfig[int8Tile]{
 var int8AVX2 = gemmConfig[int8Tile]{
 	name:   "avx2 4x16",
 	shapes: []shape[int8Tile]{{1, []int8Tile{nil, anyA(avx2.GemmInt81x16), anyA(avx2.GemmInt82x16), anyA(avx2.GemmInt83x16), anyA(avx2.GemmInt84x16)}}},
-	chunk:  512 << 10,
+	chunk:  256 << 10,
 	rate:   40,
 	form:   formPairs,
 }

@@ -26,7 +26,7 @@ func int8Tiles() *gemmConfig[int8Tile] {
 var gemmNEON = gemmConfig[gemmTile]{
 	name:   "neon 4x16",
 	shapes: []shape[gemmTile]{{1, []gemmTile{nil, neon.Gemm1x16, neon.Gemm2x16, neon.Gemm3x16, neon.Gemm4x16}}},
-	kc:     256,
+	kc:     longK,
 	chunk:  256 << 10,
 	rate:   20,
 }

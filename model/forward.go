@@ -6,11 +6,6 @@ import (
 	"github.com/ladon-ml/ladon/kernels"
 )
 
-// groupTokens is how many tokens go through the layers together. Sequences do
-// not depend on each other, so a large batch runs as several groups of whole
-// sequences: that bounds the workspace, and keeps activations in the caches.
-const groupTokens = 1024
-
 // Forward runs the model on a batch and fills r with the outputs that it asks
 // for. What it says about a sequence does not depend on the others, to the bit.
 // It stops with the context's error soon after ctx is cancelled.
@@ -42,28 +37,20 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 	w := m.workspaces.get(m)
 	defer m.workspaces.put(w)
 	w.Begin(ctx, m.threads)
-	for s := 0; s < b.sequences() && !w.Cancelled(); {
-		s = w.group(&b, s, r)
-	}
+	w.run(b, r)
 	return w.End()
 }
 
-// group runs the sequences from first on that make up a group and returns the
-// one after them.
-func (w *workspace) group(b *Batch, first int, r *Result) int {
-	seqs, end := b.sequences(), first+1
-	begin := int(b.CuSeqlens[first])
-	for end < seqs && int(b.CuSeqlens[end+1])-begin <= groupTokens {
-		end++
-	}
-	w.stream.set(b, first, end)
+// group runs a group of sequences through the model.
+func (w *workspace) group(b *Batch, g group, r *Result) {
+	w.stream.set(b, g)
 	w.resize()
 
 	w.embed()
 	w.keepHidden(0, r)
 	for l := range w.model.layers {
-		if w.Cancelled() {
-			return end
+		if w.stopped() {
+			return
 		}
 		w.attention(l, r)
 		w.feedForward(l)
@@ -75,7 +62,6 @@ func (w *workspace) group(b *Batch, first int, r *Result) int {
 	for i := range r.heads {
 		w.head(&r.heads[i])
 	}
-	return end
 }
 
 // attention: x = Norm(x + attention(x)).

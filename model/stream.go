@@ -15,14 +15,11 @@ type stream struct {
 	of              struct{ tokens, sequences int }
 }
 
-// set takes the sequences from first to end, which follow those it had.
-func (s *stream) set(b *Batch, first, end int) {
-	if first == 0 {
-		s.square = 0
-	} else {
-		s.square += s.squares()
-	}
+// set takes the sequences of a group.
+func (s *stream) set(b *Batch, g group) {
+	first, end := g.first, g.end
 	begin, stop := int(b.CuSeqlens[first]), int(b.CuSeqlens[end])
+	s.square = g.square
 	s.token, s.sequence, s.tokens = begin, first, stop-begin
 	s.of.tokens, s.of.sequences = len(b.IDs), b.sequences()
 	s.ids = b.IDs[begin:stop]
@@ -46,13 +43,3 @@ func (s *stream) set(b *Batch, first, end int) {
 func (s *stream) release() { s.ids, s.types, s.positions, s.unseen = nil, nil, nil, nil }
 
 func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }
-
-// squares sums the squares of the lengths: how many attention weights a head has.
-func (s *stream) squares() int {
-	sum := 0
-	for i := range s.sequences() {
-		n := int(s.cuSeqlens[i+1] - s.cuSeqlens[i])
-		sum += n * n
-	}
-	return sum
-}

@@ -24,13 +24,18 @@ type workspace struct {
 	first []float32    // [sequences, hidden]
 	dense [2][]float32 // between the layers of a head
 
+	groups []group
+	share  share        // groups side by side
+	sub    []*workspace // a worker's own, for a group that it runs alone
+	parent *workspace   // of such a one
+
 	gather gather
 	probe  probe
 }
 
 func newWorkspace(m *Model) *workspace {
 	w := &workspace{model: m}
-	w.gather.w, w.probe.w = w, w
+	w.gather.w, w.probe.w, w.share.w = w, w, w
 	return w
 }
 

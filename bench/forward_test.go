@@ -91,8 +91,12 @@ func BenchmarkEmbed(b *testing.B) {
 				b.Fatal(err)
 			}
 			list := slices.Repeat([]string{text}, texts)
-			var dst []float32
+			dst, err := e.AppendEmbed(b.Context(), nil, list...) // workspaces
+			if err != nil {
+				b.Fatal(err)
+			}
 			b.ReportAllocs()
+			b.ResetTimer()
 			for range b.N {
 				if dst, err = e.AppendEmbed(b.Context(), dst[:0], list...); err != nil {
 					b.Fatal(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -58,6 +59,20 @@ func (v choiceValue) Set(s string) error {
 		}
 	}
 	return fmt.Errorf("one of %s", strings.Join(v.choices, ", "))
+}
+
+// pathValue is a path. An empty one, which an unset variable of a shell gives,
+// must not pass for no flag at all.
+type pathValue struct{ s *string }
+
+func (v pathValue) String() string { return "" }
+
+func (v pathValue) Set(s string) error {
+	if s == "" {
+		return errors.New("an empty path")
+	}
+	*v.s = s
+	return nil
 }
 
 // countValue is a whole number that must be at least min.

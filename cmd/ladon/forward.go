@@ -20,8 +20,8 @@ attention_mask excludes are zero.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		var f forwardFlags
 		f.src = needModelFlag(fs)
-		fs.StringVar(&f.in, "in", "", "the safetensors `FILE` to read")
-		fs.StringVar(&f.out, "out", "", "the safetensors `FILE` to write")
+		fs.Var(pathValue{&f.in}, "in", "the safetensors `FILE` to read")
+		fs.Var(pathValue{&f.out}, "out", "the safetensors `FILE` to write")
 		fs.BoolVar(&f.attentions, "attentions", false, "write the attention weights: attentions.0, …")
 		fs.BoolVar(&f.hidden, "hidden-states", false, "write the hidden states: hidden_states.0 (the embeddings), …")
 		return func(c *call) error { return f.run(c) }

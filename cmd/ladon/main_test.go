@@ -70,6 +70,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"embed", "a", "-threads"}, exitFail, []string{"-threads", "value"}},
 		{[]string{"embed", "-dtype", "f64", "a"}, exitFail, []string{"-dtype", "f64", "int8"}},
 		{[]string{"embed", "-json=maybe", "a"}, exitFail, []string{"-json", "maybe"}},
+		{[]string{"embed", "-model", "", "a"}, exitFail, []string{"-model", "empty"}},
 		{[]string{"version", "-threads", "2"}, exitUsage, []string{"-threads"}},
 		{[]string{"version", "x"}, exitFail, []string{`"x"`}},
 		{[]string{"help", "bogus"}, exitUsage, []string{"bogus"}},

@@ -24,9 +24,9 @@ With -texts, the vectors of both checkpoints are compared on the lines of a file
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		var q quantizeFlags
 		q.src = needModelFlag(fs)
-		fs.StringVar(&q.out, "out", "", "the `DIR` to write: empty, or not there yet")
+		fs.Var(pathValue{&q.out}, "out", "the `DIR` to write: empty, or not there yet")
 		fs.BoolVar(&q.noHeads, "no-heads", false, "leave out what last_hidden_state does not need")
-		fs.StringVar(&q.texts, "texts", "", "compare the vectors of the lines of `FILE`")
+		fs.Var(pathValue{&q.texts}, "texts", "compare the vectors of the lines of `FILE`")
 		return func(c *call) error { return q.run(c) }
 	},
 }
@@ -57,7 +57,7 @@ func (q *quantizeFlags) run(c *call) error {
 			return err
 		}
 	}
-	report, err := model.Quantize(c.ctx, q.src.path, q.out, model.QuantizeOptions{WithoutHeads: q.noHeads})
+	report, err := pipeline.Quantize(c.ctx, q.src.path, q.out, model.QuantizeOptions{WithoutHeads: q.noHeads})
 	if err != nil {
 		return err
 	}

@@ -16,14 +16,14 @@ type modelSource struct{ path string }
 // modelFlag registers -model for commands that fall back on the embedded model.
 func modelFlag(fs *flag.FlagSet) *modelSource {
 	s := &modelSource{}
-	fs.StringVar(&s.path, "model", "", "the `DIR` of a checkpoint (default: the embedded "+minilm.Name+")")
+	fs.Var(pathValue{&s.path}, "model", "the `DIR` of a checkpoint (default: the embedded "+minilm.Name+")")
 	return s
 }
 
 // needModelFlag registers -model for commands that need one.
 func needModelFlag(fs *flag.FlagSet) *modelSource {
 	s := &modelSource{}
-	fs.StringVar(&s.path, "model", "", "the `DIR` of a checkpoint")
+	fs.Var(pathValue{&s.path}, "model", "the `DIR` of a checkpoint")
 	return s
 }
 

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -109,6 +110,124 @@ func TestWindows(t *testing.T) {
 	require.Equal(t, 13, enc.Len())
 }
 
+// TestStretches gives the general path stretches that it takes in parts, and compares them with the text as a whole.
+func TestStretches(t *testing.T) {
+	g := readGolden(t)
+	rng := rand.New(rand.NewPCG(5, 6))
+	units := [][]string{
+		{"é", "中", "ab", "。", "\u0301", "x", "-", "豈", "\u3000", "\x0b", "\u00a0", "각", "\u0085", "❤️", "=\u0338"},
+		{"ß", "é", "z", "\u0323\u0301"},
+		{"本", "文", "字", "é", "\u0301"},
+	}
+	for _, c := range g.Tokenizers {
+		fast := loadGolden(t, g, c.Config)
+		if !fast.ascii.usable || strings.HasPrefix(c.Name, "cut ") {
+			continue
+		}
+		slow := *fast
+		slow.ascii.usable = false
+		for _, set := range units {
+			var b strings.Builder
+			for b.Len() < 4*softLimit {
+				b.WriteString(set[rng.IntN(len(set))])
+			}
+			x, y := encode(t, fast, b.String(), Options{}), encode(t, &slow, b.String(), Options{})
+			require.Equal(t, y.IDs, x.IDs, c.Name)
+			require.Equal(t, y.Offsets, x.Offsets, c.Name)
+			require.Equal(t, y.Words, x.Words, c.Name)
+		}
+	}
+}
+
+func TestLongTokens(t *testing.T) {
+	long, rest := strings.Repeat("a", 63), strings.Repeat("b", 80)
+	tok, err := Load("t", []byte(tiny(map[string]string{
+		"model": `{"vocab":{"[UNK]":0,"[CLS]":1,"[SEP]":2,"a":3,"` + long + `":4,"##` + rest + `":5,"##b":6},"max_input_chars_per_word":500}`,
+	})))
+	require.NoError(t, err)
+	require.Equal(t, []int32{4, 5, 6}, encode(t, tok, long+rest+"b", Options{}).IDs)
+	require.Equal(t, []int32{3, 5, 5}, encode(t, tok, "a"+rest+rest, Options{}).IDs)
+}
+
+func TestMatcher(t *testing.T) {
+	patterns := []string{"b", "ab", "abcd", "abcde", "a", "bcx", "ab", "é", "e\u0301"}
+	tokens := make([]*AddedToken, len(patterns))
+	for i := range tokens {
+		tokens[i] = &AddedToken{ID: int32(i)}
+	}
+	m := newMatcher(patterns, tokens)
+	for text, want := range map[string][]int32{
+		"":           nil,
+		"xyz":        nil,
+		"abcd":       {2},
+		"abcde":      {3},
+		"abcdx":      {2},
+		"abc":        {1},
+		"aab":        {4, 1},
+		"abbcxb":     {1, 5, 0},
+		"bc":         {0},
+		"xéxe\u0301": {7, 8},
+		"\xc3":       nil,
+	} {
+		var got []int32
+		f := finder{m: m, classes: newClasses(), s: text}
+		at := 0
+		for {
+			p, ok := f.next()
+			if !ok {
+				break
+			}
+			require.Equal(t, at, p.a, text)
+			at = p.b
+			if p.token != nil {
+				got = append(got, p.token.ID)
+			}
+		}
+		require.Equal(t, len(text), at, text)
+		require.Equal(t, want, got, text)
+	}
+	require.Nil(t, newMatcher(nil, nil))
+}
+
+// TestSurfaces follows the text of added tokens through batches and cuts.
+func TestSurfaces(t *testing.T) {
+	tok, err := Load("t", []byte(tiny(map[string]string{
+		"added_tokens": `[{"id":6,"content":"[MASK]","lstrip":true,"special":true}]`,
+		"truncation":   `{"max_length":2,"strategy":"LongestFirst","direction":"Left","stride":0}`,
+	})))
+	require.NoError(t, err)
+	var enc Encoding
+	for _, text := range []string{"a  [MASK] c", "a c  [MASK]", "[MASK] a a"} {
+		_, err = tok.AppendEncode(&enc, text, Options{})
+		require.NoError(t, err)
+	}
+	require.Equal(t, []string{"  [MASK]", "c", "c", "  [MASK]", "a", "a"}, tok.AppendTokens(nil, &enc))
+}
+
+func TestOnlyOneMayBeCut(t *testing.T) {
+	for strategy, second := range map[string]bool{"OnlyFirst": false, "OnlySecond": true} {
+		tok, err := Load("t", []byte(tiny(map[string]string{"truncation": `{"max_length":4,"strategy":"` + strategy + `","stride":0}`})))
+		require.NoError(t, err)
+		for n := range 7 {
+			fixed, cut := strings.Repeat("a ", n), "c c c"
+			text, o := cut, Options{Pair: fixed, HasPair: true}
+			if second {
+				text, o.Pair = fixed, cut
+			}
+			var enc Encoding
+			_, err := tok.AppendEncode(&enc, text, o)
+			if n >= 4 {
+				require.ErrorIs(t, err, ErrTooShort, n)
+				continue
+			}
+			require.NoError(t, err, n)
+			require.Equal(t, min(4, n+3), enc.Len(), n)
+		}
+		_, err = tok.AppendEncode(&Encoding{}, "a a a a a", Options{})
+		require.Equal(t, second, err != nil)
+	}
+}
+
 func TestAppend(t *testing.T) {
 	tok := bertGolden(t)
 	texts := []string{"Hello, world!", "", "中文 and [MASK] é", "unaffable " + strings.Repeat("x", 200)}
@@ -197,7 +316,7 @@ func TestNoAllocations(t *testing.T) {
 
 // TestLongLines encodes single lines of megabytes: in linear time, and where the text will be cut without reading on.
 func TestLongLines(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		t.Skip("megabytes of text")
 	}
 	tok := bertGolden(t)

@@ -64,22 +64,17 @@ func newASCIITable(t *Tokenizer) (table asciiTable) {
 // softLimit is the length in bytes from which the general path takes less than everything up to the next white space.
 const softLimit = 4096
 
-// fast tokenizes in[a:b]: words of ASCII straight from the table. Where something else turns up, the general path
-// takes over from the last place where the text can be cut, and the words since then are forgotten.
+// fast tokenizes in[a:b]: words of ASCII straight from the table. A word that touches something else is left to the
+// general path; one that ends at ASCII is whole, since a local normalizer leaves ASCII to itself.
 func (w *worker) fast(a, b int) {
 	table := &w.t.ascii
 	in := w.in[:b]
-	from, tokens, words := a, len(w.s.tokens), w.words // the last such place
 	for i := a; i < len(in); {
 		class := table.class[in[i]]
 		j := i + 1
 		switch class {
 		case asciiSpace:
 			i = j
-			from, tokens, words = i, len(w.s.tokens), w.words
-			if tokens > w.stop {
-				return
-			}
 			continue
 		case asciiWord, asciiOther:
 			for j < len(in) && table.class[in[j]] == class {
@@ -87,22 +82,14 @@ func (w *worker) fast(a, b int) {
 			}
 		}
 		if class == asciiSlow || j < len(in) && table.class[in[j]] == asciiSlow {
-			w.s.tokens, w.words = w.s.tokens[:tokens], words
-			i = w.slowEnd(from, j, b)
-			w.general(from, i)
-			from, tokens, words = i, len(w.s.tokens), w.words
-			if tokens > w.stop {
-				return
-			}
-			continue
+			j = w.slowEnd(i, j, b)
+			w.general(i, j)
+		} else {
+			w.wordASCII(i, j)
 		}
-		w.wordASCII(i, j)
 		i = j
-		if class == asciiSingle {
-			from, tokens, words = i, len(w.s.tokens), w.words
-			if tokens > w.stop {
-				return
-			}
+		if len(w.s.tokens) > w.stop {
+			return
 		}
 	}
 }

@@ -20,7 +20,8 @@ const (
 	formNFKD
 )
 
-func (f normalizeForm) local() bool { return true }
+// A composing form is not local: what follows "=" may turn it into "≠", which is no punctuation.
+func (f normalizeForm) local() bool { return f == formNFD || f == formNFKD }
 
 func (f normalizeForm) data() norm.Form {
 	return [...]norm.Form{norm.NFC, norm.NFD, norm.NFKC, norm.NFKD}[f]

@@ -128,6 +128,9 @@ func checkGolden(t *testing.T, g *goldenFile, tok *Tokenizer, enc *Encoding, wan
 
 // TestCodePoints compares what every normalizer and pre-tokenizer does to every code point with the reference library.
 func TestCodePoints(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("a million code points, twenty times over")
+	}
 	data, err := os.ReadFile("testdata/codepoints.json")
 	require.NoError(t, err)
 	var lines []struct {

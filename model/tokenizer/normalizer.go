@@ -11,7 +11,8 @@ import (
 // normalizer rewrites a text before it is cut into words.
 type normalizer interface {
 	normalize(x *text)
-	// local reports that a text may be normalized in parts, cut before white space or an isolated character.
+	// local reports that every ASCII character is normalized by itself, and that a text may be normalized in parts, cut
+	// before white space, punctuation or ASCII.
 	local() bool
 }
 

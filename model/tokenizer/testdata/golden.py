@@ -40,7 +40,7 @@ NASTY = [
     "\u0378\u0530", "\U0001f9ff", "\u10d50", "\U00010d50", "\ua7f2\u32ff", "\u0898\u0301", "a\u08d3\u0301", "\U00011935\U00011930", "x\u200dx", "x\u200cx", "\u00b7\u0387", "_", "a_b", "\u203f", "\u2040",
     "[MASK]", "the [MASK] of", "[CLS] a [SEP]", "[mask]", "[MASK][MASK]", "x[MASK]y", "[UNK]", "[PAD]", " [MASK] ", "[X]", "<ab>", "aab", "AB ab Ab", "Café CAFÉ café Cafe\u0301", "\u2460 1", "ab-ab ab_ab abab",
     "a" * 99, "a" * 100, "a" * 101, "é" * 100, "é" * 101, "ab" * 60, "x" * 300, ("word " * 60).strip(), "中" * 40, "supercalifragilisticexpialidocious", "##ing", "ing ##ing", "## #", "a##b",
-    "\u0e33\u0e19\u0e49\u0e33", "e\u0304\u0304\u0304o", "\u00e9\u0327\u0301 \u0327\u0301", "=\u0338 <\u0338 \u2260", "a\u0338", "!\u0301", "-\u0000\u0338=\u0338", "\u1100 \u1161", "\u0958\u0959",
+    "a\u0305\u0301", "\u1100\u0300\u1161\u11a8", "a\u0315\u0300\u05ae\u0300b", "\u0e33\u0e19\u0e49\u0e33", "e\u0304\u0304\u0304o", "\u00e9\u0327\u0301 \u0327\u0301", "=\u0338 <\u0338 \u2260", "a\u0338", "!\u0301", "-\u0000\u0338=\u0338", "\u1100 \u1161", "\u0958\u0959",
 ]
 POOL = [
     lambda: random.choice("abcABC xyz.,!-'[]<>#_012 \t\n"), lambda: chr(random.randrange(0x20, 0x7F)), lambda: chr(random.randrange(0, 0x250)), lambda: chr(random.randrange(0x300, 0x370)),
@@ -172,6 +172,8 @@ CONFIGS = [
     ("added tokens, no normalizer", make(None, T("Whitespace"), tokens=added(*FLAGS)), FULL, 0),
     ("added tokens, all raw", make(bert(), tokens=added(*[(t, {**f, "normalized": False}) for t, f in FLAGS])), FULL, 0),
     ("added tokens, swapped flags", make(T("NFKC"), None, tokens=added(*[(t, {k: not f.get(k, False) for k in ("lstrip", "rstrip", "single_word", "normalized")}) for t, f in FLAGS])), SOME, 0),
+    ("added token of white space", make(T("Replace", pattern={"Regex": "\\W"}, content=" "), T("WhitespaceSplit"), tokens=added(("①", {"lstrip": True, "rstrip": True}))), SOME, 0),
+    ("added tokens that begin alike", make(bert(), tokens=added(*[(t, {"normalized": False}) for t in ("a", "ab", "aba", "hell", "hello w")])), FULL, 0),
     ("mask takes the blank before it", make(bert(), tokens=added(("[MASK]", {"lstrip": True, "normalized": False, "special": True}))), SOME, 0),
 ]
 for b in BEHAVIORS:

@@ -9,7 +9,8 @@ import (
 // mha strings its verbs together:
 //
 //	Queries   pack them, scaled
-//	Scores    s[key][query] = Σ_d k[key][d]·q[query][d]; the caller may mask s
+//	Scores    s[key][query] = Σ_d k[key][d]·q[query][d]
+//	          which Cap, AddBias and writing -Inf to Score may change
 //	Softmax   the online softmax (Milakov and Gimelshein 2018), s becomes weights
 //	Values    out = out·alpha + Σ_key s[key][query]·v[key]
 //
@@ -25,6 +26,8 @@ type AttentionTile struct {
 
 	q   []float32 // [lanes/16][dim][16]
 	s   []float32 // [keys][lanes]
+	b   []float32 // [keys rounded up to 16][lanes], biases
+	row []float32 // [lanes][keys rounded up to 16 and one line], biases as given
 	o   []float32 // [rows][valueDim rounded up to 16]
 	v   []float32 // [keys][16], the last columns of V where valueDim is no multiple of 16
 	pad []float32 // [16][dim], queries where there are fewer than 16
@@ -63,7 +66,7 @@ func (t *AttentionTile) Queries(q []float32, ld, rows, dim, valueDim int, scale 
 			clear(t.pad[n*dim : panelWidth*dim])
 			part, stride = t.pad, dim
 		}
-		cfg.transpose(t.q[p*panelWidth*dim:], part, stride, dim, scale)
+		cfg.transpose(t.q[p*panelWidth*dim:], panelWidth, part, stride, dim, scale)
 	}
 	for i := range t.max {
 		t.max[i], t.sum[i] = hiddenMax, 0
@@ -106,8 +109,12 @@ func (t *AttentionTile) Values(v []float32, ld, n int, last bool, out []float32,
 	lo := (t.valueDim + panelWidth - 1) / panelWidth * panelWidth
 	t.o = grow(t.o, t.rows*lo)
 	cfg := attention()
+	widest := cfg.valuePanels
+	if t.rows < len(cfg.values4) {
+		widest = 4 // few rows leave registers for more columns
+	}
 	for d := 0; d < whole; {
-		np := cfg.valuePanels
+		np := widest
 		for d+np*panelWidth > whole {
 			np /= 2
 		}
@@ -153,14 +160,6 @@ func (t *AttentionTile) values(cfg *attentionConfig, np int, v []float32, ldv, n
 	}
 }
 
-// RowMax and RowSum are the running softmax of query i: the maximum of its scores
-// in units of log2 and the sum of 2^(score-max); log2 of the sum plus the maximum
-// is the row's log-sum-exp.
-func (t *AttentionTile) RowMax(i int) float32 { return t.max[i] }
-
-// RowSum is explained at RowMax.
-func (t *AttentionTile) RowSum(i int) float32 { return t.sum[i] }
-
 // valueTile sets, for mr queries i and 16·np columns j,
 //
 //	O[i][j] = (alpha == nil ? 0 : In[i][j]·alpha[i]) + Σ P[key][i]·V[key][j]
@@ -178,7 +177,8 @@ type attentionConfig struct {
 	values2     []valueTile
 	values4     []valueTile
 	softmax     func(keys, lanes int, s, rowMax, rowSum, alpha, final *float32)
-	transpose   func(dst, src []float32, ld, dim int, scale float32) // dst[dim][16] = src[16][dim]·scale
+	// transpose sets dst[dim][16], rows ldd apart, to src[16][dim]·scale, rows ld apart
+	transpose func(dst []float32, ldd int, src []float32, ld, dim int, scale float32)
 }
 
 func (c *attentionConfig) values(np int) []valueTile {

@@ -33,11 +33,11 @@ var attentionAVX512 = attentionConfig{
 		}
 		avx512.SoftmaxTile32(keys, s, rowMax, rowSum, alpha, final)
 	},
-	transpose: func(dst, src []float32, ld, dim int, scale float32) {
+	transpose: func(dst []float32, ldd int, src []float32, ld, dim int, scale float32) {
 		if n := dim / panelWidth; n > 0 {
-			avx512.Transpose16(n, &src[0], 4*ld, &dst[0], 4*panelWidth, scale)
+			avx512.Transpose16(n, &src[0], 4*ld, &dst[0], 4*ldd, scale)
 		}
-		transposeTail(dst, src, ld, dim, scale)
+		transposeTail(dst, ldd, src, ld, dim, scale)
 	},
 }
 
@@ -49,10 +49,10 @@ var attentionAVX2 = attentionConfig{
 	softmax: func(keys, lanes int, s, rowMax, rowSum, alpha, final *float32) {
 		avx2.SoftmaxTile16(keys, s, rowMax, rowSum, alpha, final)
 	},
-	transpose: func(dst, src []float32, ld, dim int, scale float32) {
+	transpose: func(dst []float32, ldd int, src []float32, ld, dim int, scale float32) {
 		if n := dim / panelWidth; n > 0 {
-			avx2.Transpose16(n, &src[0], 4*ld, &dst[0], 4*panelWidth, scale)
+			avx2.Transpose16(n, &src[0], 4*ld, &dst[0], 4*ldd, scale)
 		}
-		transposeTail(dst, src, ld, dim, scale)
+		transposeTail(dst, ldd, src, ld, dim, scale)
 	},
 }

@@ -84,19 +84,19 @@ func exp2Generic(x float32) float32 {
 	return math.Float32frombits(math.Float32bits(float32(p)) + uint32(int32(n))<<23)
 }
 
-func transposeGeneric(dst, src []float32, ld, dim int, scale float32) {
+func transposeGeneric(dst []float32, ldd int, src []float32, ld, dim int, scale float32) {
 	for i := range panelWidth {
 		for d, x := range src[i*ld:][:dim] {
-			dst[d*panelWidth+i] = x * scale
+			dst[d*ldd+i] = x * scale
 		}
 	}
 }
 
 // transposeTail does the columns past the last whole 16 of dim.
-func transposeTail(dst, src []float32, ld, dim int, scale float32) {
+func transposeTail(dst []float32, ldd int, src []float32, ld, dim int, scale float32) {
 	for i := range panelWidth {
 		for d := dim / panelWidth * panelWidth; d < dim; d++ {
-			dst[d*panelWidth+i] = src[i*ld+d] * scale
+			dst[d*ldd+i] = src[i*ld+d] * scale
 		}
 	}
 }

@@ -14,10 +14,27 @@ type Params struct {
 	HeadDim  int // size of a query and a key
 	ValueDim int // size of a value; 0: HeadDim
 
-	Scale float32 // of the scores; 0: 1/√HeadDim
+	// Scale of the scores; 0 means 1/√HeadDim. It may be negative.
+	Scale float32
 
-	// Causal hides from query i of a sequence of q queries and k keys the keys past i+k-q: the last query sees all.
-	Causal bool
+	// Cap bounds scores softly: Cap·tanh(score/Cap), before biases are added. 0: no bound.
+	Cap float32
+
+	// What a query sees depends on its place among the keys. The last query of a sequence stands at its last key, as
+	// with a cache of earlier keys; with TopLeft the first query stands at the first key, as torch's is_causal has it.
+	// Offset moves all of them.
+	TopLeft bool
+	Offset  int
+
+	Causal      bool    // a query sees no key past its place
+	Left, Right int     // a query sees this many keys up to its place, which counts, and from it on; 0: no limit
+	Prefix      []int32 // of each sequence, so many keys at its beginning are seen by all, whatever the above say
+
+	Masks  []Mask // a key must be visible in all of them
+	Biases []Bias // are added to the scores
+
+	// Sinks are a logit per query head that takes its share of the softmax and has no value (Xiao et al. 2023).
+	Sinks []float32
 }
 
 func (p Params) withDefaults() Params {
@@ -30,6 +47,8 @@ func (p Params) withDefaults() Params {
 	if p.Scale == 0 && p.HeadDim > 0 {
 		p.Scale = float32(1 / math.Sqrt(float64(p.HeadDim)))
 	}
+	p.Left, p.Right = min(p.Left, far), min(p.Right, far)
+	p.Offset = min(max(p.Offset, -far), far)
 	return p
 }
 
@@ -75,12 +94,15 @@ const (
 	errDim   = "mha: head sizes must be 1 to 256"
 	errBatch = "mha: sequence offsets must begin at 0 and not fall, as many for keys as for queries"
 	errView  = "mha: view shorter than its shape"
+	errSight = "mha: windows, prefixes and cap must not be negative, with a prefix for every sequence"
+	errMask  = "mha: mask or bias smaller than the batch, or with a negative stride"
+	errSinks = "mha: there must be a sink for every head"
 )
 
 // MaxDim is the largest size of a query, key or value.
 const MaxDim = 256
 
-func check(p Params, b Batch, out, q, k, v View) {
+func check(p *Params, b Batch, q, k View) {
 	if p.Heads < 1 || p.KVHeads < 1 || p.Heads%p.KVHeads != 0 {
 		panic(errHeads)
 	}
@@ -90,10 +112,45 @@ func check(p Params, b Batch, out, q, k, v View) {
 	if len(b.SeqQ) != len(b.SeqK) || len(b.SeqQ) == 0 || !rising(b.SeqQ) || !rising(b.SeqK) {
 		panic(errBatch)
 	}
+	checkSight(p, b)
 	queries, keys := int(b.SeqQ[len(b.SeqQ)-1]), int(b.SeqK[len(b.SeqK)-1])
-	if !q.holds(p.Heads, queries, p.HeadDim) || !k.holds(p.KVHeads, keys, p.HeadDim) ||
-		!v.holds(p.KVHeads, keys, p.ValueDim) || !out.holds(p.Heads, queries, p.ValueDim) {
+	if !q.holds(p.Heads, queries, p.HeadDim) || !k.holds(p.KVHeads, keys, p.HeadDim) {
 		panic(errView)
+	}
+}
+
+func checkSight(p *Params, b Batch) {
+	if p.Left < 0 || p.Right < 0 || !(p.Cap >= 0) || p.Prefix != nil && len(p.Prefix) < len(b.SeqQ)-1 {
+		panic(errSight)
+	}
+	for _, n := range p.Prefix {
+		if n < 0 {
+			panic(errSight)
+		}
+	}
+	for i := range p.Masks {
+		if m := &p.Masks[i]; !holds(len(m.Data), p, b, m.Seq, m.Head, m.Query, m.Key) {
+			panic(errMask)
+		}
+	}
+	for _, bias := range p.Biases {
+		switch t := bias.(type) {
+		case *Table:
+			if !holds(len(t.Data), p, b, t.Seq, t.Head, t.Query, t.Key) {
+				panic(errMask)
+			}
+		case *ALiBi:
+			if len(t.Slopes) < p.Heads {
+				panic(errMask)
+			}
+		case *Distances:
+			if t.Len < 1 || len(t.Data) < p.Heads*t.Len {
+				panic(errMask)
+			}
+		}
+	}
+	if p.Sinks != nil && len(p.Sinks) != p.Heads {
+		panic(errSinks)
 	}
 }
 
@@ -118,8 +175,9 @@ type Attention struct {
 //
 //	out[h][i] = Σ_j softmax_j(Scale·q[h][i]·k[g][j]) · v[g][j]   with g = h·KVHeads/Heads
 //
-// over the keys j of the sequence that the query may see; a query that sees none gets zeros. A NaN or +Inf score makes
-// the row NaN. out must not overlap the others.
+// over the keys j of the sequence that the query may see, with what else p asks for; a query that sees none gets
+// zeros. A NaN or +Inf score makes the row NaN; what a key or value that a query does not see may be changes nothing.
+// out must not overlap the others.
 //
 // The work runs on x's pass: between its Begin and End on several processors, else on the caller. If its context is
 // cancelled, out is left unfinished and x.End says so. Run panics if the shapes do not fit together.
@@ -128,6 +186,36 @@ func (a *Attention) Run(x *kernels.Exec, p Params, b Batch, out, q, k, v View) {
 	if b.SeqK == nil {
 		b.SeqK = b.SeqQ
 	}
-	check(p, b, out, q, k, v)
-	a.job.run(x, p, b, out, q, k, v)
+	check(&p, b, q, k)
+	last := len(b.SeqQ) - 1
+	if !v.holds(p.KVHeads, int(b.SeqK[last]), p.ValueDim) || !out.holds(p.Heads, int(b.SeqQ[last]), p.ValueDim) {
+		panic(errView)
+	}
+	j := &a.job
+	j.Params, j.Batch, j.out, j.q, j.k, j.v = p, b, out, q, k, v
+	j.run(x)
+}
+
+// Map is where attention weights lie: that of key j for query i of head h of sequence s, i and j counted from the
+// beginning of the sequence, is Data[s*Seq+h*Head+i*Query+j].
+type Map struct {
+	Data             []float32
+	Seq, Head, Query int
+}
+
+// Weights sets w to the softmax of Run, without the values: rows add up to 1, less the share of a sink, and are zeros
+// for a query that sees nothing. Only q and k are looked at, and p.ValueDim is not.
+func (a *Attention) Weights(x *kernels.Exec, p Params, b Batch, w Map, q, k View) {
+	p.ValueDim = 0
+	p = p.withDefaults()
+	if b.SeqK == nil {
+		b.SeqK = b.SeqQ
+	}
+	check(&p, b, q, k)
+	if !holds(len(w.Data), &p, b, w.Seq, w.Head, w.Query, 1) {
+		panic(errView)
+	}
+	j := &a.job
+	j.Params, j.Batch, j.q, j.k, j.weights = p, b, q, k, w
+	j.run(x)
 }

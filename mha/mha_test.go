@@ -47,7 +47,9 @@ type shape struct {
 }
 
 func (s shape) String() string {
-	return fmt.Sprintf("h%d_kv%d_d%d_dv%d_q%v_k%v_causal%v_perToken%v", s.Heads, s.KVHeads, s.HeadDim, s.ValueDim, s.lengthsQ, s.lengthsK, s.Causal, s.perToken)
+	name := fmt.Sprintf("h%d_kv%d_d%d_dv%d_q%v_k%v_perToken%v", s.Heads, s.KVHeads, s.HeadDim, s.ValueDim, s.lengthsQ, s.lengthsK, s.perToken)
+	return name + fmt.Sprintf("_causal%v_window%d,%d_topLeft%v_offset%d_prefix%v_masks%d_biases%d_cap%v_sinks%d",
+		s.Causal, s.Left, s.Right, s.TopLeft, s.Offset, s.Prefix, len(s.Masks), len(s.Biases), s.Cap, len(s.Sinks))
 }
 
 // inputs makes queries, keys, values and an output poisoned with NaN, each ending at a page that must not be read.
@@ -95,29 +97,57 @@ var shapes = []shape{
 func TestReference(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
 		for _, s := range shapes {
-			t.Run(s.String(), func(t *testing.T) {
-				b, out, q, k, v := s.inputs(t, 7)
-				n := len(out.Data)
-				want, plain := make([]float64, n), make([]float32, n)
-				reference(s.Params, b, want, q, k, v)
-				naive(s.Params, b, plain, q, k, v)
-				var a Attention
-				var x kernels.Exec
-				a.Run(&x, s.Params, b, out, q, k, v)
-				worst, plainWorst, largest := 0.0, 0.0, 0.0
-				for i, w := range want {
-					diff := math.Abs(float64(out.Data[i]) - w)
-					require.False(t, math.IsNaN(diff), "element %d", i)
-					worst = max(worst, diff)
-					plainWorst = max(plainWorst, math.Abs(float64(plain[i])-w))
-					largest = max(largest, math.Abs(w))
-				}
-				if tol := 2*plainWorst + largest*0x1p-23; !(worst <= tol) {
-					t.Errorf("largest error %g, allowed %g", worst, tol)
-				}
-			})
+			t.Run(s.String(), func(t *testing.T) { s.compare(t, 7) })
 		}
 	})
+}
+
+func (s shape) compare(t *testing.T, seed uint64) {
+	t.Helper()
+	b, out, q, k, v := s.inputs(t, seed)
+	var a Attention
+	var x kernels.Exec
+	a.Run(&x, s.Params, b, out, q, k, v)
+	want, plain := make([]float64, len(out.Data)), make([]float32, len(out.Data))
+	reference(s.Params, b, want, q, k, v)
+	reference(s.Params, b, plain, q, k, v)
+	requireClose(t, s, want, plain, out.Data)
+
+	w, wantW, plainW := s.weights(b), []float64(nil), []float32(nil)
+	eachRow(s.Params.withDefaults(), b, func(seq, head, i, _, _, _ int) {
+		wantW = append(wantW, softmaxRow[float64](s.Params.withDefaults(), b, seq, head, i, q, k)...)
+		plainW = append(plainW, softmaxRow[float32](s.Params.withDefaults(), b, seq, head, i, q, k)...)
+	})
+	a.Weights(&x, s.Params, b, w, q, k)
+	var got []float32
+	eachRow(s.Params.withDefaults(), b, func(seq, head, i, _, _, keys int) {
+		got = append(got, w.Data[seq*w.Seq+head*w.Head+i*w.Query:][:keys]...)
+	})
+	requireClose(t, s, wantW, plainW, got)
+}
+
+// weights gives a map with room for every sequence.
+func (s shape) weights(b Batch) Map {
+	q, k := 1, 1
+	for i := range s.lengthsQ {
+		q, k = max(q, s.lengthsQ[i]), max(k, s.lengthsK[i])
+	}
+	return Map{Data: make([]float32, len(s.lengthsQ)*s.Heads*q*k), Seq: s.Heads * q * k, Head: q * k, Query: k}
+}
+
+func requireClose(t *testing.T, s shape, want []float64, plain, got []float32) {
+	t.Helper()
+	worst, plainWorst, largest := 0.0, 0.0, 0.0
+	for i, w := range want {
+		diff := math.Abs(float64(got[i]) - w)
+		require.False(t, math.IsNaN(diff), "%v: element %d is %v", s, i, got[i])
+		worst = max(worst, diff)
+		plainWorst = max(plainWorst, math.Abs(float64(plain[i])-w))
+		largest = max(largest, math.Abs(w))
+	}
+	if tol := 2*plainWorst + largest*0x1p-23; !(worst <= tol) {
+		t.Errorf("%v: largest error %g, allowed %g", s, worst, tol)
+	}
 }
 
 // TestSameBits runs shapes with one to three workers, and every sequence alone: nothing may change.
@@ -129,7 +159,7 @@ func TestSameBits(t *testing.T) {
 			var x kernels.Exec
 			a.Run(&x, s.Params, b, out, q, k, v)
 			want := append([]float32(nil), out.Data...)
-			for threads := 2; threads <= 3; threads++ {
+			for _, threads := range []int{2, 3, 7} {
 				clear(out.Data)
 				x.Begin(context.Background(), threads)
 				a.Run(&x, s.Params, b, out, q, k, v)
@@ -146,11 +176,40 @@ func TestSameBits(t *testing.T) {
 				if s.lengthsQ[i] == 0 || s.lengthsK[i] == 0 {
 					continue
 				}
-				a.Run(&x, s.Params, alone, from(out, b.SeqQ[i]), from(q, b.SeqQ[i]), from(k, b.SeqK[i]), from(v, b.SeqK[i]))
+				p := s.Params
+				p.Prefix, p.Masks, p.Biases = alonePrefix(p.Prefix, i), aloneMasks(p.Masks, i), aloneBiases(p.Biases, i)
+				a.Run(&x, p, alone, from(out, b.SeqQ[i]), from(q, b.SeqQ[i]), from(k, b.SeqK[i]), from(v, b.SeqK[i]))
 			}
 			require.Equal(t, bits(want), bits(out.Data), "%v one by one", s)
 		}
 	})
+}
+
+func alonePrefix(prefix []int32, s int) []int32 {
+	if prefix == nil {
+		return nil
+	}
+	return prefix[s : s+1]
+}
+
+func aloneMasks(masks []Mask, s int) (alone []Mask) {
+	for _, m := range masks {
+		m.Data = m.Data[s*m.Seq:]
+		alone = append(alone, m)
+	}
+	return alone
+}
+
+func aloneBiases(biases []Bias, s int) (alone []Bias) {
+	for _, b := range biases {
+		if t, ok := b.(*Table); ok {
+			moved := *t
+			moved.Data = t.Data[s*t.Seq:]
+			b = &moved
+		}
+		alone = append(alone, b)
+	}
+	return alone
 }
 
 // TestTiersAgree says that the vector instruction sets give the same bits.

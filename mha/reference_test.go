@@ -2,75 +2,99 @@ package mha
 
 import "math"
 
-// reference is attention as the paper writes it, in float64; naive the same in float32. Both take what Run takes.
-func reference(p Params, b Batch, out []float64, q, k, v View) {
+type float interface{ float32 | float64 }
+
+func exp[T float](x T) T  { return T(math.Exp(float64(x))) }
+func tanh[T float](x T) T { return T(math.Tanh(float64(x))) }
+
+// reference is attention as the papers write it: in float64 what is right, in float32 what a naive program would give.
+// It takes what Run takes.
+func reference[T float](p Params, b Batch, out []T, q, k, v View) {
 	p = p.withDefaults()
-	eachRow(p, b, func(head, kvHead, query, firstKey, sees int) {
-		scores := make([]float64, sees)
-		top := math.Inf(-1)
-		for j := range scores {
-			for d := range p.HeadDim {
-				scores[j] += float64(q.head(head, query)[d]) * float64(k.head(kvHead, firstKey+j)[d])
+	eachRow(p, b, func(s, head, i, firstQ, firstK, keys int) {
+		weights := softmaxRow[T](p, b, s, head, i, q, k)
+		row := out[((firstQ+i)*p.Heads+head)*p.ValueDim:][:p.ValueDim]
+		for j, w := range weights {
+			if w == 0 {
+				continue
 			}
-			scores[j] *= float64(p.Scale)
-			top = math.Max(top, scores[j])
-		}
-		sum := 0.0
-		row := out[(query*p.Heads+head)*p.ValueDim:][:p.ValueDim]
-		for j, s := range scores {
-			w := math.Exp(s - top)
-			sum += w
 			for d := range row {
-				row[d] += w * float64(v.head(kvHead, firstKey+j)[d])
-			}
-		}
-		for d := range row {
-			if sees > 0 {
-				row[d] /= sum
+				row[d] += T(w * T(v.head(head*p.KVHeads/p.Heads, firstK+j)[d]))
 			}
 		}
 	})
 }
 
-func naive(p Params, b Batch, out []float32, q, k, v View) {
-	p = p.withDefaults()
-	eachRow(p, b, func(head, kvHead, query, firstKey, sees int) {
-		scores := make([]float32, sees)
-		top := float32(math.Inf(-1))
-		for j := range scores {
-			for d := range p.HeadDim {
-				scores[j] += float32(q.head(head, query)[d] * k.head(kvHead, firstKey+j)[d])
-			}
-			scores[j] *= p.Scale
-			top = max(top, scores[j])
-		}
-		sum := float32(0)
-		for j, s := range scores {
-			scores[j] = float32(math.Exp(float64(s - top)))
-			sum += scores[j]
-		}
-		row := out[(query*p.Heads+head)*p.ValueDim:][:p.ValueDim]
-		for j, w := range scores {
-			for d := range row {
-				row[d] += float32(w / sum * v.head(kvHead, firstKey+j)[d])
-			}
-		}
-	})
-}
-
-func eachRow(p Params, b Batch, row func(head, kvHead, query, firstKey, sees int)) {
-	if b.SeqK == nil {
-		b.SeqK = b.SeqQ
+// softmaxRow gives the weights of query i of a head of a sequence.
+func softmaxRow[T float](p Params, b Batch, s, head, i int, q, k View) []T {
+	firstQ, firstK := int(b.SeqQ[s]), int(b.SeqK[s])
+	queries, keys := int(b.SeqQ[s+1])-firstQ, int(b.SeqK[s+1])-firstK
+	place := i + p.Offset
+	if !p.TopLeft {
+		place += keys - queries
 	}
+	scores := make([]T, keys)
+	top := T(math.Inf(-1))
+	if p.Sinks != nil {
+		top = T(p.Sinks[head])
+	}
+	sink := top
+	for j := range scores {
+		sum := T(0)
+		for d := range p.HeadDim {
+			sum += T(T(q.head(head, firstQ+i)[d]) * T(k.head(head*p.KVHeads/p.Heads, firstK+j)[d]))
+		}
+		sum *= T(p.Scale)
+		if p.Cap > 0 {
+			sum = T(p.Cap) * tanh(sum/T(p.Cap))
+		}
+		for _, bias := range p.Biases {
+			var one [1]float32
+			bias.Add(one[:], Row{Seq: s, Head: head, Query: i, Key: j, Place: place})
+			sum += T(one[0])
+		}
+		if !visible(p, s, head, i, j, place) {
+			sum = T(math.Inf(-1))
+		}
+		scores[j] = sum
+		top = max(top, sum)
+	}
+	if math.IsInf(float64(top), -1) {
+		clear(scores)
+		return scores
+	}
+	total := T(0)
+	if p.Sinks != nil {
+		total = exp(sink - top)
+	}
+	for j, x := range scores {
+		scores[j] = exp(x - top)
+		total += scores[j]
+	}
+	for j := range scores {
+		scores[j] /= total
+	}
+	return scores
+}
+
+func visible(p Params, s, head, i, j, place int) bool {
+	for _, m := range p.Masks {
+		if (m.Data[s*m.Seq+head*m.Head+i*m.Query+j*m.Key] != 0) == m.Hides {
+			return false
+		}
+	}
+	if p.Prefix != nil && j < int(p.Prefix[s]) {
+		return true
+	}
+	return !(p.Causal && j > place || p.Left > 0 && j <= place-p.Left || p.Right > 0 && j >= place+p.Right)
+}
+
+func eachRow(p Params, b Batch, row func(s, head, i, firstQ, firstK, keys int)) {
 	for s := range len(b.SeqQ) - 1 {
 		queries, keys := int(b.SeqQ[s+1]-b.SeqQ[s]), int(b.SeqK[s+1]-b.SeqK[s])
 		for head := range p.Heads {
 			for i := range queries {
-				sees := keys
-				if p.Causal {
-					sees = max(0, min(keys, i+1+keys-queries))
-				}
-				row(head, head*p.KVHeads/p.Heads, int(b.SeqQ[s])+i, int(b.SeqK[s]), sees)
+				row(s, head, i, int(b.SeqQ[s]), int(b.SeqK[s]), keys)
 			}
 		}
 	}

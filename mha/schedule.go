@@ -9,66 +9,110 @@ import (
 // Times for cutting work into items. They need be right only to a factor of two.
 const (
 	flopsPerNS  = 60    // multiply-adds a nanosecond on one core
+	bytesPerNS  = 15    // keys and values read
 	serialBelow = 20e3  // ns: less is not worth handing over
 	itemTarget  = 100e3 // ns
 )
 
+const (
+	// SplitKeys is how many keys an item takes where few queries meet many keys.
+	SplitKeys = 256
+	// fewQueries is how many that is at most, of all heads that share keys: the narrowest tile of any tier.
+	fewQueries = 16
+)
+
 // job is one Run: who does which tile. A work item is some consecutive tiles of one head of one sequence, so that
-// items of a head follow each other while its keys are in cache.
+// items of a head follow each other while its keys are in cache; or, for few queries, a range of keys of all the heads
+// that share them, so that keys are read once and by all workers.
 type job struct {
 	Params
 	Batch
 	out, q, k, v View
+	weights      Map // instead of out
 
 	lanes int       // queries of a tile
-	each  []int32   // per sequence: tiles of an item
+	seqs  []plan    // per sequence
 	first []int32   // per sequence: its first item; one more at the end
 	tiles []scratch // per worker
+	merge merge
+}
+
+// plan is how a sequence is cut.
+type plan struct {
+	each  int32 // tiles of an item; 0: the sequence is split over keys
+	parts int32 // ranges of SplitKeys keys
+	slot  int32 // where the results of its parts are: that of its first lane's first part
 }
 
 // scratch is one worker's tile, apart from the next one's.
 type scratch struct {
 	kernels.AttentionTile
-	_ [64]byte
+	q   []float32 // queries of several heads, side by side
+	out []float32 // and their output
+	_   [64]byte
 }
 
-func (j *job) run(x *kernels.Exec, p Params, b Batch, out, q, k, v View) {
-	j.Params, j.Batch, j.out, j.q, j.k, j.v = p, b, out, q, k, v
+func (j *job) run(x *kernels.Exec) {
 	j.lanes = kernels.TileQueries()
 	total := j.plan()
 	if w := x.Width(); len(j.tiles) < w {
 		j.tiles = make([]scratch, w)
 	}
 	items := int(j.first[len(j.first)-1])
+	j.merge.job = j
 	if total < serialBelow {
 		for i := range items {
 			j.Run(0, i)
 		}
+		for i := range len(j.merge.seqs) * j.KVHeads {
+			j.merge.Run(0, i)
+		}
 	} else {
 		x.Do(items, j)
+		x.Do(len(j.merge.seqs)*j.KVHeads, &j.merge)
 	}
-	j.out, j.q, j.k, j.v, j.Batch = View{}, View{}, View{}, View{}, Batch{} // keep no caller's memory alive
+	// Keep no caller's memory alive.
+	j.out, j.q, j.k, j.v, j.weights, j.Batch, j.Params = View{}, View{}, View{}, View{}, Map{}, Batch{}, Params{}
 }
 
-// plan fills each and first, and estimates the time of the whole in ns on one core.
+// plan fills seqs and first, and estimates the time of the whole in ns on one core.
 func (j *job) plan() float64 {
 	n := len(j.SeqQ) - 1
-	j.each = slices.Grow(j.each[:0], n)[:n]
+	j.seqs = slices.Grow(j.seqs[:0], n)[:n]
 	j.first = slices.Grow(j.first[:0], n+1)[:n+1]
-	total, items := 0.0, int32(0)
+	j.merge.seqs = j.merge.seqs[:0]
+	total, items, slots := 0.0, int32(0), int32(0)
+	group := j.Heads / j.KVHeads
 	for s := range n {
 		queries, keys := int(j.SeqQ[s+1]-j.SeqQ[s]), int(j.SeqK[s+1]-j.SeqK[s])
-		tiles := (queries + j.lanes - 1) / j.lanes
-		ns := float64(min(queries, j.lanes)*keys*(j.HeadDim+j.ValueDim)) / flopsPerNS
-		if j.Causal {
-			ns /= 2
-		}
-		total += ns * float64(tiles*j.Heads)
-		j.each[s] = int32(min(max(1, itemTarget/max(ns, 1)), float64(max(1, tiles))))
 		j.first[s] = items
-		items += int32(j.Heads * ((tiles + int(j.each[s]) - 1) / int(j.each[s])))
+		p := &j.seqs[s]
+		*p = plan{}
+		if queries*group <= fewQueries && queries > 0 && (group > 1 || keys > SplitKeys) && j.weights.Data == nil {
+			p.parts = int32(max(1, (keys+SplitKeys-1)/SplitKeys))
+			items += p.parts * int32(j.KVHeads)
+			total += float64(keys*j.KVHeads) * 4 * float64(j.HeadDim+j.ValueDim) / bytesPerNS
+			if p.parts > 1 {
+				p.slot = slots
+				slots += p.parts * int32(queries*j.Heads)
+				j.merge.seqs = append(j.merge.seqs, int32(s))
+			}
+			continue
+		}
+		tiles := (queries + j.lanes - 1) / j.lanes
+		seen := keys
+		if j.Left > 0 && (j.Right > 0 || j.Causal) {
+			seen = min(seen, j.Left+j.Right+min(queries, j.lanes))
+		} else if j.Causal {
+			seen = seen/2 + 1
+		}
+		ns := float64(min(queries, j.lanes)*seen*(j.HeadDim+j.ValueDim)) / flopsPerNS
+		total += ns * float64(tiles*j.Heads)
+		p.each = int32(min(max(1, itemTarget/max(ns, 1)), float64(max(1, tiles))))
+		items += int32(j.Heads * ((tiles + int(p.each) - 1) / int(p.each)))
 	}
 	j.first[n] = items
+	j.merge.reserve(int(slots), j.ValueDim)
 	return total
 }
 
@@ -81,11 +125,24 @@ func (j *job) Run(worker, i int) {
 	for int(j.first[s+1]) <= i { // sequences without items share a first
 		s++
 	}
+	w, p := &j.tiles[worker], j.seqs[s]
+	queries, keys := int(j.SeqQ[s+1]-j.SeqQ[s]), int(j.SeqK[s+1]-j.SeqK[s])
+	i -= int(j.first[s])
+	if p.each == 0 {
+		part, group := i%int(p.parts), j.Heads/j.KVHeads
+		sp := span{seq: s, head: i / int(p.parts) * group, heads: group, queries: queries, from: part * SplitKeys, to: min(keys, (part+1)*SplitKeys)}
+		j.few(w, &sp, part)
+		return
+	}
 	perHead := int(j.first[s+1]-j.first[s]) / j.Heads
-	head, part := (i-int(j.first[s]))/perHead, (i-int(j.first[s]))%perHead
-	queries := int(j.SeqQ[s+1] - j.SeqQ[s])
-	step := j.lanes * int(j.each[s])
+	head, part := i/perHead, i%perHead
+	step := j.lanes * int(p.each)
 	for i := part * step; i < min((part+1)*step, queries); i += j.lanes {
-		j.tile(&j.tiles[worker].AttentionTile, s, head, i, min(j.lanes, queries-i))
+		sp := span{seq: s, head: head, heads: 1, query: i, queries: min(j.lanes, queries-i), to: keys}
+		if j.weights.Data != nil {
+			j.weigh(w, &sp)
+			continue
+		}
+		j.attend(w, &sp, false, j.out.head(head, int(j.SeqQ[s])+i), j.out.Token)
 	}
 }

@@ -1,0 +1,110 @@
+package mha
+
+import (
+	"math"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
+
+// few does the queries of all heads that share keys, for a range of keys: to out if it is all there are, else to the
+// part's place among those that wait for merging.
+func (j *job) few(w *scratch, sp *span, part int) {
+	p := &j.seqs[sp.seq]
+	if p.parts > 1 {
+		began := j.attend(w, sp, true, nil, 0)
+		for r := range sp.lanes() {
+			s := j.merge.part(p, sp.head*sp.queries+r, part, j.ValueDim)
+			s[0], s[1] = float32(math.Inf(-1)), 0
+			if began {
+				s[0], s[1] = w.RowMax(r), w.RowSum(r)
+				copy(s[2:], w.Partial(r))
+			}
+		}
+		return
+	}
+	first := int(j.SeqQ[sp.seq])
+	if sp.heads == 1 {
+		j.attend(w, sp, false, j.out.head(sp.head, first), j.out.Token)
+		return
+	}
+	w.out = grow(w.out, sp.lanes()*j.ValueDim)
+	j.attend(w, sp, false, w.out, j.ValueDim)
+	for r := range sp.lanes() {
+		copy(j.out.head(sp.head+r/sp.queries, first+r%sp.queries)[:j.ValueDim], w.out[r*j.ValueDim:])
+	}
+}
+
+// merge puts together the parts of queries that are split over keys, in the order of the keys.
+type merge struct {
+	*job
+	seqs  []int32   // those that are split
+	parts []float32 // [lane][part] of maximum, sum and the values' sum, [2+ValueDim]
+}
+
+func (m *merge) reserve(slots, valueDim int) { m.parts = grow(m.parts, slots*(2+valueDim)) }
+
+// part is what belongs to a lane of a sequence: its queries, head after head.
+func (m *merge) part(p *plan, lane, part, valueDim int) []float32 {
+	return m.parts[(int(p.slot)+lane*int(p.parts)+part)*(2+valueDim):][:2+valueDim]
+}
+
+// Run does the queries of one key head.
+func (m *merge) Run(_, item int) {
+	s, group := int(m.seqs[item/m.KVHeads]), m.Heads/m.KVHeads
+	p, firstQ := &m.job.seqs[s], int(m.SeqQ[s])
+	queries := int(m.SeqQ[s+1]) - firstQ
+	head := item % m.KVHeads * group
+	for lane := head * queries; lane < (head+group)*queries; lane++ {
+		h := lane / queries
+		out := m.out.head(h, firstQ+lane%queries)[:m.ValueDim]
+		clear(out)
+		top, sum := math.Inf(-1), 0.0
+		if m.Sinks != nil {
+			top = float64(m.Sinks[h]) * math.Log2E
+		}
+		sink := top
+		for i := range int(p.parts) {
+			top = math.Max(top, float64(m.part(p, lane, i, m.ValueDim)[0]))
+		}
+		if math.IsInf(top, -1) {
+			continue
+		}
+		if m.Sinks != nil {
+			sum = math.Exp2(sink - top)
+		}
+		for i := range int(p.parts) {
+			part := m.part(p, lane, i, m.ValueDim)
+			if part[1] == 0 {
+				continue
+			}
+			scale := math.Exp2(float64(part[0]) - top)
+			sum += scale * float64(part[1])
+			kernels.Scale(part[2:], part[2:], float32(scale))
+			kernels.Add(out, out, part[2:])
+		}
+		if sum > 0 || sum != sum {
+			kernels.Scale(out, out, float32(1/sum))
+		}
+	}
+}
+
+// normalise turns scores in units of log2 into weights.
+func normalise(row []float32, top, sum float32) {
+	if sum < 1e-30 {
+		clear(row)
+		return
+	}
+	for i, s := range row {
+		row[i] = (s - top) * math.Ln2
+	}
+	kernels.Exp(row, row)
+	kernels.Scale(row, row, 1/sum)
+}
+
+// grow is s with room for n elements, which are not kept.
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}

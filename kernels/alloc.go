@@ -6,7 +6,7 @@ import "unsafe"
 const cacheLine = 64
 
 // aligned returns n zeroed elements of T that begin at a cache line.
-func aligned[T int8 | float32 | int64](n int) []T {
+func aligned[T int8 | int32 | float32 | int64](n int) []T {
 	var t T
 	size := int(unsafe.Sizeof(t))
 	s := make([]T, n+cacheLine/size)

@@ -200,14 +200,24 @@ func f32ToBF16(dst []uint16, src []float32) {
 	f32ToBF16Generic(dst[n:], src[n:])
 }
 
-func quantise(dst []int8, src []float32, inv float32, flip uint32) {
+func quantise(dst []int8, src []float32, inv, zero float32, flip uint32) {
 	n := 0
 	if whole := len(src) &^ 15; whole > 0 {
 		switch cpu.Active().Tier {
 		case cpu.NEON:
 			n = whole
-			neon.Quantise(&dst[0], &src[0], n, inv, flip)
+			neon.Quantise(&dst[0], &src[0], n, inv, zero, flip)
 		}
 	}
-	quantiseGeneric(dst[n:], src[n:], inv, flip)
+	quantiseGeneric(dst[n:], src[n:], inv, zero, flip)
+}
+
+func valueRange(x []float32) (low, high float32) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.ValueRange(&x[0], len(x), &low, &high)
+	default:
+		return rangeGeneric(x)
+	}
+	return low, high
 }

@@ -20,6 +20,7 @@ type Exec struct {
 	a       []float32 // rows of A with a friendlier stride
 	q       []int64   // quantised rows of A
 	rows    []float32 // their scales
+	zeros   []int32   // their zeros
 	workers []workspace
 }
 

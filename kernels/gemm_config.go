@@ -37,7 +37,7 @@ type gemmTile func(k int, a *float32, lda int, b *float32, bstep int, c *float32
 //			for kk := range 4 * k4 {
 //				sum += A[i][kk] * B[j/16][kk/4][j%16][kk%4]
 //			}
-//			y := float32(sum-comp[j]) * (rowScale[i] * colScale[j])
+//			y := float32(sum-rowZero[i]*colSum[j]) * (rowScale[i] * colScale[j])
 //			if bias != nil {
 //				y += bias[j]
 //			}
@@ -47,11 +47,11 @@ type gemmTile func(k int, a *float32, lda int, b *float32, bstep int, c *float32
 //
 // with each multiplication and addition of floats rounded by itself: all tiers
 // give the same bits. The form of A is the configuration's.
-type int8Tile func(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, next *int8)
+type int8Tile func(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
 // anyA gives a tile whose A has other elements the type of all: every form of A
 // is bytes to the driver.
-func anyA[T int8 | int16](tile func(k4 int, a *T, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, next *int8)) int8Tile {
+func anyA[T int8 | int16](tile func(k4 int, a *T, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)) int8Tile {
 	return *(*int8Tile)(unsafe.Pointer(&tile))
 }
 

@@ -2,28 +2,28 @@ package kernels
 
 import "unsafe"
 
-func int8Generic1(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
-	int8Generic(1, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+func int8Generic1(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, _ *int8) {
+	int8Generic(1, k4, a, lda, b, c, ldc, rowScale, rowZero, colScale, colSum, bias)
 }
 
-func int8Generic2(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
-	int8Generic(2, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+func int8Generic2(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, _ *int8) {
+	int8Generic(2, k4, a, lda, b, c, ldc, rowScale, rowZero, colScale, colSum, bias)
 }
 
-func int8Generic3(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
-	int8Generic(3, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+func int8Generic3(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, _ *int8) {
+	int8Generic(3, k4, a, lda, b, c, ldc, rowScale, rowZero, colScale, colSum, bias)
 }
 
-func int8Generic4(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
-	int8Generic(4, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+func int8Generic4(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, _ *int8) {
+	int8Generic(4, k4, a, lda, b, c, ldc, rowScale, rowZero, colScale, colSum, bias)
 }
 
-func int8Generic5(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
-	int8Generic(5, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+func int8Generic5(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, _ *int8) {
+	int8Generic(5, k4, a, lda, b, c, ldc, rowScale, rowZero, colScale, colSum, bias)
 }
 
-func int8Generic6(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, _ *int8) {
-	int8Generic(6, k4, a, lda, b, c, ldc, rowScale, colScale, comp, bias)
+func int8Generic6(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, _ *int8) {
+	int8Generic(6, k4, a, lda, b, c, ldc, rowScale, rowZero, colScale, colSum, bias)
 }
 
 // The portable tiles multiply three rows at once: their activations lie 21 bits
@@ -39,7 +39,7 @@ const (
 // int8Rows is the most rows of a portable tile: two triples.
 const int8Rows = 6
 
-func int8Generic(mr, k4 int, a *uint8, lda int, b *int8, c *float32, ldc int, rowScale, colScale *float32, comp *int32, bias *float32) {
+func int8Generic(mr, k4 int, a *uint8, lda int, b *int8, c *float32, ldc int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32) {
 	var rows [int8Rows][]int8
 	for i := range mr {
 		rows[i] = unsafe.Slice((*int8)(unsafe.Add(unsafe.Pointer(a), i*lda)), 4*k4)
@@ -71,13 +71,13 @@ func int8Generic(mr, k4 int, a *uint8, lda int, b *int8, c *float32, ldc int, ro
 			}
 		}
 	}
-	back := (*[panelWidth]int32)(unsafe.Pointer(comp))
+	colSums := (*[panelWidth]int32)(unsafe.Pointer(colSum))
 	col := (*[panelWidth]float32)(unsafe.Pointer(colScale))
-	scales := unsafe.Slice(rowScale, mr)
+	scales, zeros := unsafe.Slice(rowScale, mr), unsafe.Slice(rowZero, mr)
 	for i, rs := range scales {
 		out := (*[panelWidth]float32)(unsafe.Add(unsafe.Pointer(c), i*ldc))
 		for j := range out {
-			out[j] = float32(sums[i][j]-back[j]) * (rs * col[j])
+			out[j] = float32(sums[i][j]-zeros[i]*colSums[j]) * (rs * col[j])
 		}
 		if bias != nil {
 			for j, v := range (*[panelWidth]float32)(unsafe.Pointer(bias)) {

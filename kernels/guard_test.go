@@ -81,8 +81,8 @@ func TestMatMulStaysInside(t *testing.T) {
 						copy(guarded.i8, packed.i8)
 						guarded.scales = slice(t, len(packed.scales))
 						copy(guarded.scales, packed.scales)
-						guarded.comp = places[int32]()[where](t, len(packed.comp))
-						copy(guarded.comp, packed.comp)
+						guarded.sums = places[int32]()[where](t, len(packed.sums))
+						copy(guarded.sums, packed.sums)
 					}
 					lda, ldc := k+2, n+3
 					a, bias := slice(t, (m-1)*lda+k), slice(t, n)

@@ -45,8 +45,8 @@ type Epilogue struct {
 //
 // The sum is one chain in the order of k, fused where the processor does: the
 // same bits for every m, any number of workers and any place of the row in A.
-// With int8 weights each row of A is quantised by [QuantizeRow] and the sum of
-// integers is exact, the same on every tier. C must not overlap A. A NaN
+// With int8 weights each row of A is quantised to the 256 integers of its range
+// and the sum of integers is exact, the same on every tier. C must not overlap A. A NaN
 // or an infinity in a row of A spreads to that row of C alone, in int8 to all of
 // it.
 func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {

@@ -288,11 +288,12 @@ func TestMatMulInt8(t *testing.T) {
 				ws[j] = QuantizeRow(wq[j*k:(j+1)*k], w[j*k:(j+1)*k])
 			}
 			for i := range m {
-				as := QuantizeRow(q, a[i*k:(i+1)*k])
+				as, zero := quantizeRange(q, a[i*k:(i+1)*k], 0)
+				zero -= 128
 				for j := range n {
 					sum := int32(0)
 					for kk, v := range wq[j*k : (j+1)*k] {
-						sum += int32(q[kk]) * int32(v)
+						sum += (int32(q[kk]) - zero) * int32(v)
 					}
 					want := float32(float32(sum) * float32(as*ws[j]))
 					if e.Bias != nil {

@@ -46,7 +46,7 @@ type Matrix struct {
 	f32    []float32
 	i8     []int8
 	scales []float32 // [panels·16]
-	comp   []int32   // [panels·16] 128 times the sum of a row: what a zero point of 128 in A adds
+	sums   []int32   // [panels·16] the sum of a row of integers: what a zero point in A adds, times it
 }
 
 // N is the number of outputs, the rows of W.
@@ -60,7 +60,7 @@ func (m *Matrix) DType() DType { return m.dtype }
 
 // Bytes is the memory that the weights take.
 func (m *Matrix) Bytes() int {
-	return 4*len(m.f32) + len(m.i8) + 4*len(m.scales) + 4*len(m.comp)
+	return 4*len(m.f32) + len(m.i8) + 4*len(m.scales) + 4*len(m.sums)
 }
 
 // Packed gives the int8 weights in their layout and the scales of the n rows,
@@ -130,20 +130,17 @@ func Int8Matrix(packed []int8, scales []float32, n, k int) (*Matrix, error) {
 	return m, nil
 }
 
-// sumRows computes comp.
+// sumRows computes sums.
 func (m *Matrix) sumRows() {
-	m.comp = make([]int32, len(m.scales))
+	m.sums = make([]int32, len(m.scales))
 	panel := panelWidth * roundUp(m.k, 4)
-	for p := range len(m.comp) / panelWidth {
-		comp := (*[panelWidth]int32)(m.comp[p*panelWidth:])
+	for p := range len(m.sums) / panelWidth {
+		sums := (*[panelWidth]int32)(m.sums[p*panelWidth:])
 		for b := m.i8[p*panel : (p+1)*panel]; len(b) > 0; b = b[4*panelWidth:] {
 			q := (*[4 * panelWidth]int8)(b)
-			for i := range comp {
-				comp[i] += int32(q[4*i]) + int32(q[4*i+1]) + int32(q[4*i+2]) + int32(q[4*i+3])
+			for i := range sums {
+				sums[i] += int32(q[4*i]) + int32(q[4*i+1]) + int32(q[4*i+2]) + int32(q[4*i+3])
 			}
-		}
-		for i := range comp {
-			comp[i] *= 128
 		}
 	}
 }

@@ -20,7 +20,8 @@ func (j *prepare) start(p *product, a []float32, lda int) {
 	if p.int8 != nil {
 		x.q = grow(x.q, p.m*p.stride/8)
 		x.rows = grow(x.rows, p.m)
-		p.a, p.rowScales = unsafe.Pointer(&x.q[0]), x.rows
+		x.zeros = grow(x.zeros, p.m)
+		p.a, p.rowScales, p.rowZeros = unsafe.Pointer(&x.q[0]), x.rows, x.zeros
 		if p.int8.form != formInt8 {
 			for i := range x.workers {
 				x.workers[i].q = grow(x.workers[i].q, roundUp(p.w.k, 4))
@@ -46,40 +47,35 @@ func (j *prepare) Run(worker, item int) {
 			copy(unsafe.Slice((*float32)(dst), k), row)
 			continue
 		}
-		p.rowScales[i] = j.quantize(dst, row, &p.x.workers[worker])
+		p.rowScales[i], p.rowZeros[i] = j.quantize(dst, row, &p.x.workers[worker])
 	}
 }
 
 // quantize writes a row in the form that the tiles want, padded to groups of
-// four.
-func (j *prepare) quantize(dst unsafe.Pointer, row []float32, ws *workspace) float32 {
+// four: with what does not matter, since weights are 0 there. It returns the
+// row's scale and, as the tiles read the bytes, its zero.
+func (j *prepare) quantize(dst unsafe.Pointer, row []float32, ws *workspace) (scale float32, zero int32) {
 	k, k4 := len(row), roundUp(len(row), 4)
 	switch j.p.int8.form {
 	case formInt8:
 		q := unsafe.Slice((*int8)(dst), k4)
 		clear(q[k:])
-		return quantizeRow(q[:k], row, 0)
+		scale, zero = quantizeRange(q[:k], row, 0)
+		return scale, zero - 128
 	case formUint8:
 		q := unsafe.Slice((*int8)(dst), k4)
-		zeroPad(q[k:])
-		return quantizeRow(q[:k], row, zeroPoint128)
+		clear(q[k:])
+		return quantizeRange(q[:k], row, zeroPoint128)
 	}
 	q := ws.q[:k4]
-	zeroPad(q[k:])
-	s := quantizeRow(q[:k], row, zeroPoint128)
+	clear(q[k:])
+	scale, zero = quantizeRange(q[:k], row, zeroPoint128)
 	pairBytes(unsafe.Slice((*int16)(dst), k4), q)
-	return s
-}
-
-// zeroPad fills q with the zero point.
-func zeroPad(q []int8) {
-	for i := range q {
-		q[i] = -128
-	}
+	return scale, zero
 }
 
 // grow returns s with length n, new and aligned if its capacity is short.
-func grow[T int8 | float32 | int64](s []T, n int) []T {
+func grow[T int8 | int32 | float32 | int64](s []T, n int) []T {
 	if cap(s) < n {
 		return aligned[T](n)
 	}

@@ -35,6 +35,7 @@ type product struct {
 	a         unsafe.Pointer // first row of A as tiles read it
 	lda       int            // bytes
 	rowScales []float32      // int8: [m]
+	rowZeros  []int32        // int8: [m]
 
 	groups   int // groups of rows, as even as can be
 	chunks   int
@@ -216,20 +217,13 @@ func (p *product) tile(s, mr, row, panel, k0, n int, c *float32, ldc, cstep int,
 	if p.int8 != nil {
 		k4 := roundUp(w.k, 4) / 4
 		col := panel * panelWidth
-		comp := &w.comp[col]
-		if p.int8.form == formInt8 {
-			comp = &noComp[0]
-		}
 		p.int8.shapes[s].tiles[mr](k4, (*uint8)(a), p.lda, &w.i8[col*4*k4], 4*k4*panelWidth, c, ldc, cstep,
-			&p.rowScales[row], &w.scales[col], comp, bias, &w.i8[(next*4*panelWidth+turn*16)*k4])
+			&p.rowScales[row], &p.rowZeros[row], &w.scales[col], &w.sums[col], bias, &w.i8[(next*4*panelWidth+turn*16)*k4])
 		return
 	}
 	p.f32.shapes[s].tiles[mr](n, (*float32)(unsafe.Add(a, 4*k0)), p.lda,
 		&w.f32[(panel*w.k+k0)*panelWidth], 4*w.k*panelWidth, c, ldc, cstep, k0, bias, &w.f32[(next*panelWidth+turn*4)*w.k])
 }
-
-// noComp is what tiles subtract when A has no zero point.
-var noComp [maxPanels * panelWidth]int32
 
 // has tells whether shape s has tiles of mr rows.
 func (p *product) has(s, mr int) bool {

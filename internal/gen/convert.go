@@ -62,14 +62,17 @@ func conversions(m vm.Machine) {
 }
 
 func quantise(m vm.Machine) {
-	vm.Function(m, "Quantise", "dst *int8, src *float32, n int, inv float32, flip uint32", `Quantise sets dst[i] = int8(round(src[i]·inv)) ^ int8(flip), nearest even; flip is 0, or 0xffffff80 for bytes
-with zero point 128. |src[i]·inv| must be below 128.`+multiple)
+	vm.Function(m, "Quantise", "dst *int8, src *float32, n int, inv, zero float32, flip uint32", `Quantise sets dst[i] = int8(round(min(src[i]·inv + zero, 127))) ^ int8(flip), nearest even, with a rounding after
+each operation; flip is 0, or 0xffffff80 for unsigned bytes, 128 more. src[i]·inv + zero must be above -129.`+multiple)
 	dst, src, n := m.Param("dst"), m.Param("src"), m.Param("n")
-	inv, flip := m.BroadcastParam("inv"), m.BroadcastParam("flip")
+	inv, zero, flip := m.BroadcastParam("inv"), m.BroadcastParam("zero"), m.BroadcastParam("flip")
+	highest := f32(127)
 	v := m.V()
 	blocks(m, n, []vm.GP{dst, src}, []int{1, 4}, func() {
 		m.Load(src, 0, v)
 		m.Mul(v, v, inv)
+		m.Add(v, v, zero)
+		m.Min(v, v, highest)
 		m.ToInt(v, v)
 		m.Xor(v, v, flip)
 		m.StoreInt8(v, dst, 0)

@@ -91,6 +91,53 @@ func reductions(m vm.Machine) {
 	m.Ret()
 }
 
+// ranges gives the least and the largest element in one pass, two chains of each.
+func ranges(m vm.Machine) {
+	vm.Function(m, "ValueRange", "x *float32, n int, low, high *float32", `ValueRange sets *low to the least of 0 and the n elements, and *high to the largest; both are NaN if an element is NaN
+or infinite.`)
+	x, n := m.Param("x"), m.Param("n")
+	type chain struct{ low, high, spoilt vm.V }
+	var chains [2]chain
+	for i := range chains {
+		chains[i] = chain{m.Splat(0), m.Splat(0), m.Splat(0)}
+	}
+	v := m.V()
+	step := func(c chain) {
+		m.Min(c.low, c.low, v)
+		m.Max(c.high, c.high, v)
+		m.FMA(c.spoilt, v, vm.Const(0)) // stays 0 for finite numbers alone
+	}
+	m.SubJump(n, 2*vm.Lanes, vm.LT, "short")
+	m.Label("wide")
+	for i, c := range chains {
+		m.Load(x, 64*i, v)
+		step(c)
+	}
+	m.AddI(x, 128)
+	m.SubJump(n, 2*vm.Lanes, vm.GE, "wide")
+	m.Label("short")
+	m.AddI(n, 2*vm.Lanes)
+	vm.Loop(m, "", n, []vm.GP{x}, []int{4}, func() {
+		m.Load(x, 0, v)
+		step(chains[0])
+	}, func(rem vm.GP) {
+		m.LoadTail(x, rem, vm.Const(0), v)
+		step(chains[0])
+	})
+	c, d := chains[0], chains[1]
+	m.Min(c.low, c.low, d.low)
+	m.Max(c.high, c.high, d.high)
+	m.Add(c.spoilt, c.spoilt, d.spoilt)
+	m.SumLanes(c.spoilt)
+	m.MinLanes(c.low)
+	m.MaxLanes(c.high)
+	m.Add(c.low, c.low, c.spoilt)
+	m.Add(c.high, c.high, c.spoilt)
+	m.StoreLane0(c.low, m.Param("low"), 0)
+	m.StoreLane0(c.high, m.Param("high"), 0)
+	m.Ret()
+}
+
 // dot keeps four chains as reduce does, with two operands.
 func dot(m vm.Machine) {
 	vm.Function(m, "Dot", "x, y *float32, n int, dot *float32", "Dot sets *dot to Σ x[i]·y[i] of n elements in 64 partial sums of fused multiply-adds.")

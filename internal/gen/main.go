@@ -38,7 +38,7 @@ type file struct {
 // portable files are described once for every machine.
 var portable = []file{
 	{"exp", expKernel},
-	{"elementwise", func(m vm.Machine) { elementwise(m); reductions(m); dot(m) }},
+	{"elementwise", func(m vm.Machine) { elementwise(m); reductions(m); ranges(m); dot(m) }},
 	{"norm", func(m vm.Machine) { softmax(m); layerNorm(m); rmsNorm(m) }},
 	{"activation", activations},
 	{"convert", func(m vm.Machine) { conversions(m); quantise(m) }},

@@ -8,12 +8,12 @@ import (
 	"github.com/ladon-ml/ladon/internal/gen/vm"
 )
 
-const gemmInt8Doc = `%s sets an %d×%d tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+const gemmInt8Doc = `%s sets an %d×%d tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
 bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. %s Rows are lda bytes apart.
 B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 next, 16·k4 bytes are prefetched.`
 
-const gemmInt8Signature = "k4 int, a *%s, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale, colScale *float32, comp *int32, bias *float32, next *int8"
+const gemmInt8Signature = "k4 int, a *%s, lda int, b *int8, bstep int, c *float32, ldc, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8"
 
 // gemmVNNI multiplies by VPDPBUSD, four products of u8 by s8 added to 32 bits without saturation: EVEX where x is
 // AVX-512, VEX (AVX-VNNI) where it is AVX2.
@@ -24,7 +24,7 @@ func gemmVNNI(x *vm.X86, mr, np int) {
 		name = fmt.Sprintf("GemmInt8VNNI%dx%d", mr, 16*np)
 	}
 	vm.Function(x, name, fmt.Sprintf(gemmInt8Signature, "uint8"),
-		fmt.Sprintf(gemmInt8Doc, name, mr, 16*np, "A holds bytes with zero point 128, which comp takes back."))
+		fmt.Sprintf(gemmInt8Doc, name, mr, 16*np, "A holds unsigned bytes."))
 	t := newTile(x, mr, np)
 	t.fetchOutput()
 	t.zero()
@@ -64,7 +64,7 @@ func gemmWiden(x *vm.X86, mr int) {
 	c := x.Ctx()
 	name := fmt.Sprintf("GemmInt8%dx16", mr)
 	vm.Function(x, name, fmt.Sprintf(gemmInt8Signature, "int16"), fmt.Sprintf(gemmInt8Doc, name, mr, 16,
-		"A holds 16-bit integers, zero point 128, in the order k0,k2,k1,k3 of every four (PairBytes); comp takes it back."))
+		"A holds 16-bit integers, 0 to 255, in the order k0,k2,k1,k3 of every four (PairBytes)."))
 	t := newTile(x, mr, 1)
 	t.fetchOutput()
 	t.zero()
@@ -107,11 +107,17 @@ func gemmWiden(x *vm.X86, mr int) {
 func finishInt8(t *tile) {
 	x := t.x
 	c := x.Ctx()
-	comp := x.Param("comp")
+	colSum, rowZero := x.Param("colSum"), x.Param("rowZero")
 	for j := range t.b {
-		c.VMOVUPS(operand.Mem{Base: comp, Disp: j * x.Bytes()}, t.b[j])
+		c.VMOVUPS(operand.Mem{Base: colSum, Disp: j * x.Bytes()}, t.b[j])
 	}
-	t.each(func(i, j int) { c.VPSUBD(t.b[j], t.acc[i][j], t.acc[i][j]) })
+	for i := 0; i < t.mr; i++ {
+		for j := range t.b {
+			c.VPBROADCASTD(operand.Mem{Base: rowZero, Disp: 4 * i}, t.a[0])
+			c.VPMULLD(t.b[j], t.a[0], t.a[0])
+			c.VPSUBD(t.a[0], t.acc[i][j], t.acc[i][j])
+		}
+	}
 	rowScale, colScale := x.Param("rowScale"), x.Param("colScale")
 	for j := range t.b {
 		c.VMOVUPS(operand.Mem{Base: colScale, Disp: j * x.Bytes()}, t.b[j])

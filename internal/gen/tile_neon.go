@@ -142,17 +142,21 @@ func gemmNEON(n *vm.NEON, mr int) {
 func gemmInt8NEON(n *vm.NEON, mr int) {
 	name := fmt.Sprintf("GemmInt8%dx16", mr)
 	vm.Function(n, name, fmt.Sprintf(gemmInt8Signature, "int8"), fmt.Sprintf(gemmInt8Doc, name, mr, 16,
-		"A holds signed bytes; comp is what to take back, 0 as a rule.")+"\nNeeds SDOT (FEAT_DotProd).")
+		"A holds signed bytes.")+"\nNeeds SDOT (FEAT_DotProd).")
 	t := newNEONTile(n, mr)
 	t.zero()
 	t.panel(n.Param("k4"), t.pointers(n.Param("a"), n.Param("lda")), n.Param("b"), n.SDOTElem)
-	comp := n.Param("comp")
+	s, prod := n.Vec(), n.Vec()
+	n.ZeroVec(s)
+	colSum, rowZero := n.Param("colSum"), n.Param("rowZero")
 	for j, r := range t.b {
-		n.LoadVec(comp, 16*j, r)
+		n.LoadVec(colSum, 16*j, r)
 	}
-	for _, row := range t.acc {
+	for i, row := range t.acc {
+		n.LoadLane(rowZero, 4*i, 0, s)
+		n.Op("VDUP0", false, s, s)
 		for j, r := range row {
-			n.Op("VSUB", false, t.b[j], r, r)
+			n.Op("VMLS", true, s, t.b[j], r)
 			n.Op("VSCVTF", false, r, r)
 		}
 	}
@@ -161,9 +165,7 @@ func gemmInt8NEON(n *vm.NEON, mr int) {
 		n.LoadVec(colScale, 16*j, r)
 	}
 	rowScale := n.Param("rowScale")
-	s, prod := n.Vec(), n.Vec()
 	for i, row := range t.acc {
-		n.ZeroVec(s)
 		n.LoadLane(rowScale, 4*i, 0, s)
 		n.Op("VDUP0", false, s, s)
 		for j, r := range row {

@@ -169,33 +169,39 @@ DATA k7fffffff<>+24(SB)/4, $0x7fffffff
 DATA k7fffffff<>+28(SB)/4, $0x7fffffff
 GLOBL k7fffffff<>(SB), RODATA|NOPTR, $32
 
-// func Quantise(dst *int8, src *float32, n int, inv float32, flip uint32)
+// func Quantise(dst *int8, src *float32, n int, inv float32, zero float32, flip uint32)
 // Requires: AVX, AVX2
-TEXT ·Quantise(SB), NOSPLIT, $0-32
+TEXT ·Quantise(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         n+16(FP), DX
 	VBROADCASTSS inv+24(FP), Y0
 	VBROADCASTSS inv+24(FP), Y1
-	VBROADCASTSS flip+28(FP), Y2
-	VBROADCASTSS flip+28(FP), Y3
+	VBROADCASTSS zero+28(FP), Y2
+	VBROADCASTSS zero+28(FP), Y3
+	VBROADCASTSS flip+32(FP), Y4
+	VBROADCASTSS flip+32(FP), Y5
 	TESTQ        DX, DX
 	JEQ          Done
 
 Loop:
-	VMOVUPS      (CX), Y4
-	VMOVUPS      32(CX), Y5
-	VMULPS       Y0, Y4, Y4
-	VMULPS       Y1, Y5, Y5
-	VCVTPS2DQ    Y4, Y4
-	VCVTPS2DQ    Y5, Y5
-	VXORPS       Y2, Y4, Y4
-	VXORPS       Y3, Y5, Y5
-	VPACKSSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VEXTRACTI128 $0x01, Y4, X5
-	VPACKSSWB    X5, X4, X5
-	VMOVDQU      X5, (AX)
+	VMOVUPS      (CX), Y6
+	VMOVUPS      32(CX), Y7
+	VMULPS       Y0, Y6, Y6
+	VMULPS       Y1, Y7, Y7
+	VADDPS       Y2, Y6, Y6
+	VADDPS       Y3, Y7, Y7
+	VMINPS       k42fe0000<>+0(SB), Y6, Y6
+	VMINPS       k42fe0000<>+0(SB), Y7, Y7
+	VCVTPS2DQ    Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VXORPS       Y4, Y6, Y6
+	VXORPS       Y5, Y7, Y7
+	VPACKSSDW    Y7, Y6, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X7
+	VPACKSSWB    X7, X6, X7
+	VMOVDQU      X7, (AX)
 	ADDQ         $+16, AX
 	ADDQ         $+64, CX
 	SUBQ         $+16, DX
@@ -204,3 +210,13 @@ Loop:
 Done:
 	VZEROUPPER
 	RET
+
+DATA k42fe0000<>+0(SB)/4, $0x42fe0000
+DATA k42fe0000<>+4(SB)/4, $0x42fe0000
+DATA k42fe0000<>+8(SB)/4, $0x42fe0000
+DATA k42fe0000<>+12(SB)/4, $0x42fe0000
+DATA k42fe0000<>+16(SB)/4, $0x42fe0000
+DATA k42fe0000<>+20(SB)/4, $0x42fe0000
+DATA k42fe0000<>+24(SB)/4, $0x42fe0000
+DATA k42fe0000<>+28(SB)/4, $0x42fe0000
+GLOBL k42fe0000<>(SB), RODATA|NOPTR, $32

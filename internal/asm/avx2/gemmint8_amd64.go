@@ -4,85 +4,85 @@
 
 package avx2
 
-// GemmInt81x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, zero point 128, in the order k0,k2,k1,k3 of every four (PairBytes); comp takes it back. Rows are lda bytes apart.
+// GemmInt81x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, 0 to 255, in the order k0,k2,k1,k3 of every four (PairBytes). Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt81x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt81x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt82x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, zero point 128, in the order k0,k2,k1,k3 of every four (PairBytes); comp takes it back. Rows are lda bytes apart.
+// GemmInt82x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, 0 to 255, in the order k0,k2,k1,k3 of every four (PairBytes). Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt82x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt82x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt83x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, zero point 128, in the order k0,k2,k1,k3 of every four (PairBytes); comp takes it back. Rows are lda bytes apart.
+// GemmInt83x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, 0 to 255, in the order k0,k2,k1,k3 of every four (PairBytes). Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt83x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt83x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt84x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, zero point 128, in the order k0,k2,k1,k3 of every four (PairBytes); comp takes it back. Rows are lda bytes apart.
+// GemmInt84x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds 16-bit integers, 0 to 255, in the order k0,k2,k1,k3 of every four (PairBytes). Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt84x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt84x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt8VNNI1x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt8VNNI1x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt8VNNI1x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt8VNNI1x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt8VNNI2x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt8VNNI2x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt8VNNI2x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt8VNNI2x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt8VNNI3x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt8VNNI3x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt8VNNI3x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt8VNNI3x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt8VNNI4x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt8VNNI4x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt8VNNI4x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt8VNNI4x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt8VNNI5x16 sets an 5×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt8VNNI5x16 sets an 5×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt8VNNI5x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt8VNNI5x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt8VNNI6x16 sets an 6×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt8VNNI6x16 sets an 6×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt8VNNI6x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt8VNNI6x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
 // PairBytes widens bytes to 16 bits in the order k0,k2,k1,k3 of every four. n is a multiple of 32, at least 32.
 //

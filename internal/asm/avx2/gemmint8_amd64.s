@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func GemmInt81x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt81x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt81x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), CX
@@ -17,7 +17,7 @@ TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
 	MOVQ       a+8(FP), CX
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), DX
-	MOVQ       next+96(FP), BX
+	MOVQ       next+104(FP), BX
 	SUBQ       $+2, AX
 	JLT        rest
 
@@ -100,13 +100,18 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y2
 	VMOVUPS      32(AX), Y3
-	VPSUBD       Y2, Y0, Y0
-	VPSUBD       Y3, Y1, Y1
+	VPBROADCASTD (CX), Y4
+	VPMULLD      Y2, Y4, Y4
+	VPSUBD       Y4, Y0, Y0
+	VPBROADCASTD (CX), Y4
+	VPMULLD      Y3, Y4, Y4
+	VPSUBD       Y4, Y1, Y1
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y2
 	VMOVUPS      32(CX), Y3
 	VBROADCASTSS (AX), Y4
@@ -117,7 +122,7 @@ store:
 	VMULPS       Y3, Y4, Y4
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y4, Y1, Y1
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -134,9 +139,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt82x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt82x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -151,7 +156,7 @@ TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
 	MOVQ       a+8(FP), CX
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
-	MOVQ       next+96(FP), SI
+	MOVQ       next+104(FP), SI
 	SUBQ       $+2, AX
 	JLT        rest
 
@@ -264,15 +269,24 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y4
 	VMOVUPS      32(AX), Y5
-	VPSUBD       Y4, Y0, Y0
-	VPSUBD       Y5, Y1, Y1
-	VPSUBD       Y4, Y2, Y2
-	VPSUBD       Y5, Y3, Y3
+	VPBROADCASTD (CX), Y6
+	VPMULLD      Y4, Y6, Y6
+	VPSUBD       Y6, Y0, Y0
+	VPBROADCASTD (CX), Y6
+	VPMULLD      Y5, Y6, Y6
+	VPSUBD       Y6, Y1, Y1
+	VPBROADCASTD 4(CX), Y6
+	VPMULLD      Y4, Y6, Y6
+	VPSUBD       Y6, Y2, Y2
+	VPBROADCASTD 4(CX), Y6
+	VPMULLD      Y5, Y6, Y6
+	VPSUBD       Y6, Y3, Y3
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y4
 	VMOVUPS      32(CX), Y5
 	VBROADCASTSS (AX), Y6
@@ -291,7 +305,7 @@ store:
 	VMULPS       Y5, Y6, Y6
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y6, Y3, Y3
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y4
@@ -313,9 +327,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt83x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt83x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -334,7 +348,7 @@ TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
 	MOVQ       a+8(FP), CX
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
-	MOVQ       next+96(FP), SI
+	MOVQ       next+104(FP), SI
 	SUBQ       $+2, AX
 	JLT        rest
 
@@ -477,17 +491,30 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y1, Y1
-	VPSUBD       Y6, Y2, Y2
-	VPSUBD       Y7, Y3, Y3
-	VPSUBD       Y6, Y4, Y4
-	VPSUBD       Y7, Y5, Y5
+	VPBROADCASTD (CX), Y8
+	VPMULLD      Y6, Y8, Y8
+	VPSUBD       Y8, Y0, Y0
+	VPBROADCASTD (CX), Y8
+	VPMULLD      Y7, Y8, Y8
+	VPSUBD       Y8, Y1, Y1
+	VPBROADCASTD 4(CX), Y8
+	VPMULLD      Y6, Y8, Y8
+	VPSUBD       Y8, Y2, Y2
+	VPBROADCASTD 4(CX), Y8
+	VPMULLD      Y7, Y8, Y8
+	VPSUBD       Y8, Y3, Y3
+	VPBROADCASTD 8(CX), Y8
+	VPMULLD      Y6, Y8, Y8
+	VPSUBD       Y8, Y4, Y4
+	VPBROADCASTD 8(CX), Y8
+	VPMULLD      Y7, Y8, Y8
+	VPSUBD       Y8, Y5, Y5
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y6
 	VMOVUPS      32(CX), Y7
 	VBROADCASTSS (AX), Y8
@@ -514,7 +541,7 @@ store:
 	VMULPS       Y7, Y8, Y8
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y6
@@ -541,9 +568,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt84x16(k4 int, a *int16, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, MMX+
-TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt84x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -567,7 +594,7 @@ TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+24(FP), SI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+2, AX
 	JLT        rest
 
@@ -740,19 +767,36 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y8
 	VMOVUPS      32(AX), Y9
-	VPSUBD       Y8, Y0, Y0
-	VPSUBD       Y9, Y1, Y1
-	VPSUBD       Y8, Y2, Y2
-	VPSUBD       Y9, Y3, Y3
-	VPSUBD       Y8, Y4, Y4
-	VPSUBD       Y9, Y5, Y5
-	VPSUBD       Y8, Y6, Y6
-	VPSUBD       Y9, Y7, Y7
+	VPBROADCASTD (CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y0, Y0
+	VPBROADCASTD (CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y1, Y1
+	VPBROADCASTD 4(CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y2, Y2
+	VPBROADCASTD 4(CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y3, Y3
+	VPBROADCASTD 8(CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y4, Y4
+	VPBROADCASTD 8(CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y5, Y5
+	VPBROADCASTD 12(CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y6, Y6
+	VPBROADCASTD 12(CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y7, Y7
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (AX), Y10
@@ -787,7 +831,7 @@ store:
 	VMULPS       Y9, Y10, Y10
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y8
@@ -819,9 +863,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI1x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt8VNNI1x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI1x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt8VNNI1x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), CX
@@ -833,7 +877,7 @@ TEXT ·GemmInt8VNNI1x16(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), DX
 	MOVQ       bstep+32(FP), BX
-	MOVQ       next+96(FP), BX
+	MOVQ       next+104(FP), BX
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -949,13 +993,18 @@ one:
 	JNE  one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y2
 	VMOVUPS      32(AX), Y3
-	VPSUBD       Y2, Y0, Y0
-	VPSUBD       Y3, Y1, Y1
+	VPBROADCASTD (CX), Y4
+	VPMULLD      Y2, Y4, Y4
+	VPSUBD       Y4, Y0, Y0
+	VPBROADCASTD (CX), Y4
+	VPMULLD      Y3, Y4, Y4
+	VPSUBD       Y4, Y1, Y1
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y2
 	VMOVUPS      32(CX), Y3
 	VBROADCASTSS (AX), Y4
@@ -966,7 +1015,7 @@ store:
 	VMULPS       Y3, Y4, Y4
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y4, Y1, Y1
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -983,9 +1032,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI2x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt8VNNI2x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI2x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt8VNNI2x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -1001,7 +1050,7 @@ TEXT ·GemmInt8VNNI2x16(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
-	MOVQ       next+96(FP), SI
+	MOVQ       next+104(FP), SI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1192,15 +1241,24 @@ one:
 	JNE  one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y4
 	VMOVUPS      32(AX), Y5
-	VPSUBD       Y4, Y0, Y0
-	VPSUBD       Y5, Y1, Y1
-	VPSUBD       Y4, Y2, Y2
-	VPSUBD       Y5, Y3, Y3
+	VPBROADCASTD (CX), Y6
+	VPMULLD      Y4, Y6, Y6
+	VPSUBD       Y6, Y0, Y0
+	VPBROADCASTD (CX), Y6
+	VPMULLD      Y5, Y6, Y6
+	VPSUBD       Y6, Y1, Y1
+	VPBROADCASTD 4(CX), Y6
+	VPMULLD      Y4, Y6, Y6
+	VPSUBD       Y6, Y2, Y2
+	VPBROADCASTD 4(CX), Y6
+	VPMULLD      Y5, Y6, Y6
+	VPSUBD       Y6, Y3, Y3
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y4
 	VMOVUPS      32(CX), Y5
 	VBROADCASTSS (AX), Y6
@@ -1219,7 +1277,7 @@ store:
 	VMULPS       Y5, Y6, Y6
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y6, Y3, Y3
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y4
@@ -1241,9 +1299,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI3x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt8VNNI3x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI3x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt8VNNI3x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -1263,7 +1321,7 @@ TEXT ·GemmInt8VNNI3x16(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
-	MOVQ       next+96(FP), SI
+	MOVQ       next+104(FP), SI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1529,17 +1587,30 @@ one:
 	JNE  one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y6
 	VMOVUPS      32(AX), Y7
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y1, Y1
-	VPSUBD       Y6, Y2, Y2
-	VPSUBD       Y7, Y3, Y3
-	VPSUBD       Y6, Y4, Y4
-	VPSUBD       Y7, Y5, Y5
+	VPBROADCASTD (CX), Y8
+	VPMULLD      Y6, Y8, Y8
+	VPSUBD       Y8, Y0, Y0
+	VPBROADCASTD (CX), Y8
+	VPMULLD      Y7, Y8, Y8
+	VPSUBD       Y8, Y1, Y1
+	VPBROADCASTD 4(CX), Y8
+	VPMULLD      Y6, Y8, Y8
+	VPSUBD       Y8, Y2, Y2
+	VPBROADCASTD 4(CX), Y8
+	VPMULLD      Y7, Y8, Y8
+	VPSUBD       Y8, Y3, Y3
+	VPBROADCASTD 8(CX), Y8
+	VPMULLD      Y6, Y8, Y8
+	VPSUBD       Y8, Y4, Y4
+	VPBROADCASTD 8(CX), Y8
+	VPMULLD      Y7, Y8, Y8
+	VPSUBD       Y8, Y5, Y5
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y6
 	VMOVUPS      32(CX), Y7
 	VBROADCASTSS (AX), Y8
@@ -1566,7 +1637,7 @@ store:
 	VMULPS       Y7, Y8, Y8
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y6
@@ -1593,9 +1664,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI4x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt8VNNI4x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI4x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt8VNNI4x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -1620,7 +1691,7 @@ TEXT ·GemmInt8VNNI4x16(SB), NOSPLIT, $0-104
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1961,19 +2032,36 @@ one:
 	JNE  one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y8
 	VMOVUPS      32(AX), Y9
-	VPSUBD       Y8, Y0, Y0
-	VPSUBD       Y9, Y1, Y1
-	VPSUBD       Y8, Y2, Y2
-	VPSUBD       Y9, Y3, Y3
-	VPSUBD       Y8, Y4, Y4
-	VPSUBD       Y9, Y5, Y5
-	VPSUBD       Y8, Y6, Y6
-	VPSUBD       Y9, Y7, Y7
+	VPBROADCASTD (CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y0, Y0
+	VPBROADCASTD (CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y1, Y1
+	VPBROADCASTD 4(CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y2, Y2
+	VPBROADCASTD 4(CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y3, Y3
+	VPBROADCASTD 8(CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y4, Y4
+	VPBROADCASTD 8(CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y5, Y5
+	VPBROADCASTD 12(CX), Y10
+	VPMULLD      Y8, Y10, Y10
+	VPSUBD       Y10, Y6, Y6
+	VPBROADCASTD 12(CX), Y10
+	VPMULLD      Y9, Y10, Y10
+	VPSUBD       Y10, Y7, Y7
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
 	VBROADCASTSS (AX), Y10
@@ -2008,7 +2096,7 @@ store:
 	VMULPS       Y9, Y10, Y10
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y8
@@ -2040,9 +2128,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI5x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt8VNNI5x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI5x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt8VNNI5x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -2071,7 +2159,7 @@ TEXT ·GemmInt8VNNI5x16(SB), NOSPLIT, $0-104
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -2487,21 +2575,42 @@ one:
 	JNE  one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y10
 	VMOVUPS      32(AX), Y11
-	VPSUBD       Y10, Y0, Y0
-	VPSUBD       Y11, Y1, Y1
-	VPSUBD       Y10, Y2, Y2
-	VPSUBD       Y11, Y3, Y3
-	VPSUBD       Y10, Y4, Y4
-	VPSUBD       Y11, Y5, Y5
-	VPSUBD       Y10, Y6, Y6
-	VPSUBD       Y11, Y7, Y7
-	VPSUBD       Y10, Y8, Y8
-	VPSUBD       Y11, Y9, Y9
+	VPBROADCASTD (CX), Y12
+	VPMULLD      Y10, Y12, Y12
+	VPSUBD       Y12, Y0, Y0
+	VPBROADCASTD (CX), Y12
+	VPMULLD      Y11, Y12, Y12
+	VPSUBD       Y12, Y1, Y1
+	VPBROADCASTD 4(CX), Y12
+	VPMULLD      Y10, Y12, Y12
+	VPSUBD       Y12, Y2, Y2
+	VPBROADCASTD 4(CX), Y12
+	VPMULLD      Y11, Y12, Y12
+	VPSUBD       Y12, Y3, Y3
+	VPBROADCASTD 8(CX), Y12
+	VPMULLD      Y10, Y12, Y12
+	VPSUBD       Y12, Y4, Y4
+	VPBROADCASTD 8(CX), Y12
+	VPMULLD      Y11, Y12, Y12
+	VPSUBD       Y12, Y5, Y5
+	VPBROADCASTD 12(CX), Y12
+	VPMULLD      Y10, Y12, Y12
+	VPSUBD       Y12, Y6, Y6
+	VPBROADCASTD 12(CX), Y12
+	VPMULLD      Y11, Y12, Y12
+	VPSUBD       Y12, Y7, Y7
+	VPBROADCASTD 16(CX), Y12
+	VPMULLD      Y10, Y12, Y12
+	VPSUBD       Y12, Y8, Y8
+	VPBROADCASTD 16(CX), Y12
+	VPMULLD      Y11, Y12, Y12
+	VPSUBD       Y12, Y9, Y9
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y10
 	VMOVUPS      32(CX), Y11
 	VBROADCASTSS (AX), Y12
@@ -2544,7 +2653,7 @@ store:
 	VMULPS       Y11, Y12, Y12
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y12, Y9, Y9
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y10
@@ -2581,9 +2690,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt8VNNI6x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt8VNNI6x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT ·GemmInt8VNNI6x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt8VNNI6x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -2618,7 +2727,7 @@ TEXT ·GemmInt8VNNI6x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -3111,23 +3220,48 @@ one:
 	JNE  one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Y12
 	VMOVUPS      32(AX), Y13
-	VPSUBD       Y12, Y0, Y0
-	VPSUBD       Y13, Y1, Y1
-	VPSUBD       Y12, Y2, Y2
-	VPSUBD       Y13, Y3, Y3
-	VPSUBD       Y12, Y4, Y4
-	VPSUBD       Y13, Y5, Y5
-	VPSUBD       Y12, Y6, Y6
-	VPSUBD       Y13, Y7, Y7
-	VPSUBD       Y12, Y8, Y8
-	VPSUBD       Y13, Y9, Y9
-	VPSUBD       Y12, Y10, Y10
-	VPSUBD       Y13, Y11, Y11
+	VPBROADCASTD (CX), Y14
+	VPMULLD      Y12, Y14, Y14
+	VPSUBD       Y14, Y0, Y0
+	VPBROADCASTD (CX), Y14
+	VPMULLD      Y13, Y14, Y14
+	VPSUBD       Y14, Y1, Y1
+	VPBROADCASTD 4(CX), Y14
+	VPMULLD      Y12, Y14, Y14
+	VPSUBD       Y14, Y2, Y2
+	VPBROADCASTD 4(CX), Y14
+	VPMULLD      Y13, Y14, Y14
+	VPSUBD       Y14, Y3, Y3
+	VPBROADCASTD 8(CX), Y14
+	VPMULLD      Y12, Y14, Y14
+	VPSUBD       Y14, Y4, Y4
+	VPBROADCASTD 8(CX), Y14
+	VPMULLD      Y13, Y14, Y14
+	VPSUBD       Y14, Y5, Y5
+	VPBROADCASTD 12(CX), Y14
+	VPMULLD      Y12, Y14, Y14
+	VPSUBD       Y14, Y6, Y6
+	VPBROADCASTD 12(CX), Y14
+	VPMULLD      Y13, Y14, Y14
+	VPSUBD       Y14, Y7, Y7
+	VPBROADCASTD 16(CX), Y14
+	VPMULLD      Y12, Y14, Y14
+	VPSUBD       Y14, Y8, Y8
+	VPBROADCASTD 16(CX), Y14
+	VPMULLD      Y13, Y14, Y14
+	VPSUBD       Y14, Y9, Y9
+	VPBROADCASTD 20(CX), Y14
+	VPMULLD      Y12, Y14, Y14
+	VPSUBD       Y14, Y10, Y10
+	VPBROADCASTD 20(CX), Y14
+	VPMULLD      Y13, Y14, Y14
+	VPSUBD       Y14, Y11, Y11
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Y12
 	VMOVUPS      32(CX), Y13
 	VBROADCASTSS (AX), Y14
@@ -3178,7 +3312,7 @@ store:
 	VMULPS       Y13, Y14, Y14
 	VCVTDQ2PS    Y11, Y11
 	VMULPS       Y14, Y11, Y11
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y12

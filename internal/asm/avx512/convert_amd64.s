@@ -114,28 +114,34 @@ GLOBL k7fc00000<>(SB), RODATA|NOPTR, $4
 DATA k7fffffff<>+0(SB)/4, $0x7fffffff
 GLOBL k7fffffff<>(SB), RODATA|NOPTR, $4
 
-// func Quantise(dst *int8, src *float32, n int, inv float32, flip uint32)
+// func Quantise(dst *int8, src *float32, n int, inv float32, zero float32, flip uint32)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·Quantise(SB), NOSPLIT, $0-32
+TEXT ·Quantise(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         n+16(FP), DX
 	VBROADCASTSS inv+24(FP), Z0
-	VBROADCASTSS flip+28(FP), Z1
+	VBROADCASTSS zero+28(FP), Z1
+	VBROADCASTSS flip+32(FP), Z2
 	TESTQ        DX, DX
 	JEQ          Done
 
 Loop:
-	VMOVUPS   (CX), Z2
-	VMULPS    Z0, Z2, Z2
-	VCVTPS2DQ Z2, Z2
-	VXORPS    Z1, Z2, Z2
-	VPMOVDB   Z2, (AX)
-	ADDQ      $+16, AX
-	ADDQ      $+64, CX
-	SUBQ      $+16, DX
-	JNE       Loop
+	VMOVUPS     (CX), Z3
+	VMULPS      Z0, Z3, Z3
+	VADDPS      Z1, Z3, Z3
+	VMINPS.BCST k42fe0000<>+0(SB), Z3, Z3
+	VCVTPS2DQ   Z3, Z3
+	VXORPS      Z2, Z3, Z3
+	VPMOVDB     Z3, (AX)
+	ADDQ        $+16, AX
+	ADDQ        $+64, CX
+	SUBQ        $+16, DX
+	JNE         Loop
 
 Done:
 	VZEROUPPER
 	RET
+
+DATA k42fe0000<>+0(SB)/4, $0x42fe0000
+GLOBL k42fe0000<>(SB), RODATA|NOPTR, $4

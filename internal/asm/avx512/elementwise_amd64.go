@@ -29,6 +29,12 @@ func Sum(x *float32, n int, sum *float32)
 //go:noescape
 func AbsMax(x *float32, n int, max *float32)
 
+// ValueRange sets *low to the least of 0 and the n elements, and *high to the largest; both are NaN if an element is NaN
+// or infinite.
+//
+//go:noescape
+func ValueRange(x *float32, n int, low *float32, high *float32)
+
 // Dot sets *dot to Σ x[i]·y[i] of n elements in 64 partial sums of fused multiply-adds.
 //
 //go:noescape

@@ -277,6 +277,100 @@ maxDone:
 DATA k7fffffff<>+0(SB)/4, $0x7fffffff
 GLOBL k7fffffff<>(SB), RODATA|NOPTR, $4
 
+// func ValueRange(x *float32, n int, low *float32, high *float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·ValueRange(SB), NOSPLIT, $0-32
+	MOVQ   x+0(FP), AX
+	MOVQ   n+8(FP), CX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	SUBQ   $+32, CX
+	JLT    short
+
+wide:
+	VMOVUPS          (AX), Z6
+	VMINPS           Z6, Z0, Z0
+	VMAXPS           Z6, Z1, Z1
+	VFMADD231PS.BCST k00000000<>+0(SB), Z6, Z2
+	VMOVUPS          64(AX), Z6
+	VMINPS           Z6, Z3, Z3
+	VMAXPS           Z6, Z4, Z4
+	VFMADD231PS.BCST k00000000<>+0(SB), Z6, Z5
+	ADDQ             $+128, AX
+	SUBQ             $+32, CX
+	JGE              wide
+
+short:
+	ADDQ $+32, CX
+	SUBQ $+16, CX
+	JLT  Tail
+
+Loop:
+	VMOVUPS          (AX), Z6
+	VMINPS           Z6, Z0, Z0
+	VMAXPS           Z6, Z1, Z1
+	VFMADD231PS.BCST k00000000<>+0(SB), Z6, Z2
+	ADDQ             $+64, AX
+	SUBQ             $+16, CX
+	JGE              Loop
+
+Tail:
+	ADDQ             $+16, CX
+	TESTQ            CX, CX
+	JEQ              Done
+	VPXORD           Z6, Z6, Z6
+	MOVL             $0x0000ffff, DX
+	BZHIL            CX, DX, DX
+	KMOVW            DX, K1
+	VMOVUPS          (AX), K1, Z6
+	VMINPS           Z6, Z0, Z0
+	VMAXPS           Z6, Z1, Z1
+	VFMADD231PS.BCST k00000000<>+0(SB), Z6, Z2
+
+Done:
+	VMINPS     Z3, Z0, Z0
+	VMAXPS     Z4, Z1, Z1
+	VADDPS     Z5, Z2, Z2
+	VSHUFF64X2 $0x4e, Z2, Z2, Z3
+	VADDPS     Z3, Z2, Z2
+	VSHUFF64X2 $0xb1, Z2, Z2, Z3
+	VADDPS     Z3, Z2, Z2
+	VPERMILPS  $0x4e, Z2, Z3
+	VADDPS     Z3, Z2, Z2
+	VPERMILPS  $0xb1, Z2, Z3
+	VADDPS     Z3, Z2, Z2
+	VSHUFF64X2 $0x4e, Z0, Z0, Z3
+	VMINPS     Z3, Z0, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z3
+	VMINPS     Z3, Z0, Z0
+	VPERMILPS  $0x4e, Z0, Z3
+	VMINPS     Z3, Z0, Z0
+	VPERMILPS  $0xb1, Z0, Z3
+	VMINPS     Z3, Z0, Z0
+	VSHUFF64X2 $0x4e, Z1, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	VSHUFF64X2 $0xb1, Z1, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	VPERMILPS  $0x4e, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	VPERMILPS  $0xb1, Z1, Z3
+	VMAXPS     Z3, Z1, Z1
+	VADDPS     Z2, Z0, Z0
+	VADDPS     Z2, Z1, Z1
+	MOVQ       low+16(FP), AX
+	VMOVSS     X0, (AX)
+	MOVQ       high+24(FP), AX
+	VMOVSS     X1, (AX)
+	VZEROUPPER
+	RET
+
+DATA k00000000<>+0(SB)/4, $0x00000000
+GLOBL k00000000<>(SB), RODATA|NOPTR, $4
+
 // func Dot(x *float32, y *float32, n int, dot *float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·Dot(SB), NOSPLIT, $0-32

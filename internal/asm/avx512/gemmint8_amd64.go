@@ -4,274 +4,274 @@
 
 package avx512
 
-// GemmInt81x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt81x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt81x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt81x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt81x32 sets an 1×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt81x32 sets an 1×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt81x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt81x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt82x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt82x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt82x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt82x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt82x32 sets an 2×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt82x32 sets an 2×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt82x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt82x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt83x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt83x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt83x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt83x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt83x32 sets an 3×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt83x32 sets an 3×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt83x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt83x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt84x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt84x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt84x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt84x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt84x32 sets an 4×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt84x32 sets an 4×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt84x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt84x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt85x16 sets an 5×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt85x16 sets an 5×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt85x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt85x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt85x32 sets an 5×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt85x32 sets an 5×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt85x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt85x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt86x16 sets an 6×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt86x16 sets an 6×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt86x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt86x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt86x32 sets an 6×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt86x32 sets an 6×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt86x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt86x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt87x16 sets an 7×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt87x16 sets an 7×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt87x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt87x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt87x32 sets an 7×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt87x32 sets an 7×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt87x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt87x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt88x16 sets an 8×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt88x16 sets an 8×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt88x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt88x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt88x32 sets an 8×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt88x32 sets an 8×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt88x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt88x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt89x16 sets an 9×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt89x16 sets an 9×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt89x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt89x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt89x32 sets an 9×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt89x32 sets an 9×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt89x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt89x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt810x16 sets an 10×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt810x16 sets an 10×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt810x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt810x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt810x32 sets an 10×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt810x32 sets an 10×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt810x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt810x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt811x16 sets an 11×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt811x16 sets an 11×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt811x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt811x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt811x32 sets an 11×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt811x32 sets an 11×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt811x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt811x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt812x16 sets an 12×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt812x16 sets an 12×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt812x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt812x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt812x32 sets an 12×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt812x32 sets an 12×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt812x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt812x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt813x16 sets an 13×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt813x16 sets an 13×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt813x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt813x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt813x32 sets an 13×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt813x32 sets an 13×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt813x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt813x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt814x16 sets an 14×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt814x16 sets an 14×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt814x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt814x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt814x32 sets an 14×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt814x32 sets an 14×32 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt814x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt814x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt81x64 sets an 1×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt81x64 sets an 1×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt81x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt81x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt82x64 sets an 2×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt82x64 sets an 2×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt82x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt82x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt83x64 sets an 3×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt83x64 sets an 3×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt83x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt83x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt84x64 sets an 4×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt84x64 sets an 4×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt84x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt84x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt85x64 sets an 5×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt85x64 sets an 5×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt85x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt85x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt86x64 sets an 6×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds bytes with zero point 128, which comp takes back. Rows are lda bytes apart.
+// GemmInt86x64 sets an 6×64 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds unsigned bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 //
 //go:noescape
-func GemmInt86x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt86x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)

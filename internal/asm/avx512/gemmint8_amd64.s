@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func GemmInt81x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt81x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt81x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), CX
@@ -17,7 +17,7 @@ TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), DX
 	MOVQ       bstep+32(FP), BX
-	MOVQ       next+96(FP), BX
+	MOVQ       next+104(FP), BX
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -63,17 +63,20 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z1
-	VPSUBD       Z1, Z0, Z0
+	VPBROADCASTD (CX), Z2
+	VPMULLD      Z1, Z2, Z2
+	VPSUBD       Z2, Z0, Z0
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z1
 	VBROADCASTSS (AX), Z2
 	VMULPS       Z1, Z2, Z2
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z2, Z0, Z0
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z1
@@ -87,9 +90,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt81x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt81x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt81x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt81x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), CX
@@ -102,7 +105,7 @@ TEXT ·GemmInt81x32(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), DX
 	MOVQ       bstep+32(FP), BX
-	MOVQ       next+96(FP), SI
+	MOVQ       next+104(FP), SI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -163,13 +166,18 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z2
 	VMOVUPS      64(AX), Z3
-	VPSUBD       Z2, Z0, Z0
-	VPSUBD       Z3, Z1, Z1
+	VPBROADCASTD (CX), Z4
+	VPMULLD      Z2, Z4, Z4
+	VPSUBD       Z4, Z0, Z0
+	VPBROADCASTD (CX), Z4
+	VPMULLD      Z3, Z4, Z4
+	VPSUBD       Z4, Z1, Z1
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z2
 	VMOVUPS      64(CX), Z3
 	VBROADCASTSS (AX), Z4
@@ -180,7 +188,7 @@ store:
 	VMULPS       Z3, Z4, Z4
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z4, Z1, Z1
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z2
@@ -197,9 +205,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt82x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt82x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -213,7 +221,7 @@ TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
-	MOVQ       next+96(FP), SI
+	MOVQ       next+104(FP), SI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -269,12 +277,17 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z2
-	VPSUBD       Z2, Z0, Z0
-	VPSUBD       Z2, Z1, Z1
+	VPBROADCASTD (CX), Z3
+	VPMULLD      Z2, Z3, Z3
+	VPSUBD       Z3, Z0, Z0
+	VPBROADCASTD 4(CX), Z3
+	VPMULLD      Z2, Z3, Z3
+	VPSUBD       Z3, Z1, Z1
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z2
 	VBROADCASTSS (AX), Z3
 	VMULPS       Z2, Z3, Z3
@@ -284,7 +297,7 @@ store:
 	VMULPS       Z2, Z3, Z3
 	VCVTDQ2PS    Z1, Z1
 	VMULPS       Z3, Z1, Z1
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z2
@@ -301,9 +314,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt82x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt82x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt82x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -321,7 +334,7 @@ TEXT ·GemmInt82x32(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -397,15 +410,24 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z4
 	VMOVUPS      64(AX), Z5
-	VPSUBD       Z4, Z0, Z0
-	VPSUBD       Z5, Z1, Z1
-	VPSUBD       Z4, Z2, Z2
-	VPSUBD       Z5, Z3, Z3
+	VPBROADCASTD (CX), Z6
+	VPMULLD      Z4, Z6, Z6
+	VPSUBD       Z6, Z0, Z0
+	VPBROADCASTD (CX), Z6
+	VPMULLD      Z5, Z6, Z6
+	VPSUBD       Z6, Z1, Z1
+	VPBROADCASTD 4(CX), Z6
+	VPMULLD      Z4, Z6, Z6
+	VPSUBD       Z6, Z2, Z2
+	VPBROADCASTD 4(CX), Z6
+	VPMULLD      Z5, Z6, Z6
+	VPSUBD       Z6, Z3, Z3
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z4
 	VMOVUPS      64(CX), Z5
 	VBROADCASTSS (AX), Z6
@@ -424,7 +446,7 @@ store:
 	VMULPS       Z5, Z6, Z6
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z6, Z3, Z3
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z4
@@ -446,9 +468,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt83x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt83x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -465,7 +487,7 @@ TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
-	MOVQ       next+96(FP), SI
+	MOVQ       next+104(FP), SI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -531,13 +553,20 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z3
-	VPSUBD       Z3, Z0, Z0
-	VPSUBD       Z3, Z1, Z1
-	VPSUBD       Z3, Z2, Z2
+	VPBROADCASTD (CX), Z4
+	VPMULLD      Z3, Z4, Z4
+	VPSUBD       Z4, Z0, Z0
+	VPBROADCASTD 4(CX), Z4
+	VPMULLD      Z3, Z4, Z4
+	VPSUBD       Z4, Z1, Z1
+	VPBROADCASTD 8(CX), Z4
+	VPMULLD      Z3, Z4, Z4
+	VPSUBD       Z4, Z2, Z2
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z3
 	VBROADCASTSS (AX), Z4
 	VMULPS       Z3, Z4, Z4
@@ -551,7 +580,7 @@ store:
 	VMULPS       Z3, Z4, Z4
 	VCVTDQ2PS    Z2, Z2
 	VMULPS       Z4, Z2, Z2
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z3
@@ -571,9 +600,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt83x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt83x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt83x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -596,7 +625,7 @@ TEXT ·GemmInt83x32(SB), NOSPLIT, $0-104
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -687,17 +716,30 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z6
 	VMOVUPS      64(AX), Z7
-	VPSUBD       Z6, Z0, Z0
-	VPSUBD       Z7, Z1, Z1
-	VPSUBD       Z6, Z2, Z2
-	VPSUBD       Z7, Z3, Z3
-	VPSUBD       Z6, Z4, Z4
-	VPSUBD       Z7, Z5, Z5
+	VPBROADCASTD (CX), Z8
+	VPMULLD      Z6, Z8, Z8
+	VPSUBD       Z8, Z0, Z0
+	VPBROADCASTD (CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z1, Z1
+	VPBROADCASTD 4(CX), Z8
+	VPMULLD      Z6, Z8, Z8
+	VPSUBD       Z8, Z2, Z2
+	VPBROADCASTD 4(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z3, Z3
+	VPBROADCASTD 8(CX), Z8
+	VPMULLD      Z6, Z8, Z8
+	VPSUBD       Z8, Z4, Z4
+	VPBROADCASTD 8(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z5, Z5
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z6
 	VMOVUPS      64(CX), Z7
 	VBROADCASTSS (AX), Z8
@@ -724,7 +766,7 @@ store:
 	VMULPS       Z7, Z8, Z8
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z8, Z5, Z5
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z6
@@ -751,9 +793,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt84x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt84x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -774,7 +816,7 @@ TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -850,14 +892,23 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z4
-	VPSUBD       Z4, Z0, Z0
-	VPSUBD       Z4, Z1, Z1
-	VPSUBD       Z4, Z2, Z2
-	VPSUBD       Z4, Z3, Z3
+	VPBROADCASTD (CX), Z5
+	VPMULLD      Z4, Z5, Z5
+	VPSUBD       Z5, Z0, Z0
+	VPBROADCASTD 4(CX), Z5
+	VPMULLD      Z4, Z5, Z5
+	VPSUBD       Z5, Z1, Z1
+	VPBROADCASTD 8(CX), Z5
+	VPMULLD      Z4, Z5, Z5
+	VPSUBD       Z5, Z2, Z2
+	VPBROADCASTD 12(CX), Z5
+	VPMULLD      Z4, Z5, Z5
+	VPSUBD       Z5, Z3, Z3
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z4
 	VBROADCASTSS (AX), Z5
 	VMULPS       Z4, Z5, Z5
@@ -875,7 +926,7 @@ store:
 	VMULPS       Z4, Z5, Z5
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z5, Z3, Z3
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z4
@@ -898,9 +949,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt84x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt84x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt84x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -929,7 +980,7 @@ TEXT ·GemmInt84x32(SB), NOSPLIT, $0-104
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1035,19 +1086,36 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z8
 	VMOVUPS      64(AX), Z9
-	VPSUBD       Z8, Z0, Z0
-	VPSUBD       Z9, Z1, Z1
-	VPSUBD       Z8, Z2, Z2
-	VPSUBD       Z9, Z3, Z3
-	VPSUBD       Z8, Z4, Z4
-	VPSUBD       Z9, Z5, Z5
-	VPSUBD       Z8, Z6, Z6
-	VPSUBD       Z9, Z7, Z7
+	VPBROADCASTD (CX), Z10
+	VPMULLD      Z8, Z10, Z10
+	VPSUBD       Z10, Z0, Z0
+	VPBROADCASTD (CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z1, Z1
+	VPBROADCASTD 4(CX), Z10
+	VPMULLD      Z8, Z10, Z10
+	VPSUBD       Z10, Z2, Z2
+	VPBROADCASTD 4(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z3, Z3
+	VPBROADCASTD 8(CX), Z10
+	VPMULLD      Z8, Z10, Z10
+	VPSUBD       Z10, Z4, Z4
+	VPBROADCASTD 8(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z5, Z5
+	VPBROADCASTD 12(CX), Z10
+	VPMULLD      Z8, Z10, Z10
+	VPSUBD       Z10, Z6, Z6
+	VPBROADCASTD 12(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z7, Z7
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z8
 	VMOVUPS      64(CX), Z9
 	VBROADCASTSS (AX), Z10
@@ -1082,7 +1150,7 @@ store:
 	VMULPS       Z9, Z10, Z10
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z10, Z7, Z7
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z8
@@ -1114,9 +1182,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt85x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt85x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt85x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt85x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -1140,7 +1208,7 @@ TEXT ·GemmInt85x16(SB), NOSPLIT, $0-104
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1226,15 +1294,26 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z5
-	VPSUBD       Z5, Z0, Z0
-	VPSUBD       Z5, Z1, Z1
-	VPSUBD       Z5, Z2, Z2
-	VPSUBD       Z5, Z3, Z3
-	VPSUBD       Z5, Z4, Z4
+	VPBROADCASTD (CX), Z6
+	VPMULLD      Z5, Z6, Z6
+	VPSUBD       Z6, Z0, Z0
+	VPBROADCASTD 4(CX), Z6
+	VPMULLD      Z5, Z6, Z6
+	VPSUBD       Z6, Z1, Z1
+	VPBROADCASTD 8(CX), Z6
+	VPMULLD      Z5, Z6, Z6
+	VPSUBD       Z6, Z2, Z2
+	VPBROADCASTD 12(CX), Z6
+	VPMULLD      Z5, Z6, Z6
+	VPSUBD       Z6, Z3, Z3
+	VPBROADCASTD 16(CX), Z6
+	VPMULLD      Z5, Z6, Z6
+	VPSUBD       Z6, Z4, Z4
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z5
 	VBROADCASTSS (AX), Z6
 	VMULPS       Z5, Z6, Z6
@@ -1256,7 +1335,7 @@ store:
 	VMULPS       Z5, Z6, Z6
 	VCVTDQ2PS    Z4, Z4
 	VMULPS       Z6, Z4, Z4
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z5
@@ -1282,9 +1361,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt85x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt85x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt85x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt85x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -1318,7 +1397,7 @@ TEXT ·GemmInt85x32(SB), NOSPLIT, $0-104
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1439,21 +1518,42 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z10
 	VMOVUPS      64(AX), Z11
-	VPSUBD       Z10, Z0, Z0
-	VPSUBD       Z11, Z1, Z1
-	VPSUBD       Z10, Z2, Z2
-	VPSUBD       Z11, Z3, Z3
-	VPSUBD       Z10, Z4, Z4
-	VPSUBD       Z11, Z5, Z5
-	VPSUBD       Z10, Z6, Z6
-	VPSUBD       Z11, Z7, Z7
-	VPSUBD       Z10, Z8, Z8
-	VPSUBD       Z11, Z9, Z9
+	VPBROADCASTD (CX), Z12
+	VPMULLD      Z10, Z12, Z12
+	VPSUBD       Z12, Z0, Z0
+	VPBROADCASTD (CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z1, Z1
+	VPBROADCASTD 4(CX), Z12
+	VPMULLD      Z10, Z12, Z12
+	VPSUBD       Z12, Z2, Z2
+	VPBROADCASTD 4(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z3, Z3
+	VPBROADCASTD 8(CX), Z12
+	VPMULLD      Z10, Z12, Z12
+	VPSUBD       Z12, Z4, Z4
+	VPBROADCASTD 8(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z5, Z5
+	VPBROADCASTD 12(CX), Z12
+	VPMULLD      Z10, Z12, Z12
+	VPSUBD       Z12, Z6, Z6
+	VPBROADCASTD 12(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z7, Z7
+	VPBROADCASTD 16(CX), Z12
+	VPMULLD      Z10, Z12, Z12
+	VPSUBD       Z12, Z8, Z8
+	VPBROADCASTD 16(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z9, Z9
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z10
 	VMOVUPS      64(CX), Z11
 	VBROADCASTSS (AX), Z12
@@ -1496,7 +1596,7 @@ store:
 	VMULPS       Z11, Z12, Z12
 	VCVTDQ2PS    Z9, Z9
 	VMULPS       Z12, Z9, Z9
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z10
@@ -1533,9 +1633,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt86x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt86x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt86x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt86x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -1564,7 +1664,7 @@ TEXT ·GemmInt86x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1662,16 +1762,29 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z6
-	VPSUBD       Z6, Z0, Z0
-	VPSUBD       Z6, Z1, Z1
-	VPSUBD       Z6, Z2, Z2
-	VPSUBD       Z6, Z3, Z3
-	VPSUBD       Z6, Z4, Z4
-	VPSUBD       Z6, Z5, Z5
+	VPBROADCASTD (CX), Z7
+	VPMULLD      Z6, Z7, Z7
+	VPSUBD       Z7, Z0, Z0
+	VPBROADCASTD 4(CX), Z7
+	VPMULLD      Z6, Z7, Z7
+	VPSUBD       Z7, Z1, Z1
+	VPBROADCASTD 8(CX), Z7
+	VPMULLD      Z6, Z7, Z7
+	VPSUBD       Z7, Z2, Z2
+	VPBROADCASTD 12(CX), Z7
+	VPMULLD      Z6, Z7, Z7
+	VPSUBD       Z7, Z3, Z3
+	VPBROADCASTD 16(CX), Z7
+	VPMULLD      Z6, Z7, Z7
+	VPSUBD       Z7, Z4, Z4
+	VPBROADCASTD 20(CX), Z7
+	VPMULLD      Z6, Z7, Z7
+	VPSUBD       Z7, Z5, Z5
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z6
 	VBROADCASTSS (AX), Z7
 	VMULPS       Z6, Z7, Z7
@@ -1697,7 +1810,7 @@ store:
 	VMULPS       Z6, Z7, Z7
 	VCVTDQ2PS    Z5, Z5
 	VMULPS       Z7, Z5, Z5
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z6
@@ -1726,9 +1839,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt86x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt86x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt86x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt86x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -1769,7 +1882,7 @@ TEXT ·GemmInt86x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -1907,23 +2020,48 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z12
 	VMOVUPS      64(AX), Z13
-	VPSUBD       Z12, Z0, Z0
-	VPSUBD       Z13, Z1, Z1
-	VPSUBD       Z12, Z2, Z2
-	VPSUBD       Z13, Z3, Z3
-	VPSUBD       Z12, Z4, Z4
-	VPSUBD       Z13, Z5, Z5
-	VPSUBD       Z12, Z6, Z6
-	VPSUBD       Z13, Z7, Z7
-	VPSUBD       Z12, Z8, Z8
-	VPSUBD       Z13, Z9, Z9
-	VPSUBD       Z12, Z10, Z10
-	VPSUBD       Z13, Z11, Z11
+	VPBROADCASTD (CX), Z14
+	VPMULLD      Z12, Z14, Z14
+	VPSUBD       Z14, Z0, Z0
+	VPBROADCASTD (CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z1, Z1
+	VPBROADCASTD 4(CX), Z14
+	VPMULLD      Z12, Z14, Z14
+	VPSUBD       Z14, Z2, Z2
+	VPBROADCASTD 4(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z3, Z3
+	VPBROADCASTD 8(CX), Z14
+	VPMULLD      Z12, Z14, Z14
+	VPSUBD       Z14, Z4, Z4
+	VPBROADCASTD 8(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z5, Z5
+	VPBROADCASTD 12(CX), Z14
+	VPMULLD      Z12, Z14, Z14
+	VPSUBD       Z14, Z6, Z6
+	VPBROADCASTD 12(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z7, Z7
+	VPBROADCASTD 16(CX), Z14
+	VPMULLD      Z12, Z14, Z14
+	VPSUBD       Z14, Z8, Z8
+	VPBROADCASTD 16(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z9, Z9
+	VPBROADCASTD 20(CX), Z14
+	VPMULLD      Z12, Z14, Z14
+	VPSUBD       Z14, Z10, Z10
+	VPBROADCASTD 20(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z11, Z11
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z12
 	VMOVUPS      64(CX), Z13
 	VBROADCASTSS (AX), Z14
@@ -1974,7 +2112,7 @@ store:
 	VMULPS       Z13, Z14, Z14
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z14, Z11, Z11
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z12
@@ -2016,9 +2154,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt87x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt87x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt87x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt87x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -2050,7 +2188,7 @@ TEXT ·GemmInt87x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -2158,17 +2296,32 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z7
-	VPSUBD       Z7, Z0, Z0
-	VPSUBD       Z7, Z1, Z1
-	VPSUBD       Z7, Z2, Z2
-	VPSUBD       Z7, Z3, Z3
-	VPSUBD       Z7, Z4, Z4
-	VPSUBD       Z7, Z5, Z5
-	VPSUBD       Z7, Z6, Z6
+	VPBROADCASTD (CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z0, Z0
+	VPBROADCASTD 4(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z1, Z1
+	VPBROADCASTD 8(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z2, Z2
+	VPBROADCASTD 12(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z3, Z3
+	VPBROADCASTD 16(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z4, Z4
+	VPBROADCASTD 20(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z5, Z5
+	VPBROADCASTD 24(CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z6, Z6
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z7
 	VBROADCASTSS (AX), Z8
 	VMULPS       Z7, Z8, Z8
@@ -2198,7 +2351,7 @@ store:
 	VMULPS       Z7, Z8, Z8
 	VCVTDQ2PS    Z6, Z6
 	VMULPS       Z8, Z6, Z6
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z7
@@ -2230,9 +2383,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt87x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt87x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt87x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt87x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -2278,7 +2431,7 @@ TEXT ·GemmInt87x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -2431,25 +2584,54 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z14
 	VMOVUPS      64(AX), Z15
-	VPSUBD       Z14, Z0, Z0
-	VPSUBD       Z15, Z1, Z1
-	VPSUBD       Z14, Z2, Z2
-	VPSUBD       Z15, Z3, Z3
-	VPSUBD       Z14, Z4, Z4
-	VPSUBD       Z15, Z5, Z5
-	VPSUBD       Z14, Z6, Z6
-	VPSUBD       Z15, Z7, Z7
-	VPSUBD       Z14, Z8, Z8
-	VPSUBD       Z15, Z9, Z9
-	VPSUBD       Z14, Z10, Z10
-	VPSUBD       Z15, Z11, Z11
-	VPSUBD       Z14, Z12, Z12
-	VPSUBD       Z15, Z13, Z13
+	VPBROADCASTD (CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z0, Z0
+	VPBROADCASTD (CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z1, Z1
+	VPBROADCASTD 4(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z2, Z2
+	VPBROADCASTD 4(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z3, Z3
+	VPBROADCASTD 8(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z4, Z4
+	VPBROADCASTD 8(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z5, Z5
+	VPBROADCASTD 12(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z6, Z6
+	VPBROADCASTD 12(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z7, Z7
+	VPBROADCASTD 16(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z8, Z8
+	VPBROADCASTD 16(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z9, Z9
+	VPBROADCASTD 20(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z10, Z10
+	VPBROADCASTD 20(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z11, Z11
+	VPBROADCASTD 24(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z12, Z12
+	VPBROADCASTD 24(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z13, Z13
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z14
 	VMOVUPS      64(CX), Z15
 	VBROADCASTSS (AX), Z16
@@ -2508,7 +2690,7 @@ store:
 	VMULPS       Z15, Z16, Z16
 	VCVTDQ2PS    Z13, Z13
 	VMULPS       Z16, Z13, Z13
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z14
@@ -2555,9 +2737,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt88x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt88x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt88x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt88x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -2592,7 +2774,7 @@ TEXT ·GemmInt88x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -2710,18 +2892,35 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z8
-	VPSUBD       Z8, Z0, Z0
-	VPSUBD       Z8, Z1, Z1
-	VPSUBD       Z8, Z2, Z2
-	VPSUBD       Z8, Z3, Z3
-	VPSUBD       Z8, Z4, Z4
-	VPSUBD       Z8, Z5, Z5
-	VPSUBD       Z8, Z6, Z6
-	VPSUBD       Z8, Z7, Z7
+	VPBROADCASTD (CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z0, Z0
+	VPBROADCASTD 4(CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z1, Z1
+	VPBROADCASTD 8(CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z2, Z2
+	VPBROADCASTD 12(CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z3, Z3
+	VPBROADCASTD 16(CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z4, Z4
+	VPBROADCASTD 20(CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z5, Z5
+	VPBROADCASTD 24(CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z6, Z6
+	VPBROADCASTD 28(CX), Z9
+	VPMULLD      Z8, Z9, Z9
+	VPSUBD       Z9, Z7, Z7
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z8
 	VBROADCASTSS (AX), Z9
 	VMULPS       Z8, Z9, Z9
@@ -2755,7 +2954,7 @@ store:
 	VMULPS       Z8, Z9, Z9
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z9, Z7, Z7
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z8
@@ -2790,9 +2989,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt88x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt88x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt88x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt88x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -2843,7 +3042,7 @@ TEXT ·GemmInt88x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -3011,27 +3210,60 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z16
 	VMOVUPS      64(AX), Z17
-	VPSUBD       Z16, Z0, Z0
-	VPSUBD       Z17, Z1, Z1
-	VPSUBD       Z16, Z2, Z2
-	VPSUBD       Z17, Z3, Z3
-	VPSUBD       Z16, Z4, Z4
-	VPSUBD       Z17, Z5, Z5
-	VPSUBD       Z16, Z6, Z6
-	VPSUBD       Z17, Z7, Z7
-	VPSUBD       Z16, Z8, Z8
-	VPSUBD       Z17, Z9, Z9
-	VPSUBD       Z16, Z10, Z10
-	VPSUBD       Z17, Z11, Z11
-	VPSUBD       Z16, Z12, Z12
-	VPSUBD       Z17, Z13, Z13
-	VPSUBD       Z16, Z14, Z14
-	VPSUBD       Z17, Z15, Z15
+	VPBROADCASTD (CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z0, Z0
+	VPBROADCASTD (CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z1, Z1
+	VPBROADCASTD 4(CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z2, Z2
+	VPBROADCASTD 4(CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z3, Z3
+	VPBROADCASTD 8(CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z4, Z4
+	VPBROADCASTD 8(CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z5, Z5
+	VPBROADCASTD 12(CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z6, Z6
+	VPBROADCASTD 12(CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z7, Z7
+	VPBROADCASTD 16(CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z8, Z8
+	VPBROADCASTD 16(CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z9, Z9
+	VPBROADCASTD 20(CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z10, Z10
+	VPBROADCASTD 20(CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z11, Z11
+	VPBROADCASTD 24(CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z12, Z12
+	VPBROADCASTD 24(CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z13, Z13
+	VPBROADCASTD 28(CX), Z18
+	VPMULLD      Z16, Z18, Z18
+	VPSUBD       Z18, Z14, Z14
+	VPBROADCASTD 28(CX), Z18
+	VPMULLD      Z17, Z18, Z18
+	VPSUBD       Z18, Z15, Z15
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z16
 	VMOVUPS      64(CX), Z17
 	VBROADCASTSS (AX), Z18
@@ -3098,7 +3330,7 @@ store:
 	VMULPS       Z17, Z18, Z18
 	VCVTDQ2PS    Z15, Z15
 	VMULPS       Z18, Z15, Z15
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z16
@@ -3150,9 +3382,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt89x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt89x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt89x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt89x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -3190,7 +3422,7 @@ TEXT ·GemmInt89x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -3318,19 +3550,38 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z9
-	VPSUBD       Z9, Z0, Z0
-	VPSUBD       Z9, Z1, Z1
-	VPSUBD       Z9, Z2, Z2
-	VPSUBD       Z9, Z3, Z3
-	VPSUBD       Z9, Z4, Z4
-	VPSUBD       Z9, Z5, Z5
-	VPSUBD       Z9, Z6, Z6
-	VPSUBD       Z9, Z7, Z7
-	VPSUBD       Z9, Z8, Z8
+	VPBROADCASTD (CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z0, Z0
+	VPBROADCASTD 4(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z1, Z1
+	VPBROADCASTD 8(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z2, Z2
+	VPBROADCASTD 12(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z3, Z3
+	VPBROADCASTD 16(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z4, Z4
+	VPBROADCASTD 20(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z5, Z5
+	VPBROADCASTD 24(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z6, Z6
+	VPBROADCASTD 28(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z7, Z7
+	VPBROADCASTD 32(CX), Z10
+	VPMULLD      Z9, Z10, Z10
+	VPSUBD       Z10, Z8, Z8
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z9
 	VBROADCASTSS (AX), Z10
 	VMULPS       Z9, Z10, Z10
@@ -3368,7 +3619,7 @@ store:
 	VMULPS       Z9, Z10, Z10
 	VCVTDQ2PS    Z8, Z8
 	VMULPS       Z10, Z8, Z8
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z9
@@ -3406,9 +3657,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt89x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt89x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt89x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt89x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -3464,7 +3715,7 @@ TEXT ·GemmInt89x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -3647,29 +3898,66 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z18
 	VMOVUPS      64(AX), Z19
-	VPSUBD       Z18, Z0, Z0
-	VPSUBD       Z19, Z1, Z1
-	VPSUBD       Z18, Z2, Z2
-	VPSUBD       Z19, Z3, Z3
-	VPSUBD       Z18, Z4, Z4
-	VPSUBD       Z19, Z5, Z5
-	VPSUBD       Z18, Z6, Z6
-	VPSUBD       Z19, Z7, Z7
-	VPSUBD       Z18, Z8, Z8
-	VPSUBD       Z19, Z9, Z9
-	VPSUBD       Z18, Z10, Z10
-	VPSUBD       Z19, Z11, Z11
-	VPSUBD       Z18, Z12, Z12
-	VPSUBD       Z19, Z13, Z13
-	VPSUBD       Z18, Z14, Z14
-	VPSUBD       Z19, Z15, Z15
-	VPSUBD       Z18, Z16, Z16
-	VPSUBD       Z19, Z17, Z17
+	VPBROADCASTD (CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z0, Z0
+	VPBROADCASTD (CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z1, Z1
+	VPBROADCASTD 4(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z2, Z2
+	VPBROADCASTD 4(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z3, Z3
+	VPBROADCASTD 8(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z4, Z4
+	VPBROADCASTD 8(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z5, Z5
+	VPBROADCASTD 12(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z6, Z6
+	VPBROADCASTD 12(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z7, Z7
+	VPBROADCASTD 16(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z8, Z8
+	VPBROADCASTD 16(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z9, Z9
+	VPBROADCASTD 20(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z10, Z10
+	VPBROADCASTD 20(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z11, Z11
+	VPBROADCASTD 24(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z12, Z12
+	VPBROADCASTD 24(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z13, Z13
+	VPBROADCASTD 28(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z14, Z14
+	VPBROADCASTD 28(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z15, Z15
+	VPBROADCASTD 32(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z16, Z16
+	VPBROADCASTD 32(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z17, Z17
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z18
 	VMOVUPS      64(CX), Z19
 	VBROADCASTSS (AX), Z20
@@ -3744,7 +4032,7 @@ store:
 	VMULPS       Z19, Z20, Z20
 	VCVTDQ2PS    Z17, Z17
 	VMULPS       Z20, Z17, Z17
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z18
@@ -3801,9 +4089,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt810x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt810x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt810x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt810x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -3844,7 +4132,7 @@ TEXT ·GemmInt810x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -3982,20 +4270,41 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z10
-	VPSUBD       Z10, Z0, Z0
-	VPSUBD       Z10, Z1, Z1
-	VPSUBD       Z10, Z2, Z2
-	VPSUBD       Z10, Z3, Z3
-	VPSUBD       Z10, Z4, Z4
-	VPSUBD       Z10, Z5, Z5
-	VPSUBD       Z10, Z6, Z6
-	VPSUBD       Z10, Z7, Z7
-	VPSUBD       Z10, Z8, Z8
-	VPSUBD       Z10, Z9, Z9
+	VPBROADCASTD (CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z0, Z0
+	VPBROADCASTD 4(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z1, Z1
+	VPBROADCASTD 8(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z2, Z2
+	VPBROADCASTD 12(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z3, Z3
+	VPBROADCASTD 16(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z4, Z4
+	VPBROADCASTD 20(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z5, Z5
+	VPBROADCASTD 24(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z6, Z6
+	VPBROADCASTD 28(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z7, Z7
+	VPBROADCASTD 32(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z8, Z8
+	VPBROADCASTD 36(CX), Z11
+	VPMULLD      Z10, Z11, Z11
+	VPSUBD       Z11, Z9, Z9
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z10
 	VBROADCASTSS (AX), Z11
 	VMULPS       Z10, Z11, Z11
@@ -4037,7 +4346,7 @@ store:
 	VMULPS       Z10, Z11, Z11
 	VCVTDQ2PS    Z9, Z9
 	VMULPS       Z11, Z9, Z9
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z10
@@ -4078,9 +4387,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt810x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt810x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt810x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt810x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -4141,7 +4450,7 @@ TEXT ·GemmInt810x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, SI
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -4339,31 +4648,72 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z20
 	VMOVUPS      64(AX), Z21
-	VPSUBD       Z20, Z0, Z0
-	VPSUBD       Z21, Z1, Z1
-	VPSUBD       Z20, Z2, Z2
-	VPSUBD       Z21, Z3, Z3
-	VPSUBD       Z20, Z4, Z4
-	VPSUBD       Z21, Z5, Z5
-	VPSUBD       Z20, Z6, Z6
-	VPSUBD       Z21, Z7, Z7
-	VPSUBD       Z20, Z8, Z8
-	VPSUBD       Z21, Z9, Z9
-	VPSUBD       Z20, Z10, Z10
-	VPSUBD       Z21, Z11, Z11
-	VPSUBD       Z20, Z12, Z12
-	VPSUBD       Z21, Z13, Z13
-	VPSUBD       Z20, Z14, Z14
-	VPSUBD       Z21, Z15, Z15
-	VPSUBD       Z20, Z16, Z16
-	VPSUBD       Z21, Z17, Z17
-	VPSUBD       Z20, Z18, Z18
-	VPSUBD       Z21, Z19, Z19
+	VPBROADCASTD (CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z0, Z0
+	VPBROADCASTD (CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z1, Z1
+	VPBROADCASTD 4(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z2, Z2
+	VPBROADCASTD 4(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z3, Z3
+	VPBROADCASTD 8(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z4, Z4
+	VPBROADCASTD 8(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z5, Z5
+	VPBROADCASTD 12(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z6, Z6
+	VPBROADCASTD 12(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z7, Z7
+	VPBROADCASTD 16(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z8, Z8
+	VPBROADCASTD 16(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z9, Z9
+	VPBROADCASTD 20(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z10, Z10
+	VPBROADCASTD 20(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z11, Z11
+	VPBROADCASTD 24(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z12, Z12
+	VPBROADCASTD 24(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z13, Z13
+	VPBROADCASTD 28(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z14, Z14
+	VPBROADCASTD 28(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z15, Z15
+	VPBROADCASTD 32(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z16, Z16
+	VPBROADCASTD 32(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z17, Z17
+	VPBROADCASTD 36(CX), Z22
+	VPMULLD      Z20, Z22, Z22
+	VPSUBD       Z22, Z18, Z18
+	VPBROADCASTD 36(CX), Z22
+	VPMULLD      Z21, Z22, Z22
+	VPSUBD       Z22, Z19, Z19
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z20
 	VMOVUPS      64(CX), Z21
 	VBROADCASTSS (AX), Z22
@@ -4446,7 +4796,7 @@ store:
 	VMULPS       Z21, Z22, Z22
 	VCVTDQ2PS    Z19, Z19
 	VMULPS       Z22, Z19, Z19
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z20
@@ -4508,9 +4858,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt811x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt811x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt811x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt811x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -4556,7 +4906,7 @@ TEXT ·GemmInt811x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -4706,21 +5056,44 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z11
-	VPSUBD       Z11, Z0, Z0
-	VPSUBD       Z11, Z1, Z1
-	VPSUBD       Z11, Z2, Z2
-	VPSUBD       Z11, Z3, Z3
-	VPSUBD       Z11, Z4, Z4
-	VPSUBD       Z11, Z5, Z5
-	VPSUBD       Z11, Z6, Z6
-	VPSUBD       Z11, Z7, Z7
-	VPSUBD       Z11, Z8, Z8
-	VPSUBD       Z11, Z9, Z9
-	VPSUBD       Z11, Z10, Z10
+	VPBROADCASTD (CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z0, Z0
+	VPBROADCASTD 4(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z1, Z1
+	VPBROADCASTD 8(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z2, Z2
+	VPBROADCASTD 12(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z3, Z3
+	VPBROADCASTD 16(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z4, Z4
+	VPBROADCASTD 20(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z5, Z5
+	VPBROADCASTD 24(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z6, Z6
+	VPBROADCASTD 28(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z7, Z7
+	VPBROADCASTD 32(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z8, Z8
+	VPBROADCASTD 36(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z9, Z9
+	VPBROADCASTD 40(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z10, Z10
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z11
 	VBROADCASTSS (AX), Z12
 	VMULPS       Z11, Z12, Z12
@@ -4766,7 +5139,7 @@ store:
 	VMULPS       Z11, Z12, Z12
 	VCVTDQ2PS    Z10, Z10
 	VMULPS       Z12, Z10, Z10
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z11
@@ -4810,9 +5183,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt811x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt811x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt811x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt811x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -4880,7 +5253,7 @@ TEXT ·GemmInt811x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R10
+	MOVQ       next+104(FP), R10
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -5095,33 +5468,78 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z22
 	VMOVUPS      64(AX), Z23
-	VPSUBD       Z22, Z0, Z0
-	VPSUBD       Z23, Z1, Z1
-	VPSUBD       Z22, Z2, Z2
-	VPSUBD       Z23, Z3, Z3
-	VPSUBD       Z22, Z4, Z4
-	VPSUBD       Z23, Z5, Z5
-	VPSUBD       Z22, Z6, Z6
-	VPSUBD       Z23, Z7, Z7
-	VPSUBD       Z22, Z8, Z8
-	VPSUBD       Z23, Z9, Z9
-	VPSUBD       Z22, Z10, Z10
-	VPSUBD       Z23, Z11, Z11
-	VPSUBD       Z22, Z12, Z12
-	VPSUBD       Z23, Z13, Z13
-	VPSUBD       Z22, Z14, Z14
-	VPSUBD       Z23, Z15, Z15
-	VPSUBD       Z22, Z16, Z16
-	VPSUBD       Z23, Z17, Z17
-	VPSUBD       Z22, Z18, Z18
-	VPSUBD       Z23, Z19, Z19
-	VPSUBD       Z22, Z20, Z20
-	VPSUBD       Z23, Z21, Z21
+	VPBROADCASTD (CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z0, Z0
+	VPBROADCASTD (CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z1, Z1
+	VPBROADCASTD 4(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z2, Z2
+	VPBROADCASTD 4(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z3, Z3
+	VPBROADCASTD 8(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z4, Z4
+	VPBROADCASTD 8(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z5, Z5
+	VPBROADCASTD 12(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z6, Z6
+	VPBROADCASTD 12(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z7, Z7
+	VPBROADCASTD 16(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z8, Z8
+	VPBROADCASTD 16(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z9, Z9
+	VPBROADCASTD 20(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z10, Z10
+	VPBROADCASTD 20(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z11, Z11
+	VPBROADCASTD 24(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z12, Z12
+	VPBROADCASTD 24(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z13, Z13
+	VPBROADCASTD 28(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z14, Z14
+	VPBROADCASTD 28(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z15, Z15
+	VPBROADCASTD 32(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z16, Z16
+	VPBROADCASTD 32(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z17, Z17
+	VPBROADCASTD 36(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z18, Z18
+	VPBROADCASTD 36(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z19, Z19
+	VPBROADCASTD 40(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z20, Z20
+	VPBROADCASTD 40(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z21, Z21
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z22
 	VMOVUPS      64(CX), Z23
 	VBROADCASTSS (AX), Z24
@@ -5212,7 +5630,7 @@ store:
 	VMULPS       Z23, Z24, Z24
 	VCVTDQ2PS    Z21, Z21
 	VMULPS       Z24, Z21, Z21
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z22
@@ -5279,9 +5697,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt812x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt812x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt812x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt812x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -5330,7 +5748,7 @@ TEXT ·GemmInt812x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -5490,22 +5908,47 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z12
-	VPSUBD       Z12, Z0, Z0
-	VPSUBD       Z12, Z1, Z1
-	VPSUBD       Z12, Z2, Z2
-	VPSUBD       Z12, Z3, Z3
-	VPSUBD       Z12, Z4, Z4
-	VPSUBD       Z12, Z5, Z5
-	VPSUBD       Z12, Z6, Z6
-	VPSUBD       Z12, Z7, Z7
-	VPSUBD       Z12, Z8, Z8
-	VPSUBD       Z12, Z9, Z9
-	VPSUBD       Z12, Z10, Z10
-	VPSUBD       Z12, Z11, Z11
+	VPBROADCASTD (CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z0, Z0
+	VPBROADCASTD 4(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z1, Z1
+	VPBROADCASTD 8(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z2, Z2
+	VPBROADCASTD 12(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z3, Z3
+	VPBROADCASTD 16(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z4, Z4
+	VPBROADCASTD 20(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z5, Z5
+	VPBROADCASTD 24(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z6, Z6
+	VPBROADCASTD 28(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z7, Z7
+	VPBROADCASTD 32(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z8, Z8
+	VPBROADCASTD 36(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z9, Z9
+	VPBROADCASTD 40(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z10, Z10
+	VPBROADCASTD 44(CX), Z13
+	VPMULLD      Z12, Z13, Z13
+	VPSUBD       Z13, Z11, Z11
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z12
 	VBROADCASTSS (AX), Z13
 	VMULPS       Z12, Z13, Z13
@@ -5555,7 +5998,7 @@ store:
 	VMULPS       Z12, Z13, Z13
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z13, Z11, Z11
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z12
@@ -5602,9 +6045,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt812x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt812x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt812x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt812x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -5677,7 +6120,7 @@ TEXT ·GemmInt812x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R10
+	MOVQ       next+104(FP), R10
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -5907,35 +6350,84 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z24
 	VMOVUPS      64(AX), Z25
-	VPSUBD       Z24, Z0, Z0
-	VPSUBD       Z25, Z1, Z1
-	VPSUBD       Z24, Z2, Z2
-	VPSUBD       Z25, Z3, Z3
-	VPSUBD       Z24, Z4, Z4
-	VPSUBD       Z25, Z5, Z5
-	VPSUBD       Z24, Z6, Z6
-	VPSUBD       Z25, Z7, Z7
-	VPSUBD       Z24, Z8, Z8
-	VPSUBD       Z25, Z9, Z9
-	VPSUBD       Z24, Z10, Z10
-	VPSUBD       Z25, Z11, Z11
-	VPSUBD       Z24, Z12, Z12
-	VPSUBD       Z25, Z13, Z13
-	VPSUBD       Z24, Z14, Z14
-	VPSUBD       Z25, Z15, Z15
-	VPSUBD       Z24, Z16, Z16
-	VPSUBD       Z25, Z17, Z17
-	VPSUBD       Z24, Z18, Z18
-	VPSUBD       Z25, Z19, Z19
-	VPSUBD       Z24, Z20, Z20
-	VPSUBD       Z25, Z21, Z21
-	VPSUBD       Z24, Z22, Z22
-	VPSUBD       Z25, Z23, Z23
+	VPBROADCASTD (CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z0, Z0
+	VPBROADCASTD (CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z1, Z1
+	VPBROADCASTD 4(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z2, Z2
+	VPBROADCASTD 4(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z3, Z3
+	VPBROADCASTD 8(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z4, Z4
+	VPBROADCASTD 8(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z5, Z5
+	VPBROADCASTD 12(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z6, Z6
+	VPBROADCASTD 12(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z7, Z7
+	VPBROADCASTD 16(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z8, Z8
+	VPBROADCASTD 16(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z9, Z9
+	VPBROADCASTD 20(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z10, Z10
+	VPBROADCASTD 20(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z11, Z11
+	VPBROADCASTD 24(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z12, Z12
+	VPBROADCASTD 24(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z13, Z13
+	VPBROADCASTD 28(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z14, Z14
+	VPBROADCASTD 28(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z15, Z15
+	VPBROADCASTD 32(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z16, Z16
+	VPBROADCASTD 32(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z17, Z17
+	VPBROADCASTD 36(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z18, Z18
+	VPBROADCASTD 36(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z19, Z19
+	VPBROADCASTD 40(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z20, Z20
+	VPBROADCASTD 40(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z21, Z21
+	VPBROADCASTD 44(CX), Z26
+	VPMULLD      Z24, Z26, Z26
+	VPSUBD       Z26, Z22, Z22
+	VPBROADCASTD 44(CX), Z26
+	VPMULLD      Z25, Z26, Z26
+	VPSUBD       Z26, Z23, Z23
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z24
 	VMOVUPS      64(CX), Z25
 	VBROADCASTSS (AX), Z26
@@ -6034,7 +6526,7 @@ store:
 	VMULPS       Z25, Z26, Z26
 	VCVTDQ2PS    Z23, Z23
 	VMULPS       Z26, Z23, Z23
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z24
@@ -6106,9 +6598,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt813x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt813x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt813x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt813x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -6160,7 +6652,7 @@ TEXT ·GemmInt813x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -6330,23 +6822,50 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z13
-	VPSUBD       Z13, Z0, Z0
-	VPSUBD       Z13, Z1, Z1
-	VPSUBD       Z13, Z2, Z2
-	VPSUBD       Z13, Z3, Z3
-	VPSUBD       Z13, Z4, Z4
-	VPSUBD       Z13, Z5, Z5
-	VPSUBD       Z13, Z6, Z6
-	VPSUBD       Z13, Z7, Z7
-	VPSUBD       Z13, Z8, Z8
-	VPSUBD       Z13, Z9, Z9
-	VPSUBD       Z13, Z10, Z10
-	VPSUBD       Z13, Z11, Z11
-	VPSUBD       Z13, Z12, Z12
+	VPBROADCASTD (CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z0, Z0
+	VPBROADCASTD 4(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z1, Z1
+	VPBROADCASTD 8(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z2, Z2
+	VPBROADCASTD 12(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z3, Z3
+	VPBROADCASTD 16(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z4, Z4
+	VPBROADCASTD 20(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z5, Z5
+	VPBROADCASTD 24(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z6, Z6
+	VPBROADCASTD 28(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z7, Z7
+	VPBROADCASTD 32(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z8, Z8
+	VPBROADCASTD 36(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z9, Z9
+	VPBROADCASTD 40(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z10, Z10
+	VPBROADCASTD 44(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z11, Z11
+	VPBROADCASTD 48(CX), Z14
+	VPMULLD      Z13, Z14, Z14
+	VPSUBD       Z14, Z12, Z12
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z13
 	VBROADCASTSS (AX), Z14
 	VMULPS       Z13, Z14, Z14
@@ -6400,7 +6919,7 @@ store:
 	VMULPS       Z13, Z14, Z14
 	VCVTDQ2PS    Z12, Z12
 	VMULPS       Z14, Z12, Z12
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z13
@@ -6450,9 +6969,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt813x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt813x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt813x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt813x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -6530,7 +7049,7 @@ TEXT ·GemmInt813x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R10
+	MOVQ       next+104(FP), R10
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -6775,37 +7294,90 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z26
 	VMOVUPS      64(AX), Z27
-	VPSUBD       Z26, Z0, Z0
-	VPSUBD       Z27, Z1, Z1
-	VPSUBD       Z26, Z2, Z2
-	VPSUBD       Z27, Z3, Z3
-	VPSUBD       Z26, Z4, Z4
-	VPSUBD       Z27, Z5, Z5
-	VPSUBD       Z26, Z6, Z6
-	VPSUBD       Z27, Z7, Z7
-	VPSUBD       Z26, Z8, Z8
-	VPSUBD       Z27, Z9, Z9
-	VPSUBD       Z26, Z10, Z10
-	VPSUBD       Z27, Z11, Z11
-	VPSUBD       Z26, Z12, Z12
-	VPSUBD       Z27, Z13, Z13
-	VPSUBD       Z26, Z14, Z14
-	VPSUBD       Z27, Z15, Z15
-	VPSUBD       Z26, Z16, Z16
-	VPSUBD       Z27, Z17, Z17
-	VPSUBD       Z26, Z18, Z18
-	VPSUBD       Z27, Z19, Z19
-	VPSUBD       Z26, Z20, Z20
-	VPSUBD       Z27, Z21, Z21
-	VPSUBD       Z26, Z22, Z22
-	VPSUBD       Z27, Z23, Z23
-	VPSUBD       Z26, Z24, Z24
-	VPSUBD       Z27, Z25, Z25
+	VPBROADCASTD (CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z0, Z0
+	VPBROADCASTD (CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z1, Z1
+	VPBROADCASTD 4(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z2, Z2
+	VPBROADCASTD 4(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z3, Z3
+	VPBROADCASTD 8(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z4, Z4
+	VPBROADCASTD 8(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z5, Z5
+	VPBROADCASTD 12(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z6, Z6
+	VPBROADCASTD 12(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z7, Z7
+	VPBROADCASTD 16(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z8, Z8
+	VPBROADCASTD 16(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z9, Z9
+	VPBROADCASTD 20(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z10, Z10
+	VPBROADCASTD 20(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z11, Z11
+	VPBROADCASTD 24(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z12, Z12
+	VPBROADCASTD 24(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z13, Z13
+	VPBROADCASTD 28(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z14, Z14
+	VPBROADCASTD 28(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z15, Z15
+	VPBROADCASTD 32(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z16, Z16
+	VPBROADCASTD 32(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z17, Z17
+	VPBROADCASTD 36(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z18, Z18
+	VPBROADCASTD 36(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z19, Z19
+	VPBROADCASTD 40(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z20, Z20
+	VPBROADCASTD 40(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z21, Z21
+	VPBROADCASTD 44(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z22, Z22
+	VPBROADCASTD 44(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z23, Z23
+	VPBROADCASTD 48(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z24, Z24
+	VPBROADCASTD 48(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z25, Z25
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z26
 	VMOVUPS      64(CX), Z27
 	VBROADCASTSS (AX), Z28
@@ -6912,7 +7484,7 @@ store:
 	VMULPS       Z27, Z28, Z28
 	VCVTDQ2PS    Z25, Z25
 	VMULPS       Z28, Z25, Z25
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z26
@@ -6989,9 +7561,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt814x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt814x16(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt814x16(SB), NOSPLIT, $0-104
+TEXT ·GemmInt814x16(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -7046,7 +7618,7 @@ TEXT ·GemmInt814x16(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -7226,24 +7798,53 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z14
-	VPSUBD       Z14, Z0, Z0
-	VPSUBD       Z14, Z1, Z1
-	VPSUBD       Z14, Z2, Z2
-	VPSUBD       Z14, Z3, Z3
-	VPSUBD       Z14, Z4, Z4
-	VPSUBD       Z14, Z5, Z5
-	VPSUBD       Z14, Z6, Z6
-	VPSUBD       Z14, Z7, Z7
-	VPSUBD       Z14, Z8, Z8
-	VPSUBD       Z14, Z9, Z9
-	VPSUBD       Z14, Z10, Z10
-	VPSUBD       Z14, Z11, Z11
-	VPSUBD       Z14, Z12, Z12
-	VPSUBD       Z14, Z13, Z13
+	VPBROADCASTD (CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z0, Z0
+	VPBROADCASTD 4(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z1, Z1
+	VPBROADCASTD 8(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z2, Z2
+	VPBROADCASTD 12(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z3, Z3
+	VPBROADCASTD 16(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z4, Z4
+	VPBROADCASTD 20(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z5, Z5
+	VPBROADCASTD 24(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z6, Z6
+	VPBROADCASTD 28(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z7, Z7
+	VPBROADCASTD 32(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z8, Z8
+	VPBROADCASTD 36(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z9, Z9
+	VPBROADCASTD 40(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z10, Z10
+	VPBROADCASTD 44(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z11, Z11
+	VPBROADCASTD 48(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z12, Z12
+	VPBROADCASTD 52(CX), Z15
+	VPMULLD      Z14, Z15, Z15
+	VPSUBD       Z15, Z13, Z13
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z14
 	VBROADCASTSS (AX), Z15
 	VMULPS       Z14, Z15, Z15
@@ -7301,7 +7902,7 @@ store:
 	VMULPS       Z14, Z15, Z15
 	VCVTDQ2PS    Z13, Z13
 	VMULPS       Z15, Z13, Z13
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z14
@@ -7354,9 +7955,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt814x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt814x32(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt814x32(SB), NOSPLIT, $0-104
+TEXT ·GemmInt814x32(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -7439,7 +8040,7 @@ TEXT ·GemmInt814x32(SB), NOSPLIT, $0-104
 	ADDQ       DX, DI
 	MOVQ       b+24(FP), R8
 	MOVQ       bstep+32(FP), R9
-	MOVQ       next+96(FP), R10
+	MOVQ       next+104(FP), R10
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -7699,39 +8300,96 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z28
 	VMOVUPS      64(AX), Z29
-	VPSUBD       Z28, Z0, Z0
-	VPSUBD       Z29, Z1, Z1
-	VPSUBD       Z28, Z2, Z2
-	VPSUBD       Z29, Z3, Z3
-	VPSUBD       Z28, Z4, Z4
-	VPSUBD       Z29, Z5, Z5
-	VPSUBD       Z28, Z6, Z6
-	VPSUBD       Z29, Z7, Z7
-	VPSUBD       Z28, Z8, Z8
-	VPSUBD       Z29, Z9, Z9
-	VPSUBD       Z28, Z10, Z10
-	VPSUBD       Z29, Z11, Z11
-	VPSUBD       Z28, Z12, Z12
-	VPSUBD       Z29, Z13, Z13
-	VPSUBD       Z28, Z14, Z14
-	VPSUBD       Z29, Z15, Z15
-	VPSUBD       Z28, Z16, Z16
-	VPSUBD       Z29, Z17, Z17
-	VPSUBD       Z28, Z18, Z18
-	VPSUBD       Z29, Z19, Z19
-	VPSUBD       Z28, Z20, Z20
-	VPSUBD       Z29, Z21, Z21
-	VPSUBD       Z28, Z22, Z22
-	VPSUBD       Z29, Z23, Z23
-	VPSUBD       Z28, Z24, Z24
-	VPSUBD       Z29, Z25, Z25
-	VPSUBD       Z28, Z26, Z26
-	VPSUBD       Z29, Z27, Z27
+	VPBROADCASTD (CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z0, Z0
+	VPBROADCASTD (CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z1, Z1
+	VPBROADCASTD 4(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z2, Z2
+	VPBROADCASTD 4(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z3, Z3
+	VPBROADCASTD 8(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z4, Z4
+	VPBROADCASTD 8(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z5, Z5
+	VPBROADCASTD 12(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z6, Z6
+	VPBROADCASTD 12(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z7, Z7
+	VPBROADCASTD 16(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z8, Z8
+	VPBROADCASTD 16(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z9, Z9
+	VPBROADCASTD 20(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z10, Z10
+	VPBROADCASTD 20(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z11, Z11
+	VPBROADCASTD 24(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z12, Z12
+	VPBROADCASTD 24(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z13, Z13
+	VPBROADCASTD 28(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z14, Z14
+	VPBROADCASTD 28(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z15, Z15
+	VPBROADCASTD 32(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z16, Z16
+	VPBROADCASTD 32(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z17, Z17
+	VPBROADCASTD 36(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z18, Z18
+	VPBROADCASTD 36(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z19, Z19
+	VPBROADCASTD 40(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z20, Z20
+	VPBROADCASTD 40(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z21, Z21
+	VPBROADCASTD 44(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z22, Z22
+	VPBROADCASTD 44(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z23, Z23
+	VPBROADCASTD 48(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z24, Z24
+	VPBROADCASTD 48(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z25, Z25
+	VPBROADCASTD 52(CX), Z30
+	VPMULLD      Z28, Z30, Z30
+	VPSUBD       Z30, Z26, Z26
+	VPBROADCASTD 52(CX), Z30
+	VPMULLD      Z29, Z30, Z30
+	VPSUBD       Z30, Z27, Z27
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z28
 	VMOVUPS      64(CX), Z29
 	VBROADCASTSS (AX), Z30
@@ -7846,7 +8504,7 @@ store:
 	VMULPS       Z29, Z30, Z30
 	VCVTDQ2PS    Z27, Z27
 	VMULPS       Z30, Z27, Z27
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z28
@@ -7928,9 +8586,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt81x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt81x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt81x64(SB), NOSPLIT, $0-104
+TEXT ·GemmInt81x64(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), CX
@@ -7949,7 +8607,7 @@ TEXT ·GemmInt81x64(SB), NOSPLIT, $0-104
 	MOVQ       b+24(FP), DX
 	MOVQ       bstep+32(FP), BX
 	LEAQ       (BX)(BX*2), SI
-	MOVQ       next+96(FP), DI
+	MOVQ       next+104(FP), DI
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -8040,17 +8698,26 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z4
 	VMOVUPS      64(AX), Z5
 	VMOVUPS      128(AX), Z6
 	VMOVUPS      192(AX), Z7
-	VPSUBD       Z4, Z0, Z0
-	VPSUBD       Z5, Z1, Z1
-	VPSUBD       Z6, Z2, Z2
-	VPSUBD       Z7, Z3, Z3
+	VPBROADCASTD (CX), Z8
+	VPMULLD      Z4, Z8, Z8
+	VPSUBD       Z8, Z0, Z0
+	VPBROADCASTD (CX), Z8
+	VPMULLD      Z5, Z8, Z8
+	VPSUBD       Z8, Z1, Z1
+	VPBROADCASTD (CX), Z8
+	VPMULLD      Z6, Z8, Z8
+	VPSUBD       Z8, Z2, Z2
+	VPBROADCASTD (CX), Z8
+	VPMULLD      Z7, Z8, Z8
+	VPSUBD       Z8, Z3, Z3
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z4
 	VMOVUPS      64(CX), Z5
 	VMOVUPS      128(CX), Z6
@@ -8071,7 +8738,7 @@ store:
 	VMULPS       Z7, Z8, Z8
 	VCVTDQ2PS    Z3, Z3
 	VMULPS       Z8, Z3, Z3
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z4
@@ -8095,9 +8762,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt82x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt82x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt82x64(SB), NOSPLIT, $0-104
+TEXT ·GemmInt82x64(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -8125,7 +8792,7 @@ TEXT ·GemmInt82x64(SB), NOSPLIT, $0-104
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
 	LEAQ       (SI)(SI*2), DI
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -8241,21 +8908,38 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z8
 	VMOVUPS      64(AX), Z9
 	VMOVUPS      128(AX), Z10
 	VMOVUPS      192(AX), Z11
-	VPSUBD       Z8, Z0, Z0
-	VPSUBD       Z9, Z1, Z1
-	VPSUBD       Z10, Z2, Z2
-	VPSUBD       Z11, Z3, Z3
-	VPSUBD       Z8, Z4, Z4
-	VPSUBD       Z9, Z5, Z5
-	VPSUBD       Z10, Z6, Z6
-	VPSUBD       Z11, Z7, Z7
+	VPBROADCASTD (CX), Z12
+	VPMULLD      Z8, Z12, Z12
+	VPSUBD       Z12, Z0, Z0
+	VPBROADCASTD (CX), Z12
+	VPMULLD      Z9, Z12, Z12
+	VPSUBD       Z12, Z1, Z1
+	VPBROADCASTD (CX), Z12
+	VPMULLD      Z10, Z12, Z12
+	VPSUBD       Z12, Z2, Z2
+	VPBROADCASTD (CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z3, Z3
+	VPBROADCASTD 4(CX), Z12
+	VPMULLD      Z8, Z12, Z12
+	VPSUBD       Z12, Z4, Z4
+	VPBROADCASTD 4(CX), Z12
+	VPMULLD      Z9, Z12, Z12
+	VPSUBD       Z12, Z5, Z5
+	VPBROADCASTD 4(CX), Z12
+	VPMULLD      Z10, Z12, Z12
+	VPSUBD       Z12, Z6, Z6
+	VPBROADCASTD 4(CX), Z12
+	VPMULLD      Z11, Z12, Z12
+	VPSUBD       Z12, Z7, Z7
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z8
 	VMOVUPS      64(CX), Z9
 	VMOVUPS      128(CX), Z10
@@ -8292,7 +8976,7 @@ store:
 	VMULPS       Z11, Z12, Z12
 	VCVTDQ2PS    Z7, Z7
 	VMULPS       Z12, Z7, Z7
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z8
@@ -8325,9 +9009,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt83x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt83x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt83x64(SB), NOSPLIT, $0-104
+TEXT ·GemmInt83x64(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -8364,7 +9048,7 @@ TEXT ·GemmInt83x64(SB), NOSPLIT, $0-104
 	MOVQ       b+24(FP), BX
 	MOVQ       bstep+32(FP), SI
 	LEAQ       (SI)(SI*2), DI
-	MOVQ       next+96(FP), R8
+	MOVQ       next+104(FP), R8
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -8505,25 +9189,50 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z12
 	VMOVUPS      64(AX), Z13
 	VMOVUPS      128(AX), Z14
 	VMOVUPS      192(AX), Z15
-	VPSUBD       Z12, Z0, Z0
-	VPSUBD       Z13, Z1, Z1
-	VPSUBD       Z14, Z2, Z2
-	VPSUBD       Z15, Z3, Z3
-	VPSUBD       Z12, Z4, Z4
-	VPSUBD       Z13, Z5, Z5
-	VPSUBD       Z14, Z6, Z6
-	VPSUBD       Z15, Z7, Z7
-	VPSUBD       Z12, Z8, Z8
-	VPSUBD       Z13, Z9, Z9
-	VPSUBD       Z14, Z10, Z10
-	VPSUBD       Z15, Z11, Z11
+	VPBROADCASTD (CX), Z16
+	VPMULLD      Z12, Z16, Z16
+	VPSUBD       Z16, Z0, Z0
+	VPBROADCASTD (CX), Z16
+	VPMULLD      Z13, Z16, Z16
+	VPSUBD       Z16, Z1, Z1
+	VPBROADCASTD (CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z2, Z2
+	VPBROADCASTD (CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z3, Z3
+	VPBROADCASTD 4(CX), Z16
+	VPMULLD      Z12, Z16, Z16
+	VPSUBD       Z16, Z4, Z4
+	VPBROADCASTD 4(CX), Z16
+	VPMULLD      Z13, Z16, Z16
+	VPSUBD       Z16, Z5, Z5
+	VPBROADCASTD 4(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z6, Z6
+	VPBROADCASTD 4(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z7, Z7
+	VPBROADCASTD 8(CX), Z16
+	VPMULLD      Z12, Z16, Z16
+	VPSUBD       Z16, Z8, Z8
+	VPBROADCASTD 8(CX), Z16
+	VPMULLD      Z13, Z16, Z16
+	VPSUBD       Z16, Z9, Z9
+	VPBROADCASTD 8(CX), Z16
+	VPMULLD      Z14, Z16, Z16
+	VPSUBD       Z16, Z10, Z10
+	VPBROADCASTD 8(CX), Z16
+	VPMULLD      Z15, Z16, Z16
+	VPSUBD       Z16, Z11, Z11
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z12
 	VMOVUPS      64(CX), Z13
 	VMOVUPS      128(CX), Z14
@@ -8576,7 +9285,7 @@ store:
 	VMULPS       Z15, Z16, Z16
 	VCVTDQ2PS    Z11, Z11
 	VMULPS       Z16, Z11, Z11
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z12
@@ -8618,9 +9327,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt84x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt84x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt84x64(SB), NOSPLIT, $0-104
+TEXT ·GemmInt84x64(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -8667,7 +9376,7 @@ TEXT ·GemmInt84x64(SB), NOSPLIT, $0-104
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
 	LEAQ       (DI)(DI*2), R8
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -8833,29 +9542,62 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z16
 	VMOVUPS      64(AX), Z17
 	VMOVUPS      128(AX), Z18
 	VMOVUPS      192(AX), Z19
-	VPSUBD       Z16, Z0, Z0
-	VPSUBD       Z17, Z1, Z1
-	VPSUBD       Z18, Z2, Z2
-	VPSUBD       Z19, Z3, Z3
-	VPSUBD       Z16, Z4, Z4
-	VPSUBD       Z17, Z5, Z5
-	VPSUBD       Z18, Z6, Z6
-	VPSUBD       Z19, Z7, Z7
-	VPSUBD       Z16, Z8, Z8
-	VPSUBD       Z17, Z9, Z9
-	VPSUBD       Z18, Z10, Z10
-	VPSUBD       Z19, Z11, Z11
-	VPSUBD       Z16, Z12, Z12
-	VPSUBD       Z17, Z13, Z13
-	VPSUBD       Z18, Z14, Z14
-	VPSUBD       Z19, Z15, Z15
+	VPBROADCASTD (CX), Z20
+	VPMULLD      Z16, Z20, Z20
+	VPSUBD       Z20, Z0, Z0
+	VPBROADCASTD (CX), Z20
+	VPMULLD      Z17, Z20, Z20
+	VPSUBD       Z20, Z1, Z1
+	VPBROADCASTD (CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z2, Z2
+	VPBROADCASTD (CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z3, Z3
+	VPBROADCASTD 4(CX), Z20
+	VPMULLD      Z16, Z20, Z20
+	VPSUBD       Z20, Z4, Z4
+	VPBROADCASTD 4(CX), Z20
+	VPMULLD      Z17, Z20, Z20
+	VPSUBD       Z20, Z5, Z5
+	VPBROADCASTD 4(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z6, Z6
+	VPBROADCASTD 4(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z7, Z7
+	VPBROADCASTD 8(CX), Z20
+	VPMULLD      Z16, Z20, Z20
+	VPSUBD       Z20, Z8, Z8
+	VPBROADCASTD 8(CX), Z20
+	VPMULLD      Z17, Z20, Z20
+	VPSUBD       Z20, Z9, Z9
+	VPBROADCASTD 8(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z10, Z10
+	VPBROADCASTD 8(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z11, Z11
+	VPBROADCASTD 12(CX), Z20
+	VPMULLD      Z16, Z20, Z20
+	VPSUBD       Z20, Z12, Z12
+	VPBROADCASTD 12(CX), Z20
+	VPMULLD      Z17, Z20, Z20
+	VPSUBD       Z20, Z13, Z13
+	VPBROADCASTD 12(CX), Z20
+	VPMULLD      Z18, Z20, Z20
+	VPSUBD       Z20, Z14, Z14
+	VPBROADCASTD 12(CX), Z20
+	VPMULLD      Z19, Z20, Z20
+	VPSUBD       Z20, Z15, Z15
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z16
 	VMOVUPS      64(CX), Z17
 	VMOVUPS      128(CX), Z18
@@ -8924,7 +9666,7 @@ store:
 	VMULPS       Z19, Z20, Z20
 	VCVTDQ2PS    Z15, Z15
 	VMULPS       Z20, Z15, Z15
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z16
@@ -8975,9 +9717,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt85x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt85x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt85x64(SB), NOSPLIT, $0-104
+TEXT ·GemmInt85x64(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -9033,7 +9775,7 @@ TEXT ·GemmInt85x64(SB), NOSPLIT, $0-104
 	MOVQ       b+24(FP), SI
 	MOVQ       bstep+32(FP), DI
 	LEAQ       (DI)(DI*2), R8
-	MOVQ       next+96(FP), R9
+	MOVQ       next+104(FP), R9
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -9224,33 +9966,74 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z20
 	VMOVUPS      64(AX), Z21
 	VMOVUPS      128(AX), Z22
 	VMOVUPS      192(AX), Z23
-	VPSUBD       Z20, Z0, Z0
-	VPSUBD       Z21, Z1, Z1
-	VPSUBD       Z22, Z2, Z2
-	VPSUBD       Z23, Z3, Z3
-	VPSUBD       Z20, Z4, Z4
-	VPSUBD       Z21, Z5, Z5
-	VPSUBD       Z22, Z6, Z6
-	VPSUBD       Z23, Z7, Z7
-	VPSUBD       Z20, Z8, Z8
-	VPSUBD       Z21, Z9, Z9
-	VPSUBD       Z22, Z10, Z10
-	VPSUBD       Z23, Z11, Z11
-	VPSUBD       Z20, Z12, Z12
-	VPSUBD       Z21, Z13, Z13
-	VPSUBD       Z22, Z14, Z14
-	VPSUBD       Z23, Z15, Z15
-	VPSUBD       Z20, Z16, Z16
-	VPSUBD       Z21, Z17, Z17
-	VPSUBD       Z22, Z18, Z18
-	VPSUBD       Z23, Z19, Z19
+	VPBROADCASTD (CX), Z24
+	VPMULLD      Z20, Z24, Z24
+	VPSUBD       Z24, Z0, Z0
+	VPBROADCASTD (CX), Z24
+	VPMULLD      Z21, Z24, Z24
+	VPSUBD       Z24, Z1, Z1
+	VPBROADCASTD (CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z2, Z2
+	VPBROADCASTD (CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z3, Z3
+	VPBROADCASTD 4(CX), Z24
+	VPMULLD      Z20, Z24, Z24
+	VPSUBD       Z24, Z4, Z4
+	VPBROADCASTD 4(CX), Z24
+	VPMULLD      Z21, Z24, Z24
+	VPSUBD       Z24, Z5, Z5
+	VPBROADCASTD 4(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z6, Z6
+	VPBROADCASTD 4(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z7, Z7
+	VPBROADCASTD 8(CX), Z24
+	VPMULLD      Z20, Z24, Z24
+	VPSUBD       Z24, Z8, Z8
+	VPBROADCASTD 8(CX), Z24
+	VPMULLD      Z21, Z24, Z24
+	VPSUBD       Z24, Z9, Z9
+	VPBROADCASTD 8(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z10, Z10
+	VPBROADCASTD 8(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z11, Z11
+	VPBROADCASTD 12(CX), Z24
+	VPMULLD      Z20, Z24, Z24
+	VPSUBD       Z24, Z12, Z12
+	VPBROADCASTD 12(CX), Z24
+	VPMULLD      Z21, Z24, Z24
+	VPSUBD       Z24, Z13, Z13
+	VPBROADCASTD 12(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z14, Z14
+	VPBROADCASTD 12(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z15, Z15
+	VPBROADCASTD 16(CX), Z24
+	VPMULLD      Z20, Z24, Z24
+	VPSUBD       Z24, Z16, Z16
+	VPBROADCASTD 16(CX), Z24
+	VPMULLD      Z21, Z24, Z24
+	VPSUBD       Z24, Z17, Z17
+	VPBROADCASTD 16(CX), Z24
+	VPMULLD      Z22, Z24, Z24
+	VPSUBD       Z24, Z18, Z18
+	VPBROADCASTD 16(CX), Z24
+	VPMULLD      Z23, Z24, Z24
+	VPSUBD       Z24, Z19, Z19
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z20
 	VMOVUPS      64(CX), Z21
 	VMOVUPS      128(CX), Z22
@@ -9335,7 +10118,7 @@ store:
 	VMULPS       Z23, Z24, Z24
 	VCVTDQ2PS    Z19, Z19
 	VMULPS       Z24, Z19, Z19
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z20
@@ -9395,9 +10178,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func GemmInt86x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+// func GemmInt86x64(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·GemmInt86x64(SB), NOSPLIT, $0-104
+TEXT ·GemmInt86x64(SB), NOSPLIT, $0-112
 	MOVQ       c+40(FP), AX
 	MOVQ       ldc+48(FP), CX
 	MOVQ       cstep+56(FP), DX
@@ -9464,7 +10247,7 @@ TEXT ·GemmInt86x64(SB), NOSPLIT, $0-104
 	MOVQ       b+24(FP), DI
 	MOVQ       bstep+32(FP), R8
 	LEAQ       (R8)(R8*2), R9
-	MOVQ       next+96(FP), R10
+	MOVQ       next+104(FP), R10
 	SUBQ       $+4, AX
 	JLT        rest
 
@@ -9682,37 +10465,86 @@ one:
 	JNE          one
 
 store:
-	MOVQ         comp+80(FP), AX
+	MOVQ         colSum+88(FP), AX
+	MOVQ         rowZero+72(FP), CX
 	VMOVUPS      (AX), Z24
 	VMOVUPS      64(AX), Z25
 	VMOVUPS      128(AX), Z26
 	VMOVUPS      192(AX), Z27
-	VPSUBD       Z24, Z0, Z0
-	VPSUBD       Z25, Z1, Z1
-	VPSUBD       Z26, Z2, Z2
-	VPSUBD       Z27, Z3, Z3
-	VPSUBD       Z24, Z4, Z4
-	VPSUBD       Z25, Z5, Z5
-	VPSUBD       Z26, Z6, Z6
-	VPSUBD       Z27, Z7, Z7
-	VPSUBD       Z24, Z8, Z8
-	VPSUBD       Z25, Z9, Z9
-	VPSUBD       Z26, Z10, Z10
-	VPSUBD       Z27, Z11, Z11
-	VPSUBD       Z24, Z12, Z12
-	VPSUBD       Z25, Z13, Z13
-	VPSUBD       Z26, Z14, Z14
-	VPSUBD       Z27, Z15, Z15
-	VPSUBD       Z24, Z16, Z16
-	VPSUBD       Z25, Z17, Z17
-	VPSUBD       Z26, Z18, Z18
-	VPSUBD       Z27, Z19, Z19
-	VPSUBD       Z24, Z20, Z20
-	VPSUBD       Z25, Z21, Z21
-	VPSUBD       Z26, Z22, Z22
-	VPSUBD       Z27, Z23, Z23
+	VPBROADCASTD (CX), Z28
+	VPMULLD      Z24, Z28, Z28
+	VPSUBD       Z28, Z0, Z0
+	VPBROADCASTD (CX), Z28
+	VPMULLD      Z25, Z28, Z28
+	VPSUBD       Z28, Z1, Z1
+	VPBROADCASTD (CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z2, Z2
+	VPBROADCASTD (CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z3, Z3
+	VPBROADCASTD 4(CX), Z28
+	VPMULLD      Z24, Z28, Z28
+	VPSUBD       Z28, Z4, Z4
+	VPBROADCASTD 4(CX), Z28
+	VPMULLD      Z25, Z28, Z28
+	VPSUBD       Z28, Z5, Z5
+	VPBROADCASTD 4(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z6, Z6
+	VPBROADCASTD 4(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z7, Z7
+	VPBROADCASTD 8(CX), Z28
+	VPMULLD      Z24, Z28, Z28
+	VPSUBD       Z28, Z8, Z8
+	VPBROADCASTD 8(CX), Z28
+	VPMULLD      Z25, Z28, Z28
+	VPSUBD       Z28, Z9, Z9
+	VPBROADCASTD 8(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z10, Z10
+	VPBROADCASTD 8(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z11, Z11
+	VPBROADCASTD 12(CX), Z28
+	VPMULLD      Z24, Z28, Z28
+	VPSUBD       Z28, Z12, Z12
+	VPBROADCASTD 12(CX), Z28
+	VPMULLD      Z25, Z28, Z28
+	VPSUBD       Z28, Z13, Z13
+	VPBROADCASTD 12(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z14, Z14
+	VPBROADCASTD 12(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z15, Z15
+	VPBROADCASTD 16(CX), Z28
+	VPMULLD      Z24, Z28, Z28
+	VPSUBD       Z28, Z16, Z16
+	VPBROADCASTD 16(CX), Z28
+	VPMULLD      Z25, Z28, Z28
+	VPSUBD       Z28, Z17, Z17
+	VPBROADCASTD 16(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z18, Z18
+	VPBROADCASTD 16(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z19, Z19
+	VPBROADCASTD 20(CX), Z28
+	VPMULLD      Z24, Z28, Z28
+	VPSUBD       Z28, Z20, Z20
+	VPBROADCASTD 20(CX), Z28
+	VPMULLD      Z25, Z28, Z28
+	VPSUBD       Z28, Z21, Z21
+	VPBROADCASTD 20(CX), Z28
+	VPMULLD      Z26, Z28, Z28
+	VPSUBD       Z28, Z22, Z22
+	VPBROADCASTD 20(CX), Z28
+	VPMULLD      Z27, Z28, Z28
+	VPSUBD       Z28, Z23, Z23
 	MOVQ         rowScale+64(FP), AX
-	MOVQ         colScale+72(FP), CX
+	MOVQ         colScale+80(FP), CX
 	VMOVUPS      (CX), Z24
 	VMOVUPS      64(CX), Z25
 	VMOVUPS      128(CX), Z26
@@ -9813,7 +10645,7 @@ store:
 	VMULPS       Z27, Z28, Z28
 	VCVTDQ2PS    Z23, Z23
 	VMULPS       Z28, Z23, Z23
-	MOVQ         bias+88(FP), AX
+	MOVQ         bias+96(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Z24

@@ -24,8 +24,8 @@ func BF16ToF32(dst *float32, src *uint16, n int)
 //go:noescape
 func F32ToBF16(dst *uint16, src *float32, n int)
 
-// Quantise sets dst[i] = int8(round(src[i]·inv)) ^ int8(flip), nearest even; flip is 0, or 0xffffff80 for bytes
-// with zero point 128. |src[i]·inv| must be below 128. n is a multiple of 16.
+// Quantise sets dst[i] = int8(round(min(src[i]·inv + zero, 127))) ^ int8(flip), nearest even, with a rounding after
+// each operation; flip is 0, or 0xffffff80 for unsigned bytes, 128 more. src[i]·inv + zero must be above -129. n is a multiple of 16.
 //
 //go:noescape
-func Quantise(dst *int8, src *float32, n int, inv float32, flip uint32)
+func Quantise(dst *int8, src *float32, n int, inv float32, zero float32, flip uint32)

@@ -4,38 +4,38 @@
 
 package neon
 
-// GemmInt81x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes; comp is what to take back, 0 as a rule. Rows are lda bytes apart.
+// GemmInt81x16 sets an 1×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 // Needs SDOT (FEAT_DotProd).
 //
 //go:noescape
-func GemmInt81x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt81x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt82x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes; comp is what to take back, 0 as a rule. Rows are lda bytes apart.
+// GemmInt82x16 sets an 2×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 // Needs SDOT (FEAT_DotProd).
 //
 //go:noescape
-func GemmInt82x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt82x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt83x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes; comp is what to take back, 0 as a rule. Rows are lda bytes apart.
+// GemmInt83x16 sets an 3×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 // Needs SDOT (FEAT_DotProd).
 //
 //go:noescape
-func GemmInt83x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt83x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
 
-// GemmInt84x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - comp[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
-// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes; comp is what to take back, 0 as a rule. Rows are lda bytes apart.
+// GemmInt84x16 sets an 4×16 tile C[i][j] = float32(Σ A[i][k]·B[k][j] - rowZero[i]·colSum[j])·(rowScale[i]·colScale[j]) (+ bias[j] if
+// bias is not nil), the sum exact in 32 bits. k4 counts groups of four k. A holds signed bytes. Rows are lda bytes apart.
 // B is np panels [k4][16][4] of int8, bstep bytes apart; rows of C are ldc bytes apart, its panels cstep. Of the memory at
 // next, 16·k4 bytes are prefetched.
 // Needs SDOT (FEAT_DotProd).
 //
 //go:noescape
-func GemmInt84x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
+func GemmInt84x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)

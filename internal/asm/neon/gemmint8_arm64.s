@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func GemmInt81x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
-TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
+// func GemmInt81x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
+TEXT ·GemmInt81x16(SB), NOSPLIT, $0-112
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -14,7 +14,7 @@ TEXT ·GemmInt81x16(SB), NOSPLIT, $0-104
 	MOVD a+8(FP), R1
 	MOVD lda+16(FP), R2
 	MOVD b+24(FP), R2
-	MOVD next+96(FP), R3
+	MOVD next+104(FP), R3
 	SUBS $+4, R0, R0
 	BLT  rest
 
@@ -83,26 +83,29 @@ one:
 	BNE   one
 
 store:
-	MOVD  comp+80(FP), R0
+	VEOR  V4.B16, V4.B16, V4.B16
+	MOVD  colSum+88(FP), R0
+	MOVD  rowZero+72(FP), R1
 	FMOVQ (R0), F5
 	FMOVQ 16(R0), F6
 	FMOVQ 32(R0), F7
 	FMOVQ 48(R0), F8
-	VSUB  V5.S4, V0.S4, V0.S4
+	VLD1  (R1), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA494A0 // VMLS V4, V5, V0
 	WORD  $0x4E21D800 // VSCVTF V0, V0
-	VSUB  V6.S4, V1.S4, V1.S4
+	WORD  $0x6EA494C1 // VMLS V4, V6, V1
 	WORD  $0x4E21D821 // VSCVTF V1, V1
-	VSUB  V7.S4, V2.S4, V2.S4
+	WORD  $0x6EA494E2 // VMLS V4, V7, V2
 	WORD  $0x4E21D842 // VSCVTF V2, V2
-	VSUB  V8.S4, V3.S4, V3.S4
+	WORD  $0x6EA49503 // VMLS V4, V8, V3
 	WORD  $0x4E21D863 // VSCVTF V3, V3
-	MOVD  colScale+72(FP), R0
+	MOVD  colScale+80(FP), R0
 	FMOVQ (R0), F5
 	FMOVQ 16(R0), F6
 	FMOVQ 32(R0), F7
 	FMOVQ 48(R0), F8
 	MOVD  rowScale+64(FP), R0
-	VEOR  V4.B16, V4.B16, V4.B16
 	VLD1  (R0), V4.S[0]
 	VDUP  V4.S[0], V4.S4
 	WORD  $0x6E24DCA5 // VFMUL V4, V5, V5
@@ -113,7 +116,7 @@ store:
 	WORD  $0x6E25DC42 // VFMUL V5, V2, V2
 	WORD  $0x6E24DD05 // VFMUL V4, V8, V5
 	WORD  $0x6E25DC63 // VFMUL V5, V3, V3
-	MOVD  bias+88(FP), R0
+	MOVD  bias+96(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   write
 	FMOVQ (R0), F5
@@ -134,8 +137,8 @@ write:
 	FMOVQ F3, 48(R0)
 	RET
 
-// func GemmInt82x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
-TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
+// func GemmInt82x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
+TEXT ·GemmInt82x16(SB), NOSPLIT, $0-112
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -150,7 +153,7 @@ TEXT ·GemmInt82x16(SB), NOSPLIT, $0-104
 	MOVD R1, R3
 	ADD  R2, R3, R3
 	MOVD b+24(FP), R2
-	MOVD next+96(FP), R6
+	MOVD next+104(FP), R6
 	SUBS $+4, R0, R0
 	BLT  rest
 
@@ -243,34 +246,40 @@ one:
 	BNE   one
 
 store:
-	MOVD  comp+80(FP), R0
+	VEOR  V4.B16, V4.B16, V4.B16
+	MOVD  colSum+88(FP), R0
+	MOVD  rowZero+72(FP), R1
 	FMOVQ (R0), F10
 	FMOVQ 16(R0), F11
 	FMOVQ 32(R0), F12
 	FMOVQ 48(R0), F13
-	VSUB  V10.S4, V0.S4, V0.S4
+	VLD1  (R1), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA49540 // VMLS V4, V10, V0
 	WORD  $0x4E21D800 // VSCVTF V0, V0
-	VSUB  V11.S4, V1.S4, V1.S4
+	WORD  $0x6EA49561 // VMLS V4, V11, V1
 	WORD  $0x4E21D821 // VSCVTF V1, V1
-	VSUB  V12.S4, V2.S4, V2.S4
+	WORD  $0x6EA49582 // VMLS V4, V12, V2
 	WORD  $0x4E21D842 // VSCVTF V2, V2
-	VSUB  V13.S4, V3.S4, V3.S4
+	WORD  $0x6EA495A3 // VMLS V4, V13, V3
 	WORD  $0x4E21D863 // VSCVTF V3, V3
-	VSUB  V10.S4, V5.S4, V5.S4
+	ADD   $+4, R1, R0
+	VLD1  (R0), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA49545 // VMLS V4, V10, V5
 	WORD  $0x4E21D8A5 // VSCVTF V5, V5
-	VSUB  V11.S4, V6.S4, V6.S4
+	WORD  $0x6EA49566 // VMLS V4, V11, V6
 	WORD  $0x4E21D8C6 // VSCVTF V6, V6
-	VSUB  V12.S4, V7.S4, V7.S4
+	WORD  $0x6EA49587 // VMLS V4, V12, V7
 	WORD  $0x4E21D8E7 // VSCVTF V7, V7
-	VSUB  V13.S4, V8.S4, V8.S4
+	WORD  $0x6EA495A8 // VMLS V4, V13, V8
 	WORD  $0x4E21D908 // VSCVTF V8, V8
-	MOVD  colScale+72(FP), R0
+	MOVD  colScale+80(FP), R0
 	FMOVQ (R0), F10
 	FMOVQ 16(R0), F11
 	FMOVQ 32(R0), F12
 	FMOVQ 48(R0), F13
 	MOVD  rowScale+64(FP), R0
-	VEOR  V4.B16, V4.B16, V4.B16
 	VLD1  (R0), V4.S[0]
 	VDUP  V4.S[0], V4.S4
 	WORD  $0x6E24DD49 // VFMUL V4, V10, V9
@@ -281,7 +290,6 @@ store:
 	WORD  $0x6E29DC42 // VFMUL V9, V2, V2
 	WORD  $0x6E24DDA9 // VFMUL V4, V13, V9
 	WORD  $0x6E29DC63 // VFMUL V9, V3, V3
-	VEOR  V4.B16, V4.B16, V4.B16
 	ADD   $+4, R0, R0
 	VLD1  (R0), V4.S[0]
 	VDUP  V4.S[0], V4.S4
@@ -293,7 +301,7 @@ store:
 	WORD  $0x6E29DCE7 // VFMUL V9, V7, V7
 	WORD  $0x6E24DDA9 // VFMUL V4, V13, V9
 	WORD  $0x6E29DD08 // VFMUL V9, V8, V8
-	MOVD  bias+88(FP), R0
+	MOVD  bias+96(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   write
 	FMOVQ (R0), F10
@@ -323,8 +331,8 @@ write:
 	FMOVQ F8, 48(R0)
 	RET
 
-// func GemmInt83x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
-TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
+// func GemmInt83x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
+TEXT ·GemmInt83x16(SB), NOSPLIT, $0-112
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -345,7 +353,7 @@ TEXT ·GemmInt83x16(SB), NOSPLIT, $0-104
 	MOVD R3, R6
 	ADD  R2, R6, R6
 	MOVD b+24(FP), R2
-	MOVD next+96(FP), R7
+	MOVD next+104(FP), R7
 	SUBS $+4, R0, R0
 	BLT  rest
 
@@ -462,42 +470,51 @@ one:
 	BNE   one
 
 store:
-	MOVD  comp+80(FP), R0
+	VEOR  V4.B16, V4.B16, V4.B16
+	MOVD  colSum+88(FP), R0
+	MOVD  rowZero+72(FP), R1
 	FMOVQ (R0), F15
 	FMOVQ 16(R0), F16
 	FMOVQ 32(R0), F17
 	FMOVQ 48(R0), F18
-	VSUB  V15.S4, V0.S4, V0.S4
+	VLD1  (R1), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA495E0 // VMLS V4, V15, V0
 	WORD  $0x4E21D800 // VSCVTF V0, V0
-	VSUB  V16.S4, V1.S4, V1.S4
+	WORD  $0x6EA49601 // VMLS V4, V16, V1
 	WORD  $0x4E21D821 // VSCVTF V1, V1
-	VSUB  V17.S4, V2.S4, V2.S4
+	WORD  $0x6EA49622 // VMLS V4, V17, V2
 	WORD  $0x4E21D842 // VSCVTF V2, V2
-	VSUB  V18.S4, V3.S4, V3.S4
+	WORD  $0x6EA49643 // VMLS V4, V18, V3
 	WORD  $0x4E21D863 // VSCVTF V3, V3
-	VSUB  V15.S4, V5.S4, V5.S4
+	ADD   $+4, R1, R0
+	VLD1  (R0), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA495E5 // VMLS V4, V15, V5
 	WORD  $0x4E21D8A5 // VSCVTF V5, V5
-	VSUB  V16.S4, V6.S4, V6.S4
+	WORD  $0x6EA49606 // VMLS V4, V16, V6
 	WORD  $0x4E21D8C6 // VSCVTF V6, V6
-	VSUB  V17.S4, V7.S4, V7.S4
+	WORD  $0x6EA49627 // VMLS V4, V17, V7
 	WORD  $0x4E21D8E7 // VSCVTF V7, V7
-	VSUB  V18.S4, V8.S4, V8.S4
+	WORD  $0x6EA49648 // VMLS V4, V18, V8
 	WORD  $0x4E21D908 // VSCVTF V8, V8
-	VSUB  V15.S4, V10.S4, V10.S4
+	ADD   $+8, R1, R0
+	VLD1  (R0), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA495EA // VMLS V4, V15, V10
 	WORD  $0x4E21D94A // VSCVTF V10, V10
-	VSUB  V16.S4, V11.S4, V11.S4
+	WORD  $0x6EA4960B // VMLS V4, V16, V11
 	WORD  $0x4E21D96B // VSCVTF V11, V11
-	VSUB  V17.S4, V12.S4, V12.S4
+	WORD  $0x6EA4962C // VMLS V4, V17, V12
 	WORD  $0x4E21D98C // VSCVTF V12, V12
-	VSUB  V18.S4, V13.S4, V13.S4
+	WORD  $0x6EA4964D // VMLS V4, V18, V13
 	WORD  $0x4E21D9AD // VSCVTF V13, V13
-	MOVD  colScale+72(FP), R0
+	MOVD  colScale+80(FP), R0
 	FMOVQ (R0), F15
 	FMOVQ 16(R0), F16
 	FMOVQ 32(R0), F17
 	FMOVQ 48(R0), F18
 	MOVD  rowScale+64(FP), R0
-	VEOR  V4.B16, V4.B16, V4.B16
 	VLD1  (R0), V4.S[0]
 	VDUP  V4.S[0], V4.S4
 	WORD  $0x6E24DDE9 // VFMUL V4, V15, V9
@@ -508,7 +525,6 @@ store:
 	WORD  $0x6E29DC42 // VFMUL V9, V2, V2
 	WORD  $0x6E24DE49 // VFMUL V4, V18, V9
 	WORD  $0x6E29DC63 // VFMUL V9, V3, V3
-	VEOR  V4.B16, V4.B16, V4.B16
 	ADD   $+4, R0, R1
 	VLD1  (R1), V4.S[0]
 	VDUP  V4.S[0], V4.S4
@@ -520,7 +536,6 @@ store:
 	WORD  $0x6E29DCE7 // VFMUL V9, V7, V7
 	WORD  $0x6E24DE49 // VFMUL V4, V18, V9
 	WORD  $0x6E29DD08 // VFMUL V9, V8, V8
-	VEOR  V4.B16, V4.B16, V4.B16
 	ADD   $+8, R0, R0
 	VLD1  (R0), V4.S[0]
 	VDUP  V4.S[0], V4.S4
@@ -532,7 +547,7 @@ store:
 	WORD  $0x6E29DD8C // VFMUL V9, V12, V12
 	WORD  $0x6E24DE49 // VFMUL V4, V18, V9
 	WORD  $0x6E29DDAD // VFMUL V9, V13, V13
-	MOVD  bias+88(FP), R0
+	MOVD  bias+96(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   write
 	FMOVQ (R0), F15
@@ -571,8 +586,8 @@ write:
 	FMOVQ F13, 48(R0)
 	RET
 
-// func GemmInt84x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, colScale *float32, comp *int32, bias *float32, next *int8)
-TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
+// func GemmInt84x16(k4 int, a *int8, lda int, b *int8, bstep int, c *float32, ldc int, cstep int, rowScale *float32, rowZero *int32, colScale *float32, colSum *int32, bias *float32, next *int8)
+TEXT ·GemmInt84x16(SB), NOSPLIT, $0-112
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -599,7 +614,7 @@ TEXT ·GemmInt84x16(SB), NOSPLIT, $0-104
 	MOVD R6, R7
 	ADD  R2, R7, R7
 	MOVD b+24(FP), R2
-	MOVD next+96(FP), R8
+	MOVD next+104(FP), R8
 	SUBS $+4, R0, R0
 	BLT  rest
 
@@ -740,50 +755,62 @@ one:
 	BNE   one
 
 store:
-	MOVD  comp+80(FP), R0
+	VEOR  V4.B16, V4.B16, V4.B16
+	MOVD  colSum+88(FP), R0
+	MOVD  rowZero+72(FP), R1
 	FMOVQ (R0), F20
 	FMOVQ 16(R0), F21
 	FMOVQ 32(R0), F22
 	FMOVQ 48(R0), F23
-	VSUB  V20.S4, V0.S4, V0.S4
+	VLD1  (R1), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA49680 // VMLS V4, V20, V0
 	WORD  $0x4E21D800 // VSCVTF V0, V0
-	VSUB  V21.S4, V1.S4, V1.S4
+	WORD  $0x6EA496A1 // VMLS V4, V21, V1
 	WORD  $0x4E21D821 // VSCVTF V1, V1
-	VSUB  V22.S4, V2.S4, V2.S4
+	WORD  $0x6EA496C2 // VMLS V4, V22, V2
 	WORD  $0x4E21D842 // VSCVTF V2, V2
-	VSUB  V23.S4, V3.S4, V3.S4
+	WORD  $0x6EA496E3 // VMLS V4, V23, V3
 	WORD  $0x4E21D863 // VSCVTF V3, V3
-	VSUB  V20.S4, V5.S4, V5.S4
+	ADD   $+4, R1, R0
+	VLD1  (R0), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA49685 // VMLS V4, V20, V5
 	WORD  $0x4E21D8A5 // VSCVTF V5, V5
-	VSUB  V21.S4, V6.S4, V6.S4
+	WORD  $0x6EA496A6 // VMLS V4, V21, V6
 	WORD  $0x4E21D8C6 // VSCVTF V6, V6
-	VSUB  V22.S4, V7.S4, V7.S4
+	WORD  $0x6EA496C7 // VMLS V4, V22, V7
 	WORD  $0x4E21D8E7 // VSCVTF V7, V7
-	VSUB  V23.S4, V8.S4, V8.S4
+	WORD  $0x6EA496E8 // VMLS V4, V23, V8
 	WORD  $0x4E21D908 // VSCVTF V8, V8
-	VSUB  V20.S4, V10.S4, V10.S4
+	ADD   $+8, R1, R0
+	VLD1  (R0), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA4968A // VMLS V4, V20, V10
 	WORD  $0x4E21D94A // VSCVTF V10, V10
-	VSUB  V21.S4, V11.S4, V11.S4
+	WORD  $0x6EA496AB // VMLS V4, V21, V11
 	WORD  $0x4E21D96B // VSCVTF V11, V11
-	VSUB  V22.S4, V12.S4, V12.S4
+	WORD  $0x6EA496CC // VMLS V4, V22, V12
 	WORD  $0x4E21D98C // VSCVTF V12, V12
-	VSUB  V23.S4, V13.S4, V13.S4
+	WORD  $0x6EA496ED // VMLS V4, V23, V13
 	WORD  $0x4E21D9AD // VSCVTF V13, V13
-	VSUB  V20.S4, V15.S4, V15.S4
+	ADD   $+12, R1, R0
+	VLD1  (R0), V4.S[0]
+	VDUP  V4.S[0], V4.S4
+	WORD  $0x6EA4968F // VMLS V4, V20, V15
 	WORD  $0x4E21D9EF // VSCVTF V15, V15
-	VSUB  V21.S4, V16.S4, V16.S4
+	WORD  $0x6EA496B0 // VMLS V4, V21, V16
 	WORD  $0x4E21DA10 // VSCVTF V16, V16
-	VSUB  V22.S4, V17.S4, V17.S4
+	WORD  $0x6EA496D1 // VMLS V4, V22, V17
 	WORD  $0x4E21DA31 // VSCVTF V17, V17
-	VSUB  V23.S4, V18.S4, V18.S4
+	WORD  $0x6EA496F2 // VMLS V4, V23, V18
 	WORD  $0x4E21DA52 // VSCVTF V18, V18
-	MOVD  colScale+72(FP), R0
+	MOVD  colScale+80(FP), R0
 	FMOVQ (R0), F20
 	FMOVQ 16(R0), F21
 	FMOVQ 32(R0), F22
 	FMOVQ 48(R0), F23
 	MOVD  rowScale+64(FP), R0
-	VEOR  V4.B16, V4.B16, V4.B16
 	VLD1  (R0), V4.S[0]
 	VDUP  V4.S[0], V4.S4
 	WORD  $0x6E24DE89 // VFMUL V4, V20, V9
@@ -794,7 +821,6 @@ store:
 	WORD  $0x6E29DC42 // VFMUL V9, V2, V2
 	WORD  $0x6E24DEE9 // VFMUL V4, V23, V9
 	WORD  $0x6E29DC63 // VFMUL V9, V3, V3
-	VEOR  V4.B16, V4.B16, V4.B16
 	ADD   $+4, R0, R1
 	VLD1  (R1), V4.S[0]
 	VDUP  V4.S[0], V4.S4
@@ -806,7 +832,6 @@ store:
 	WORD  $0x6E29DCE7 // VFMUL V9, V7, V7
 	WORD  $0x6E24DEE9 // VFMUL V4, V23, V9
 	WORD  $0x6E29DD08 // VFMUL V9, V8, V8
-	VEOR  V4.B16, V4.B16, V4.B16
 	ADD   $+8, R0, R1
 	VLD1  (R1), V4.S[0]
 	VDUP  V4.S[0], V4.S4
@@ -818,7 +843,6 @@ store:
 	WORD  $0x6E29DD8C // VFMUL V9, V12, V12
 	WORD  $0x6E24DEE9 // VFMUL V4, V23, V9
 	WORD  $0x6E29DDAD // VFMUL V9, V13, V13
-	VEOR  V4.B16, V4.B16, V4.B16
 	ADD   $+12, R0, R0
 	VLD1  (R0), V4.S[0]
 	VDUP  V4.S[0], V4.S4
@@ -830,7 +854,7 @@ store:
 	WORD  $0x6E29DE31 // VFMUL V9, V17, V17
 	WORD  $0x6E24DEE9 // VFMUL V4, V23, V9
 	WORD  $0x6E29DE52 // VFMUL V9, V18, V18
-	MOVD  bias+88(FP), R0
+	MOVD  bias+96(FP), R0
 	SUBS  $+0, R0, R0
 	BEQ   write
 	FMOVQ (R0), F20

@@ -423,6 +423,8 @@ func (n *NEON) fold(v V, op string) {
 func (n *NEON) SumLanes(v V) { n.fold(v, "VFADD") }
 func (n *NEON) MaxLanes(v V) { n.fold(v, "VFMAX") }
 
+func (n *NEON) MinLanes(v V) { n.fold(v, "VFMIN") }
+
 func (n *NEON) MaxIntLanes(v V) { n.fold(v, "VSMAX") }
 
 func (n *NEON) Prefetch(base GP, off int) {

@@ -112,6 +112,7 @@ type Machine interface {
 	StoreInt8(s V, base GP, off int)
 	SumLanes(v V) // every lane = the sum, by the tree i+8, i+4, i+2, i+1
 	MaxLanes(v V)
+	MinLanes(v V)
 	MaxIntLanes(v V)
 	Prefetch(base GP, off int)
 }

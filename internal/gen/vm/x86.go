@@ -470,6 +470,8 @@ func (x *X86) fold(v V, op func(a, b, d operand.Op)) {
 func (x *X86) SumLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VADDPS(a, b, d) }) }
 func (x *X86) MaxLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VMAXPS(a, b, d) }) }
 
+func (x *X86) MinLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VMINPS(a, b, d) }) }
+
 func (x *X86) MaxIntLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VPMAXSD(a, b, d) }) }
 
 func (x *X86) Prefetch(base GP, off int) { x.c.PREFETCHT0(mem(base, off)) }

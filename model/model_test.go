@@ -110,8 +110,8 @@ func join(b Batch, order ...int) Batch {
 // several groups, and for any number of threads.
 func TestSameBits(t *testing.T) {
 	runtime.GOMAXPROCS(max(3, runtime.GOMAXPROCS(0)))
-	dir := randomCheckpoint(t, 36, 4, 2, 70)
-	lengths := []int{5, 1, 130, 17, 600, 64, 2, 300, 33, 128}
+	dir := randomCheckpoint(t, 20, 4, 2, 37)
+	lengths := []int{5, 1, 130, 17, 300, 64, 2, 200, 33, 128}
 	b := randomBatch(lengths...)
 	onEveryTier(t, func(t *testing.T) {
 		for _, dtype := range []DType{F32, Int8} {
@@ -131,7 +131,7 @@ func TestSameBits(t *testing.T) {
 						alone[s] = run(sequence(b, s))
 					}
 				}
-				for _, order := range [][]int{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {9, 4, 0, 7, 1, 8, 6, 5, 3, 2}, {4, 4, 1}} {
+				for _, order := range [][]int{{9, 4, 0, 7, 1, 8, 6, 5, 3, 2, 2, 2, 7, 4}, {3, 7, 1}} {
 					joined := join(b, order...)
 					r := run(joined)
 					hidden, logits := r.Get(LastHiddenState), r.Get("logits")
@@ -176,7 +176,7 @@ func TestForwardAllocatesNothing(t *testing.T) {
 			m := randomModel(t, 32, 4, 2, 64, WithDType(dtype))
 			r, err := m.NewResult(names...)
 			require.NoError(t, err)
-			batches := []Batch{randomBatch(128, 3, 60), randomBatch(16), randomBatch(600, 600, 1)}
+			batches := []Batch{randomBatch(128, 3, 60), randomBatch(16), randomBatch(270, 270, 1)}
 			run := func() {
 				for _, b := range batches {
 					if err := m.Forward(context.Background(), b, r); err != nil {
@@ -185,7 +185,7 @@ func TestForwardAllocatesNothing(t *testing.T) {
 				}
 			}
 			run()
-			require.Zero(t, testing.AllocsPerRun(5, run), "%v %v", dtype, names)
+			require.Zero(t, testing.AllocsPerRun(3, run), "%v %v", dtype, names)
 		}
 	}
 }
@@ -223,7 +223,7 @@ func TestConcurrentForward(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	m := randomModel(t, 128, 4, 6, 512)
+	m := randomModel(t, 64, 4, 6, 256)
 	lengths := make([]int, 200)
 	for i := range lengths {
 		lengths[i] = 600
@@ -231,16 +231,22 @@ func TestCancel(t *testing.T) {
 	b := randomBatch(lengths...)
 	r, err := m.NewResult()
 	require.NoError(t, err)
+
+	// 50 ms is the promise. Where one sequence alone takes longer, under an
+	// emulator or the race detector, half of that must do.
+	began := time.Now()
+	require.NoError(t, m.Forward(t.Context(), sequence(b, 0), r))
+	limit := max(50*time.Millisecond, time.Since(began)/2)
+
 	ctx, cancel := context.WithCancel(t.Context())
-	var cancelled time.Time
-	time.AfterFunc(20*time.Millisecond, func() { cancelled = time.Now(); cancel() })
+	cancelled := make(chan time.Time, 1)
+	time.AfterFunc(20*time.Millisecond, func() {
+		cancelled <- time.Now()
+		cancel()
+	})
 	err = m.Forward(ctx, b, r)
-	took := time.Since(cancelled)
+	took := time.Since(<-cancelled)
 	require.ErrorIs(t, err, context.Canceled)
-	limit := 50 * time.Millisecond
-	if raceEnabled {
-		limit *= 20
-	}
 	require.Less(t, took, limit)
 
 	require.ErrorIs(t, m.Forward(ctx, b, r), context.Canceled, "before it begins")

@@ -293,6 +293,42 @@ func TestNested(t *testing.T) {
 	requireSound(t)
 }
 
+// TestWithin has bodies run serial parts of their own, which stop with the pass
+// that they are in.
+func TestWithin(t *testing.T) {
+	procs(t, 4)
+	ctx, cancel := context.WithCancel(context.Background())
+	var p Pass
+	p.Begin(ctx, 0)
+	inner := make([]Pass, p.Width())
+	var total, cut atomic.Int32
+	body := bodyFunc(func(worker, i int) {
+		q := &inner[worker]
+		q.BeginWithin(&p)
+		if q.Width() != 1 {
+			t.Error("not serial")
+		}
+		q.Do(25, bodyFunc(func(int, int) {
+			if total.Add(1) == 1010 {
+				cancel()
+			}
+		}))
+		if q.End() != nil {
+			cut.Add(1)
+		}
+	})
+	p.Do(40, body)
+	require.EqualValues(t, 1000, total.Load())
+	require.Zero(t, cut.Load())
+	open, _ := unpack(pool.state.Load())
+	require.EqualValues(t, 1, open)
+	p.Do(40, body)
+	require.Less(t, total.Load(), int32(2000))
+	require.Positive(t, cut.Load())
+	require.ErrorIs(t, p.End(), context.Canceled)
+	requireSound(t)
+}
+
 func TestMorePassesThanSlots(t *testing.T) {
 	procs(t, 2)
 	passes := make([]Pass, maxPasses+10)

@@ -41,9 +41,10 @@ type Pass struct {
 	n    int
 	ctx  context.Context
 	done <-chan struct{}
-	open bool
-	slot int // index into pool.slots; -1 if helpers cannot find the pass
-	own  int // items that the caller has claimed and not finished
+	open   bool
+	within bool // opened by BeginWithin: the pool does not count it
+	slot   int  // index into pool.slots; -1 if helpers cannot find the pass
+	own    int  // items that the caller has claimed and not finished
 }
 
 // failure is how a body ended on a helper, if not by returning.
@@ -55,19 +56,32 @@ const goexit = "par: body called runtime.Goexit"
 // part in it; threads <= 0 means GOMAXPROCS, which is also the most. Cancelling
 // ctx makes Do skip what it has not begun.
 func (p *Pass) Begin(ctx context.Context, threads int) {
-	if p.open {
-		panic("par: Begin of an open pass")
-	}
-	p.open = true
-	p.ctx = ctx
-	p.done = ctx.Done()
-	p.cut.Store(false)
+	p.start(ctx, ctx.Done())
 	limit := runtime.GOMAXPROCS(0)
 	if threads <= 0 || threads > limit {
 		threads = limit
 	}
 	p.width.Store(int32(threads))
 	p.slot = pool.enter(p, limit, threads)
+}
+
+// BeginWithin opens the pass for use in a body that parent runs, on one worker:
+// its Do is serial and stops when parent's context is cancelled. The processors
+// are parent's, so it does not count as a pass that needs one.
+func (p *Pass) BeginWithin(parent *Pass) {
+	p.start(parent.ctx, parent.done)
+	p.within = true
+	p.width.Store(1)
+	p.slot = -1
+}
+
+func (p *Pass) start(ctx context.Context, done <-chan struct{}) {
+	if p.open {
+		panic("par: Begin of an open pass")
+	}
+	p.open = true
+	p.ctx, p.done = ctx, done
+	p.cut.Store(false)
 }
 
 // End closes the pass. It returns the context's error if cancellation was
@@ -77,8 +91,10 @@ func (p *Pass) End() error {
 	if !p.open {
 		return nil
 	}
-	pool.leave(p.slot, int(p.width.Load()))
-	p.open = false
+	if !p.within {
+		pool.leave(p.slot, int(p.width.Load()))
+	}
+	p.open, p.within = false, false
 	var err error
 	if p.cut.Load() {
 		err = p.ctx.Err()

@@ -37,10 +37,10 @@ type Pass struct {
 	cut     atomic.Bool // cancellation was observed
 	_       [64]byte
 
-	body Body
-	n    int
-	ctx  context.Context
-	done <-chan struct{}
+	body   Body
+	n      int
+	ctx    context.Context
+	done   <-chan struct{}
 	open   bool
 	within bool // opened by BeginWithin: the pool does not count it
 	slot   int  // index into pool.slots; -1 if helpers cannot find the pass

@@ -3,9 +3,13 @@ package model
 // A Batch is several sequences in one stream of tokens. Nothing in it is
 // changed or kept.
 type Batch struct {
-	IDs       []int32 // [tokens]
+	IDs       []int32 // [tokens]; nil where Embeds is set
 	TypeIDs   []int32 // [tokens]; nil: all 0
 	Positions []int32 // [tokens]; nil: 0, 1, 2 … in each sequence
+
+	// Embeds takes the place of the word embeddings that IDs select: types and
+	// positions are added to it. [tokens, hidden]
+	Embeds []float32
 
 	// CuSeqlens marks the sequences: sequence s is the tokens from
 	// CuSeqlens[s] to CuSeqlens[s+1]. [sequences+1], from 0 to tokens.
@@ -17,6 +21,9 @@ type Batch struct {
 	Unseen []int32
 }
 
+// tokens is how many there are in all, by a batch that was checked.
+func (b *Batch) tokens() int { return int(b.CuSeqlens[b.sequences()]) }
+
 func (b *Batch) sequences() int { return max(0, len(b.CuSeqlens)-1) }
 
 // check tells what in b does not fit the model: after it, the forward pass has
@@ -26,6 +33,14 @@ func (m *Model) check(b *Batch) error {
 		return inputError("cuSeqlens does not begin with 0")
 	}
 	tokens, seqs := len(b.IDs), b.sequences()
+	if b.Embeds != nil {
+		if b.IDs != nil {
+			return inputError("both ids and embeddings")
+		}
+		if tokens = len(b.Embeds) / m.spec.Hidden; tokens*m.spec.Hidden != len(b.Embeds) {
+			return inputError("%d numbers do not make embeddings of %d", len(b.Embeds), m.spec.Hidden)
+		}
+	}
 	if n := b.CuSeqlens[seqs]; int(n) != tokens {
 		return inputError("cuSeqlens ends with %d, but there are %d tokens", n, tokens)
 	}

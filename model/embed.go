@@ -20,7 +20,11 @@ func (g *gather) Run(_, i int) {
 	seq := 0 // that holds token t
 	for t := i * gatherTokens; t < min((i+1)*gatherTokens, s.tokens); t++ {
 		x := g.w.x[t*hidden : (t+1)*hidden]
-		e.words.row(x, int(s.ids[t]))
+		if s.embeds != nil {
+			copy(x, s.embeds[t*hidden:])
+		} else {
+			e.words.row(x, int(s.ids[t]))
+		}
 		if m.spec.Embeddings.Types > 0 {
 			kind := 0
 			if s.types != nil {

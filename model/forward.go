@@ -43,7 +43,7 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 
 // group runs a group of sequences through the model.
 func (w *workspace) group(b *Batch, g group, r *Result) {
-	w.stream.set(b, g)
+	w.stream.set(b, g, w.model.spec.Hidden)
 	w.resize()
 
 	w.embed()

@@ -138,7 +138,7 @@ func (r *Result) all(yield func(*Output) bool) {
 
 // resize gives every output room for the batch.
 func (r *Result) resize(b *Batch) {
-	tokens, seqs := len(b.IDs), b.sequences()
+	tokens, seqs := b.tokens(), b.sequences()
 	if r.last != nil {
 		r.last.resize(tokens)
 	}

@@ -4,10 +4,11 @@ import "slices"
 
 // A stream is the part of a batch that goes through the layers together.
 type stream struct {
-	ids, types, positions []int32 // [tokens]; types and positions may be nil
-	cuSeqlens             []int32 // [sequences+1], from 0
-	unseen                []int32 // [sequences] or nil: none
-	seqK                  []int32 // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
+	ids, types, positions []int32   // [tokens]; types and positions may be nil
+	embeds                []float32 // [tokens, hidden]; nil where ids select them
+	cuSeqlens             []int32   // [sequences+1], from 0
+	unseen                []int32   // [sequences] or nil: none
+	seqK                  []int32   // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
 	tokens                int
 
 	token, sequence int // where in the batch it begins
@@ -15,15 +16,19 @@ type stream struct {
 	of              struct{ tokens, sequences int }
 }
 
-// set takes the sequences of a group.
-func (s *stream) set(b *Batch, g group) {
+// set takes the sequences of a group of a batch whose embeddings are hidden wide.
+func (s *stream) set(b *Batch, g group, hidden int) {
 	first, end := g.first, g.end
 	begin, stop := int(b.CuSeqlens[first]), int(b.CuSeqlens[end])
 	s.square = g.square
 	s.token, s.sequence, s.tokens = begin, first, stop-begin
-	s.of.tokens, s.of.sequences = len(b.IDs), b.sequences()
-	s.ids = b.IDs[begin:stop]
-	s.types, s.positions, s.unseen = nil, nil, nil
+	s.of.tokens, s.of.sequences = b.tokens(), b.sequences()
+	s.release()
+	if b.Embeds != nil {
+		s.embeds = b.Embeds[begin*hidden : stop*hidden]
+	} else {
+		s.ids = b.IDs[begin:stop]
+	}
 	if b.TypeIDs != nil {
 		s.types = b.TypeIDs[begin:stop]
 	}
@@ -40,6 +45,8 @@ func (s *stream) set(b *Batch, g group) {
 }
 
 // release lets go of the caller's slices.
-func (s *stream) release() { s.ids, s.types, s.positions, s.unseen = nil, nil, nil, nil }
+func (s *stream) release() {
+	s.ids, s.types, s.positions, s.unseen, s.embeds = nil, nil, nil, nil, nil
+}
 
 func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }

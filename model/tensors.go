@@ -14,8 +14,9 @@ import (
 // shaped as its results. The outputs are those of [Model.NewResult] with these
 // names. Positions that attention_mask excludes are not computed, and zero.
 //
-// Every model takes input_ids [batch, length], attention_mask and position_ids;
-// those with token types take token_type_ids. Multiple choice has another
+// Every model takes input_ids [batch, length], or inputs_embeds [batch, length,
+// hidden] in its place, attention_mask and position_ids; those with token types
+// take token_type_ids. Multiple choice has another
 // dimension, choices, before the length. What is missing takes its default, and
 // a first dimension of 1 serves every row. An unknown tensor is an error.
 func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, outputs ...string) ([]weights.Tensor, error) {
@@ -39,37 +40,43 @@ type padded struct {
 	rows, length int
 	choices      int // rows that are choices of one question; 0: rows are no choices
 
-	ids, types, positions, mask []int32 // [batch, length]; nil but for ids: default
+	ids, types, positions, mask []int32   // [batch, length]; nil: default
+	embeds                      []float32 // [batch, length, hidden]; nil: ids select them
 
 	kept []int32 // [tokens] of the batch made of it: where each comes from; -1: compute, but do not show
 }
 
 // readPadded checks the inputs.
 func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
-	known := []string{"input_ids", "attention_mask", "position_ids"}
-	if m.spec.Embeddings.Types > 0 {
-		known = append(known, "token_type_ids")
-	}
-	byName := map[string]*weights.Tensor{}
-	for i := range inputs {
-		name := inputs[i].Name
-		if !slices.Contains(known, name) {
-			return nil, inputError("unknown input tensor %q; this model takes %s", name, strings.Join(known, ", "))
-		}
-		byName[name] = &inputs[i]
-	}
-	ids := byName["input_ids"]
-	if ids == nil {
-		return nil, inputError("input tensor %q is missing", "input_ids")
+	byName, err := m.inputs(inputs)
+	if err != nil {
+		return nil, err
 	}
 	p := &padded{}
-	shape := ids.Shape
-	want := "[batch length]"
-	if m.choices() {
-		want = "[batch choices length]"
+	first, hidden := byName["input_ids"], m.spec.Hidden
+	if embeds := byName["inputs_embeds"]; embeds != nil {
+		if first != nil {
+			return nil, inputError("both input tensors %q and %q", first.Name, embeds.Name)
+		}
+		n := len(embeds.Shape) - 1
+		if n < 0 || embeds.Shape[n] != hidden {
+			return nil, inputError("input tensor %q has shape %v, want one that ends with %d", embeds.Name, embeds.Shape, hidden)
+		}
+		if p.embeds, err = embeds.Float32s(nil); err != nil {
+			return nil, inputError("input tensor %q: %v", embeds.Name, err)
+		}
+		first = &weights.Tensor{Name: embeds.Name, Shape: embeds.Shape[:n]}
 	}
-	if len(shape) != len(strings.Fields(want)) || slices.Contains(shape, 0) {
-		return nil, inputError("input tensor %q has shape %v, want %s", ids.Name, shape, want)
+	if first == nil {
+		return nil, inputError("input tensor %q is missing", "input_ids")
+	}
+	shape := first.Shape
+	want := []string{"batch", "length"}
+	if m.choices() {
+		want = []string{"batch", "choices", "length"}
+	}
+	if len(shape) != len(want) || slices.Contains(shape, 0) {
+		return nil, inputError("input tensor %q has shape %v, want %v", first.Name, first.Shape, want)
 	}
 	p.rows, p.length = shape[0], shape[len(shape)-1]
 	if m.choices() {
@@ -77,7 +84,7 @@ func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
 		p.rows *= p.choices
 	}
 	if n := m.spec.Embeddings.Positions; p.length > n {
-		return nil, inputError("input tensor %q has rows of %d tokens, but the model takes at most %d", ids.Name, p.length, n)
+		return nil, inputError("input tensor %q has rows of %d tokens, but the model takes at most %d", first.Name, p.length, n)
 	}
 	for _, in := range []struct {
 		name  string
@@ -100,6 +107,23 @@ func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
 		*in.to = values
 	}
 	return p, nil
+}
+
+// inputs sorts the tensors by name, of which it allows those that the model takes.
+func (m *Model) inputs(list []weights.Tensor) (map[string]*weights.Tensor, error) {
+	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids"}
+	if m.spec.Embeddings.Types > 0 {
+		known = append(known, "token_type_ids")
+	}
+	byName := map[string]*weights.Tensor{}
+	for i := range list {
+		name := list[i].Name
+		if !slices.Contains(known, name) {
+			return nil, inputError("unknown input tensor %q; this model takes %s", name, strings.Join(known, ", "))
+		}
+		byName[name] = &list[i]
+	}
+	return byName, nil
 }
 
 // choices says whether the model answers multiple choice questions.
@@ -158,6 +182,7 @@ func wholeNumbers(t *weights.Tensor) ([]int64, error) {
 // position stays even if masked: outputs read it, though no token sees it.
 func (p *padded) batch(first bool) Batch {
 	b := Batch{CuSeqlens: []int32{0}}
+	hidden := len(p.embeds) / (p.rows * p.length)
 	for row := range p.rows {
 		unseen := int32(0)
 		for i := range p.length {
@@ -171,7 +196,11 @@ func (p *padded) batch(first bool) Batch {
 				keep, unseen = -1, 1
 			}
 			p.kept = append(p.kept, keep)
-			b.IDs = append(b.IDs, p.ids[at])
+			if p.embeds != nil {
+				b.Embeds = append(b.Embeds, p.embeds[at*hidden:(at+1)*hidden]...)
+			} else {
+				b.IDs = append(b.IDs, p.ids[at])
+			}
 			if p.types != nil {
 				b.TypeIDs = append(b.TypeIDs, p.types[at])
 			}
@@ -181,7 +210,7 @@ func (p *padded) batch(first bool) Batch {
 			}
 			b.Positions = append(b.Positions, position)
 		}
-		b.CuSeqlens = append(b.CuSeqlens, int32(len(b.IDs)))
+		b.CuSeqlens = append(b.CuSeqlens, int32(len(p.kept)))
 		b.Unseen = append(b.Unseen, unseen)
 	}
 	return b

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"runtime"
 	"sync"
 
 	"github.com/ladon-ml/ladon/kernels"
@@ -51,9 +52,8 @@ func (w *workspace) resize() {
 	w.h = grow(w.h, tokens*w.ldh)
 }
 
-// A shelf keeps the workspaces of calls that are over: as many as calls have
-// run at once. A sync.Pool would forget them at any garbage collection, and the
-// next call would allocate.
+// A shelf keeps the workspaces of calls that are over. A sync.Pool would forget
+// them at any garbage collection, and the next call would allocate.
 type shelf struct {
 	mu   sync.Mutex
 	idle []*workspace
@@ -70,9 +70,12 @@ func (s *shelf) get(m *Model) *workspace {
 	return newWorkspace(m)
 }
 
+// put keeps w, unless a crowd of calls has left more than will be used at once again.
 func (s *shelf) put(w *workspace) {
 	w.stream.release()
 	s.mu.Lock()
-	s.idle = append(s.idle, w)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if len(s.idle) < 2*runtime.GOMAXPROCS(0) {
+		s.idle = append(s.idle, w)
+	}
 }

@@ -33,7 +33,7 @@ func int8Generic6(k4 int, a *uint8, lda int, b *int8, bstep int, c *float32, ldc
 // taking the lanes apart from below undoes.
 const (
 	laneBits  = 21
-	laneBlock = 64 // 64·127·128 < 2²⁰
+	laneBlock = 60 // a multiple of 4, and 60·128·128 < 2²⁰
 )
 
 // int8Rows is the most rows of a portable tile: two triples.
@@ -45,7 +45,6 @@ func int8Generic(mr, k4 int, a *uint8, lda int, b *int8, c *float32, ldc int, ro
 		rows[i] = unsafe.Slice((*int8)(unsafe.Add(unsafe.Pointer(a), i*lda)), 4*k4)
 	}
 	var sums [int8Rows][panelWidth]int32
-	panel := unsafe.Slice(b, k4*4*panelWidth)
 	for k := 0; k < 4*k4; k += laneBlock {
 		n := min(laneBlock, 4*k4-k)
 		var packed [2][laneBlock]int64
@@ -56,17 +55,21 @@ func int8Generic(mr, k4 int, a *uint8, lda int, b *int8, c *float32, ldc int, ro
 				lanes[j] += int64(v) << shift
 			}
 		}
-		block := panel[k*panelWidth : (k+n)*panelWidth]
 		for j := range panelWidth {
-			s0, s1 := int8Lanes(packed[0][:n], packed[1][:n], block[4*j:], mr > 3)
+			w := unsafe.Add(unsafe.Pointer(b), k*panelWidth+4*j)
+			s := int8Lanes(&packed[0], w, n)
 			for i := range min(mr, 3) {
-				v := s0 << (64 - laneBits) >> (64 - laneBits)
-				s0 = (s0 - v) >> laneBits
+				v := s << (64 - laneBits) >> (64 - laneBits)
+				s = (s - v) >> laneBits
 				sums[i][j] += int32(v)
 			}
+			if mr <= 3 {
+				continue
+			}
+			s = int8Lanes(&packed[1], w, n)
 			for i := 3; i < mr; i++ {
-				v := s1 << (64 - laneBits) >> (64 - laneBits)
-				s1 = (s1 - v) >> laneBits
+				v := s << (64 - laneBits) >> (64 - laneBits)
+				s = (s - v) >> laneBits
 				sums[i][j] += int32(v)
 			}
 		}
@@ -96,21 +99,13 @@ func pairBytesGeneric(dst []int16, src []int8) {
 	}
 }
 
-// int8Lanes sums the products of one column, whose groups of four weights are
-// 64 bytes apart, with one or two triples of rows.
-func int8Lanes(x, y []int64, w []int8, two bool) (s, t int64) {
-	y = y[:len(x)]
-	for len(x) >= 4 && len(y) >= 4 && len(w) >= 4 {
-		w0, w1, w2, w3 := int64(w[0]), int64(w[1]), int64(w[2]), int64(w[3])
-		s += x[0]*w0 + x[1]*w1 + x[2]*w2 + x[3]*w3
-		if two {
-			t += y[0]*w0 + y[1]*w1 + y[2]*w2 + y[3]*w3
-		}
-		x, y = x[4:], y[4:]
-		if len(w) < 4*panelWidth {
-			break
-		}
-		w = w[4*panelWidth:]
+// int8Lanes sums n products of three rows with one column, whose groups of four
+// weights are 64 bytes apart from w on. n is a multiple of 4.
+func int8Lanes(x *[laneBlock]int64, w unsafe.Pointer, n int) (s int64) {
+	for k := 0; k < n; k += 4 {
+		b := (*[4]int8)(unsafe.Add(w, k*panelWidth))
+		a := (*[4]int64)(unsafe.Add(unsafe.Pointer(x), k*8))
+		s += (a[0]*int64(b[0]) + a[1]*int64(b[1])) + (a[2]*int64(b[2]) + a[3]*int64(b[3]))
 	}
-	return s, t
+	return s
 }

@@ -308,6 +308,32 @@ func TestMatMulInt8(t *testing.T) {
 	})
 }
 
+// Weights from a file may be -128, which packing here never makes: with
+// activations at the end of their range these are the largest sums.
+func TestMatMulInt8Extremes(t *testing.T) {
+	n, k, m := 20, 1<<16, 7
+	packed, scales := make([]int8, 32*k), make([]float32, n)
+	for i := range packed {
+		packed[i] = -128
+	}
+	for i := range scales {
+		scales[i] = 1
+	}
+	w, err := Int8Matrix(packed, scales, n, k)
+	require.NoError(t, err)
+	a, c := make([]float32, m*k), make([]float32, m*n)
+	for i := range a {
+		a[i] = -255
+	}
+	forEachSet(t, func(t *testing.T, _ cpu.Set) {
+		var x Exec
+		x.MatMul(Out{C: c, LD: n}, a, m, k, w, Epilogue{})
+		for _, got := range c {
+			require.Equal(t, float32(255*128*k), got)
+		}
+	})
+}
+
 // Rows are the same bits alone, in any company, at any place and with any
 // number of workers.
 func TestMatMulSameBits(t *testing.T) {

@@ -221,3 +221,21 @@ func valueRange(x []float32) (low, high float32) {
 	}
 	return low, high
 }
+
+func addStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.AddStrip(&x[0], 4*ldx, &y[0], 4*ldy, rows, n)
+	default:
+		addStripGeneric(x, ldx, y, ldy, rows, n)
+	}
+}
+
+func mulStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.MulStrip(&x[0], 4*ldx, &y[0], 4*ldy, rows, n)
+	default:
+		mulStripGeneric(x, ldx, y, ldy, rows, n)
+	}
+}

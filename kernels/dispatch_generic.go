@@ -30,3 +30,11 @@ func quantise(dst []int8, src []float32, inv, zero float32, flip uint32) {
 }
 
 func valueRange(x []float32) (low, high float32) { return rangeGeneric(x) }
+
+func addStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
+	addStripGeneric(x, ldx, y, ldy, rows, n)
+}
+
+func mulStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
+	mulStripGeneric(x, ldx, y, ldy, rows, n)
+}

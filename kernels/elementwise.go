@@ -94,3 +94,20 @@ func dotGeneric(x, y []float32) float32 {
 	}
 	return lanes.sum()
 }
+
+// addStripGeneric adds y to x, rows of n elements each, ldx and ldy apart: what
+// a product does with a residual while its strip of C is in cache.
+func addStripGeneric(x []float32, ldx int, y []float32, ldy, rows, n int) {
+	for i := range rows {
+		row := x[i*ldx:][:n]
+		addGeneric(row, row, y[i*ldy:][:n])
+	}
+}
+
+// mulStripGeneric is addStripGeneric with a gate.
+func mulStripGeneric(x []float32, ldx int, y []float32, ldy, rows, n int) {
+	for i := range rows {
+		row := x[i*ldx:][:n]
+		mulGeneric(row, row, y[i*ldy:][:n])
+	}
+}

@@ -38,6 +38,8 @@ type product struct {
 	rowZeros  []int32        // int8: [m]
 
 	groups   int // groups of rows, as even as can be
+	least    int // rows of a group
+	more     int // groups that have one more
 	chunks   int
 	ranges   int
 	perRange int     // panels
@@ -87,6 +89,7 @@ func (p *product) operand(a []float32, lda int) {
 // plan cuts the block into items.
 func (p *product) plan() {
 	p.groups = (p.m-1)/p.tileRows + 1
+	p.least, p.more = p.m/p.groups, p.m%p.groups
 	p.chunks = (p.m-1)/p.chunkRows + 1
 	panels := panelsOf(p.w.n)
 	panelMACs := float64(p.w.k * panelWidth)
@@ -107,12 +110,11 @@ func (p *product) plan() {
 
 // group is the rows [from, to) of group g of the block.
 func (p *product) group(g int) (from, to int) {
-	least, more := p.m/p.groups, p.m%p.groups
-	from = g*least + min(g, more)
-	if g < more {
-		return from, from + least + 1
+	from = g*p.least + min(g, p.more)
+	if g < p.more {
+		return from, from + p.least + 1
 	}
-	return from, from + least
+	return from, from + p.least
 }
 
 // Run does item i: the panels of one range for the rows of one chunk.
@@ -133,7 +135,7 @@ func (p *product) Run(worker, i int) {
 // strip computes the next panels, at most left of them, for the row groups
 // [g0, g1), and returns how many it has done.
 func (p *product) strip(ws *workspace, panel, left, g0, g1 int) int {
-	tallest := p.m/p.groups + min(p.m%p.groups, 1)
+	tallest := p.least + min(p.more, 1)
 	s, np := p.shape, p.np
 	for np > left || !p.has(s, tallest) {
 		s++
@@ -153,24 +155,16 @@ func (p *product) strip(ws *workspace, panel, left, g0, g1 int) int {
 		p.stripApart(ws, s, np, panel, g0, g1)
 		return np
 	}
-	k, kc := p.w.k, p.w.k
-	if p.int8 == nil && p.f32.kc > 0 {
-		kc = p.f32.kc
-	}
 	var bias *float32
 	if p.e.Bias != nil {
 		bias = &p.e.Bias[panel*panelWidth]
 	}
-	for k0 := 0; k0 < k; k0 += kc {
-		n := min(kc, k-k0)
-		lastBias := bias
-		if k0+n < k {
-			lastBias = nil
-		}
+	t := p.tiles(s, panel, bias)
+	ldc := 4 * p.out.LD
+	for more := true; more; more = t.onward() {
 		for g := g0; g < g1; g++ {
 			from, to := p.group(g)
-			c := &p.out.C[offset+(p.row+from)*p.out.LD]
-			p.tile(s, to-from, from, panel, k0, n, c, 4*p.out.LD, cstep, lastBias, g-g0)
+			t.run(from, to, &p.out.C[offset+(p.row+from)*p.out.LD], ldc, cstep)
 		}
 	}
 	return np
@@ -187,10 +181,12 @@ func (p *product) stripApart(ws *workspace, s, np, panel, g0, g1 int) {
 		clear(ws.bias[copy(ws.bias[:], p.e.Bias[j0:j0+cols]):])
 		bias = &ws.bias[0]
 	}
+	t := p.tiles(s, panel, bias)
+	width := np * panelWidth
 	for g := g0; g < g1; g++ {
 		from, to := p.group(g)
-		width := np * panelWidth
-		p.tile(s, to-from, from, panel, 0, p.w.k, &ws.tile[0], 4*width, 4*panelWidth, bias, g-g0)
+		t.k0, t.n = 0, t.k
+		t.run(from, to, &ws.tile[0], 4*width, 4*panelWidth)
 		for i := range to - from {
 			src := ws.tile[i*width : i*width+cols]
 			for j := j0; len(src) > 0; {
@@ -202,27 +198,78 @@ func (p *product) stripApart(ws *workspace, s, np, panel, g0, g1 int) {
 	}
 }
 
-// tile computes one tile: rows from row of the block, the panels of shape s from
-// panel, and k0 to k0+n of k. It adds to C if k0 > 0. It is the turn-th tile on
-// these panels, and fetches its share of the next ones: a group of np panels
-// takes 4·np tiles. Without that, the first tile of each group waits for memory.
-func (p *product) tile(s, mr, row, panel, k0, n int, c *float32, ldc, cstep int, bias *float32, turn int) {
+// panelTiles is what the tiles of one group of panels have in common.
+type panelTiles struct {
+	p     *product
+	f32   []gemmTile
+	int8  []int8Tile
+	k     int // or groups of four
+	k0, n int // the stretch in hand: a long k is taken in several, which add to C
+	b     unsafe.Pointer
+	bstep int // bytes of a panel
+	bias  *float32
+	scale *float32 // int8: of the columns
+	sum   *int32
+
+	// Tiles fetch the panels after these, each a part of fetch bytes from next as
+	// long as turns lasts. Without that, the first tile on them waits for memory.
+	next  unsafe.Pointer
+	fetch int
+	turns int
+}
+
+// tiles prepares the tiles of shape s on the panels from panel.
+func (p *product) tiles(s, panel int, bias *float32) (t panelTiles) {
 	w := p.w
-	np := p.width(s)
-	next := panel + np
-	if next+np > panelsOf(w.n) || turn >= 4*np {
-		next, turn = panel, 0
-	}
-	a := unsafe.Add(p.a, row*p.lda)
+	np, k := p.width(s), w.k
+	t.p, t.bias = p, bias
 	if p.int8 != nil {
-		k4 := roundUp(w.k, 4) / 4
-		col := panel * panelWidth
-		p.int8.shapes[s].tiles[mr](k4, (*uint8)(a), p.lda, &w.i8[col*4*k4], 4*k4*panelWidth, c, ldc, cstep,
-			&p.rowScales[row], &p.rowZeros[row], &w.scales[col], &w.sums[col], bias, &w.i8[(next*4*panelWidth+turn*16)*k4])
+		k = roundUp(w.k, 4) / 4
+		t.int8 = p.int8.shapes[s].tiles
+		t.b = unsafe.Pointer(&w.i8[panel*4*panelWidth*k])
+		t.scale, t.sum = &w.scales[panel*panelWidth], &w.sums[panel*panelWidth]
+	} else {
+		t.f32 = p.f32.shapes[s].tiles
+		t.b = unsafe.Pointer(&w.f32[panel*panelWidth*k])
+	}
+	t.k, t.n, t.bstep = k, k, 4*panelWidth*k
+	if p.int8 == nil && p.f32.kc > 0 {
+		t.n = min(k, p.f32.kc)
+	}
+	if panel+2*np <= panelsOf(w.n) {
+		t.next, t.fetch, t.turns = unsafe.Add(t.b, np*t.bstep), 16*k, 4*np
+	}
+	return t
+}
+
+// onward turns to the next stretch of k, and tells whether there is one.
+func (t *panelTiles) onward() bool {
+	t.k0 += t.n
+	t.n = min(t.n, t.k-t.k0)
+	return t.n > 0
+}
+
+// run computes the tile of rows [from, to) of the block.
+func (t *panelTiles) run(from, to int, c *float32, ldc, cstep int) {
+	next := t.b
+	if t.turns > 0 {
+		next = t.next
+		t.next = unsafe.Add(t.next, t.fetch)
+		t.turns--
+	}
+	p := t.p
+	a := unsafe.Add(p.a, from*p.lda)
+	if t.int8 != nil {
+		t.int8[to-from](t.k, (*uint8)(a), p.lda, (*int8)(t.b), t.bstep, c, ldc, cstep,
+			&p.rowScales[from], &p.rowZeros[from], t.scale, t.sum, t.bias, (*int8)(next))
 		return
 	}
-	p.f32.shapes[s].tiles[mr](n, (*float32)(unsafe.Add(a, 4*k0)), p.lda,
-		&w.f32[(panel*w.k+k0)*panelWidth], 4*w.k*panelWidth, c, ldc, cstep, k0, bias, &w.f32[(next*panelWidth+turn*4)*w.k])
+	bias := t.bias
+	if t.k0+t.n < t.k {
+		bias = nil
+	}
+	t.f32[to-from](t.n, (*float32)(unsafe.Add(a, 4*t.k0)), p.lda, (*float32)(unsafe.Add(t.b, 4*panelWidth*t.k0)), t.bstep,
+		c, ldc, cstep, t.k0, bias, (*float32)(next))
 }
 
 // has tells whether shape s has tiles of mr rows.

@@ -58,16 +58,10 @@ func (p *product) finishRows(from, to, j, end int) {
 			activate(e.Act, p.out.C[p.at(j)+from*p.out.LD:], to-from, n, p.out.LD)
 		}
 		if e.Gate != nil {
-			for i := from; i < to; i++ {
-				c := p.segment(i, j, end)
-				mul(c, c, e.Gate[i*e.LDG+j:][:n])
-			}
+			mulStrip(p.out.C[p.at(j)+from*p.out.LD:], p.out.LD, e.Gate[from*e.LDG+j:], e.LDG, to-from, n)
 		}
 		if e.Residual != nil {
-			for i := from; i < to; i++ {
-				c := p.segment(i, j, end)
-				add(c, c, e.Residual[i*e.LDR+j:][:n])
-			}
+			addStrip(p.out.C[p.at(j)+from*p.out.LD:], p.out.LD, e.Residual[from*e.LDR+j:], e.LDR, to-from, n)
 		}
 		j += n
 	}

@@ -127,4 +127,35 @@ func activations(m vm.Machine) {
 	strip("Tanh", "tanh x", func() func(vm.V) { return tanh(m) })
 }
 
+// stripPairs are what else follows a product over a strip of rows: a residual added, a gate multiplied.
+func stripPairs(m vm.Machine) {
+	pair := func(name, sign string, f func(d, a vm.V, b vm.Src)) {
+		vm.Function(m, name, "x *float32, ldx int, y *float32, ldy, rows, n int",
+			name+" sets x[i][j] = x[i][j] "+sign+" y[i][j] for rows ldx and ldy bytes apart of n elements; rows ≥ 1.")
+		x, ldx, y, ldy, rows, n := m.Param("x"), m.Param("ldx"), m.Param("y"), m.Param("ldy"), m.Param("rows"), m.Param("n")
+		p, q, left, v, w := m.GP(), m.GP(), m.GP(), m.V(), m.V()
+		m.Label("row")
+		m.MovR(p, x)
+		m.MovR(q, y)
+		m.MovR(left, n)
+		vm.Loop(m, "", left, []vm.GP{p, q}, []int{4, 4}, func() {
+			m.Load(p, 0, v)
+			m.Load(q, 0, w)
+			f(v, v, w)
+			m.Store(v, p, 0)
+		}, func(rem vm.GP) {
+			m.LoadTail(p, rem, one, v)
+			m.LoadTail(q, rem, one, w)
+			f(v, v, w)
+			m.StoreTail(v, p, rem)
+		})
+		m.AddR(x, ldx)
+		m.AddR(y, ldy)
+		m.SubJump(rows, 1, vm.NE, "row")
+		m.Ret()
+	}
+	pair("AddStrip", "+", m.Add)
+	pair("MulStrip", "·", m.Mul)
+}
+
 var mostNegative = f32(-math.MaxFloat32)

@@ -40,7 +40,7 @@ var portable = []file{
 	{"exp", expKernel},
 	{"elementwise", func(m vm.Machine) { elementwise(m); reductions(m); ranges(m); dot(m) }},
 	{"norm", func(m vm.Machine) { softmax(m); layerNorm(m); rmsNorm(m) }},
-	{"activation", activations},
+	{"activation", func(m vm.Machine) { activations(m); stripPairs(m) }},
 	{"convert", func(m vm.Machine) { conversions(m); quantise(m) }},
 	{"read", readKernel},
 }

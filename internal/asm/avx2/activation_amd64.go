@@ -33,3 +33,13 @@ func QuickGELU(x *float32, ld int, rows int, n int)
 //
 //go:noescape
 func Tanh(x *float32, ld int, rows int, n int)
+
+// AddStrip sets x[i][j] = x[i][j] + y[i][j] for rows ldx and ldy bytes apart of n elements; rows ≥ 1.
+//
+//go:noescape
+func AddStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)
+
+// MulStrip sets x[i][j] = x[i][j] · y[i][j] for rows ldx and ldy bytes apart of n elements; rows ≥ 1.
+//
+//go:noescape
+func MulStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)

@@ -1449,3 +1449,169 @@ DATA k80000000<>+20(SB)/4, $0x80000000
 DATA k80000000<>+24(SB)/4, $0x80000000
 DATA k80000000<>+28(SB)/4, $0x80000000
 GLOBL k80000000<>(SB), RODATA|NOPTR, $32
+
+// func AddStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)
+// Requires: AVX
+TEXT ·AddStrip(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), AX
+	MOVQ ldx+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ ldy+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+
+row:
+	MOVQ AX, R8
+	MOVQ DX, R9
+	MOVQ DI, R10
+	SUBQ $+16, R10
+	JLT  Tail
+
+Loop:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS (R9), Y2
+	VMOVUPS 32(R9), Y3
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    $+64, R8
+	ADDQ    $+64, R9
+	SUBQ    $+16, R10
+	JGE     Loop
+
+Tail:
+	ADDQ         $+16, R10
+	TESTQ        R10, R10
+	JEQ          Done
+	VBROADCASTSS k3f800000<>+0(SB), Y0
+	VBROADCASTSS k3f800000<>+0(SB), Y1
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      64(R11)(R12*4), Y2
+	VMASKMOVPS   (R8), Y2, Y3
+	VBLENDVPS    Y2, Y3, Y0, Y0
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      96(R11)(R12*4), Y2
+	VMASKMOVPS   32(R8), Y2, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+	VBROADCASTSS k3f800000<>+0(SB), Y2
+	VBROADCASTSS k3f800000<>+0(SB), Y3
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      64(R11)(R12*4), Y4
+	VMASKMOVPS   (R9), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      96(R11)(R12*4), Y4
+	VMASKMOVPS   32(R9), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	LEAQ         tailMask<>+0(SB), R9
+	MOVQ         R10, R11
+	NEGQ         R11
+	VMOVDQU      64(R9)(R11*4), Y2
+	VMASKMOVPS   Y0, Y2, (R8)
+	LEAQ         tailMask<>+0(SB), R9
+	NEGQ         R10
+	VMOVDQU      96(R9)(R10*4), Y0
+	VMASKMOVPS   Y1, Y0, 32(R8)
+
+Done:
+	ADDQ CX, AX
+	ADDQ BX, DX
+	SUBQ $+1, SI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func MulStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)
+// Requires: AVX
+TEXT ·MulStrip(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), AX
+	MOVQ ldx+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ ldy+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+
+row:
+	MOVQ AX, R8
+	MOVQ DX, R9
+	MOVQ DI, R10
+	SUBQ $+16, R10
+	JLT  Tail
+
+Loop:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS (R9), Y2
+	VMOVUPS 32(R9), Y3
+	VMULPS  Y2, Y0, Y0
+	VMULPS  Y3, Y1, Y1
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    $+64, R8
+	ADDQ    $+64, R9
+	SUBQ    $+16, R10
+	JGE     Loop
+
+Tail:
+	ADDQ         $+16, R10
+	TESTQ        R10, R10
+	JEQ          Done
+	VBROADCASTSS k3f800000<>+0(SB), Y0
+	VBROADCASTSS k3f800000<>+0(SB), Y1
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      64(R11)(R12*4), Y2
+	VMASKMOVPS   (R8), Y2, Y3
+	VBLENDVPS    Y2, Y3, Y0, Y0
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      96(R11)(R12*4), Y2
+	VMASKMOVPS   32(R8), Y2, Y3
+	VBLENDVPS    Y2, Y3, Y1, Y1
+	VBROADCASTSS k3f800000<>+0(SB), Y2
+	VBROADCASTSS k3f800000<>+0(SB), Y3
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      64(R11)(R12*4), Y4
+	VMASKMOVPS   (R9), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	LEAQ         tailMask<>+0(SB), R11
+	MOVQ         R10, R12
+	NEGQ         R12
+	VMOVDQU      96(R11)(R12*4), Y4
+	VMASKMOVPS   32(R9), Y4, Y5
+	VBLENDVPS    Y4, Y5, Y3, Y3
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y3, Y1, Y1
+	LEAQ         tailMask<>+0(SB), R9
+	MOVQ         R10, R11
+	NEGQ         R11
+	VMOVDQU      64(R9)(R11*4), Y2
+	VMASKMOVPS   Y0, Y2, (R8)
+	LEAQ         tailMask<>+0(SB), R9
+	NEGQ         R10
+	VMOVDQU      96(R9)(R10*4), Y0
+	VMASKMOVPS   Y1, Y0, 32(R8)
+
+Done:
+	ADDQ CX, AX
+	ADDQ BX, DX
+	SUBQ $+1, SI
+	JNE  row
+	VZEROUPPER
+	RET

@@ -686,3 +686,113 @@ GLOBL k3f200000<>(SB), RODATA|NOPTR, $4
 
 DATA k80000000<>+0(SB)/4, $0x80000000
 GLOBL k80000000<>(SB), RODATA|NOPTR, $4
+
+// func AddStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·AddStrip(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), AX
+	MOVQ ldx+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ ldy+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+
+row:
+	MOVQ AX, R8
+	MOVQ DX, R9
+	MOVQ DI, R10
+	SUBQ $+16, R10
+	JLT  Tail
+
+Loop:
+	VMOVUPS (R8), Z0
+	VMOVUPS (R9), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    $+64, R8
+	ADDQ    $+64, R9
+	SUBQ    $+16, R10
+	JGE     Loop
+
+Tail:
+	ADDQ         $+16, R10
+	TESTQ        R10, R10
+	JEQ          Done
+	VBROADCASTSS k3f800000<>+0(SB), Z0
+	MOVL         $0x0000ffff, R11
+	BZHIL        R10, R11, R11
+	KMOVW        R11, K1
+	VMOVUPS      (R8), K1, Z0
+	VBROADCASTSS k3f800000<>+0(SB), Z1
+	MOVL         $0x0000ffff, R11
+	BZHIL        R10, R11, R11
+	KMOVW        R11, K1
+	VMOVUPS      (R9), K1, Z1
+	VADDPS       Z1, Z0, Z0
+	MOVL         $0x0000ffff, R9
+	BZHIL        R10, R9, R9
+	KMOVW        R9, K1
+	VMOVUPS      Z0, K1, (R8)
+
+Done:
+	ADDQ CX, AX
+	ADDQ BX, DX
+	SUBQ $+1, SI
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func MulStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·MulStrip(SB), NOSPLIT, $0-48
+	MOVQ x+0(FP), AX
+	MOVQ ldx+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ ldy+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ n+40(FP), DI
+
+row:
+	MOVQ AX, R8
+	MOVQ DX, R9
+	MOVQ DI, R10
+	SUBQ $+16, R10
+	JLT  Tail
+
+Loop:
+	VMOVUPS (R8), Z0
+	VMOVUPS (R9), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R8)
+	ADDQ    $+64, R8
+	ADDQ    $+64, R9
+	SUBQ    $+16, R10
+	JGE     Loop
+
+Tail:
+	ADDQ         $+16, R10
+	TESTQ        R10, R10
+	JEQ          Done
+	VBROADCASTSS k3f800000<>+0(SB), Z0
+	MOVL         $0x0000ffff, R11
+	BZHIL        R10, R11, R11
+	KMOVW        R11, K1
+	VMOVUPS      (R8), K1, Z0
+	VBROADCASTSS k3f800000<>+0(SB), Z1
+	MOVL         $0x0000ffff, R11
+	BZHIL        R10, R11, R11
+	KMOVW        R11, K1
+	VMOVUPS      (R9), K1, Z1
+	VMULPS       Z1, Z0, Z0
+	MOVL         $0x0000ffff, R9
+	BZHIL        R10, R9, R9
+	KMOVW        R9, K1
+	VMOVUPS      Z0, K1, (R8)
+
+Done:
+	ADDQ CX, AX
+	ADDQ BX, DX
+	SUBQ $+1, SI
+	JNE  row
+	VZEROUPPER
+	RET

@@ -2764,3 +2764,499 @@ Done:
 	SUBS $+1, R2, R2
 	BNE  row
 	RET
+
+// func AddStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)
+TEXT ·AddStrip(SB), NOSPLIT, $0-48
+	MOVD x+0(FP), R0
+	MOVD ldx+8(FP), R1
+	MOVD y+16(FP), R2
+	MOVD ldy+24(FP), R3
+	MOVD rows+32(FP), R6
+	MOVD n+40(FP), R7
+
+row:
+	MOVD R0, R8
+	MOVD R2, R9
+	MOVD R7, R10
+	SUBS $+16, R10, R10
+	BLT  Tail
+
+Loop:
+	FMOVQ (R8), F0
+	FMOVQ 16(R8), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 48(R8), F3
+	FMOVQ (R9), F4
+	FMOVQ 16(R9), F5
+	FMOVQ 32(R9), F6
+	FMOVQ 48(R9), F7
+	WORD  $0x4E24D400 // VFADD V4, V0, V0
+	WORD  $0x4E25D421 // VFADD V5, V1, V1
+	WORD  $0x4E26D442 // VFADD V6, V2, V2
+	WORD  $0x4E27D463 // VFADD V7, V3, V3
+	FMOVQ F0, (R8)
+	FMOVQ F1, 16(R8)
+	FMOVQ F2, 32(R8)
+	FMOVQ F3, 48(R8)
+	ADD   $+64, R8, R8
+	ADD   $+64, R9, R9
+	SUBS  $+16, R10, R10
+	BGE   Loop
+
+Tail:
+	ADD  $+16, R10, R10
+	SUBS $+0, R10, R10
+	BEQ  Done
+	MOVD $0x3f800000, R11
+	VDUP R11, V3.S4
+	VMOV V3.B16, V0.B16
+	VMOV V3.B16, V1.B16
+	VMOV V3.B16, V2.B16
+	VMOV V3.B16, V3.B16
+	MOVD R8, R11
+	VLD1 (R11), V0.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x02, R10
+	BLT  lanes13
+	VLD1 (R11), V0.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x03, R10
+	BLT  lanes13
+	VLD1 (R11), V0.S[2]
+	ADD  $+4, R11, R11
+	CMP  $0x04, R10
+	BLT  lanes13
+	VLD1 (R11), V0.S[3]
+	ADD  $+4, R11, R11
+	CMP  $0x05, R10
+	BLT  lanes13
+	VLD1 (R11), V1.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x06, R10
+	BLT  lanes13
+	VLD1 (R11), V1.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x07, R10
+	BLT  lanes13
+	VLD1 (R11), V1.S[2]
+	ADD  $+4, R11, R11
+	CMP  $0x08, R10
+	BLT  lanes13
+	VLD1 (R11), V1.S[3]
+	ADD  $+4, R11, R11
+	CMP  $0x09, R10
+	BLT  lanes13
+	VLD1 (R11), V2.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x0a, R10
+	BLT  lanes13
+	VLD1 (R11), V2.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x0b, R10
+	BLT  lanes13
+	VLD1 (R11), V2.S[2]
+	ADD  $+4, R11, R11
+	CMP  $0x0c, R10
+	BLT  lanes13
+	VLD1 (R11), V2.S[3]
+	ADD  $+4, R11, R11
+	CMP  $0x0d, R10
+	BLT  lanes13
+	VLD1 (R11), V3.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x0e, R10
+	BLT  lanes13
+	VLD1 (R11), V3.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x0f, R10
+	BLT  lanes13
+	VLD1 (R11), V3.S[2]
+	ADD  $+4, R11, R11
+
+lanes13:
+	MOVD $0x3f800000, R11
+	VDUP R11, V7.S4
+	VMOV V7.B16, V4.B16
+	VMOV V7.B16, V5.B16
+	VMOV V7.B16, V6.B16
+	VMOV V7.B16, V7.B16
+	MOVD R9, R9
+	VLD1 (R9), V4.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x02, R10
+	BLT  lanes14
+	VLD1 (R9), V4.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x03, R10
+	BLT  lanes14
+	VLD1 (R9), V4.S[2]
+	ADD  $+4, R9, R9
+	CMP  $0x04, R10
+	BLT  lanes14
+	VLD1 (R9), V4.S[3]
+	ADD  $+4, R9, R9
+	CMP  $0x05, R10
+	BLT  lanes14
+	VLD1 (R9), V5.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x06, R10
+	BLT  lanes14
+	VLD1 (R9), V5.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x07, R10
+	BLT  lanes14
+	VLD1 (R9), V5.S[2]
+	ADD  $+4, R9, R9
+	CMP  $0x08, R10
+	BLT  lanes14
+	VLD1 (R9), V5.S[3]
+	ADD  $+4, R9, R9
+	CMP  $0x09, R10
+	BLT  lanes14
+	VLD1 (R9), V6.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x0a, R10
+	BLT  lanes14
+	VLD1 (R9), V6.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x0b, R10
+	BLT  lanes14
+	VLD1 (R9), V6.S[2]
+	ADD  $+4, R9, R9
+	CMP  $0x0c, R10
+	BLT  lanes14
+	VLD1 (R9), V6.S[3]
+	ADD  $+4, R9, R9
+	CMP  $0x0d, R10
+	BLT  lanes14
+	VLD1 (R9), V7.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x0e, R10
+	BLT  lanes14
+	VLD1 (R9), V7.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x0f, R10
+	BLT  lanes14
+	VLD1 (R9), V7.S[2]
+	ADD  $+4, R9, R9
+
+lanes14:
+	WORD $0x4E24D400 // VFADD V4, V0, V0
+	WORD $0x4E25D421 // VFADD V5, V1, V1
+	WORD $0x4E26D442 // VFADD V6, V2, V2
+	WORD $0x4E27D463 // VFADD V7, V3, V3
+	MOVD R8, R8
+	VST1 V0.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x02, R10
+	BLT  lanes15
+	VST1 V0.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x03, R10
+	BLT  lanes15
+	VST1 V0.S[2], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x04, R10
+	BLT  lanes15
+	VST1 V0.S[3], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x05, R10
+	BLT  lanes15
+	VST1 V1.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x06, R10
+	BLT  lanes15
+	VST1 V1.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x07, R10
+	BLT  lanes15
+	VST1 V1.S[2], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x08, R10
+	BLT  lanes15
+	VST1 V1.S[3], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x09, R10
+	BLT  lanes15
+	VST1 V2.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0a, R10
+	BLT  lanes15
+	VST1 V2.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0b, R10
+	BLT  lanes15
+	VST1 V2.S[2], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0c, R10
+	BLT  lanes15
+	VST1 V2.S[3], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0d, R10
+	BLT  lanes15
+	VST1 V3.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0e, R10
+	BLT  lanes15
+	VST1 V3.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0f, R10
+	BLT  lanes15
+	VST1 V3.S[2], (R8)
+	ADD  $+4, R8, R8
+
+lanes15:
+Done:
+	ADD  R1, R0, R0
+	ADD  R3, R2, R2
+	SUBS $+1, R6, R6
+	BNE  row
+	RET
+
+// func MulStrip(x *float32, ldx int, y *float32, ldy int, rows int, n int)
+TEXT ·MulStrip(SB), NOSPLIT, $0-48
+	MOVD x+0(FP), R0
+	MOVD ldx+8(FP), R1
+	MOVD y+16(FP), R2
+	MOVD ldy+24(FP), R3
+	MOVD rows+32(FP), R6
+	MOVD n+40(FP), R7
+
+row:
+	MOVD R0, R8
+	MOVD R2, R9
+	MOVD R7, R10
+	SUBS $+16, R10, R10
+	BLT  Tail
+
+Loop:
+	FMOVQ (R8), F0
+	FMOVQ 16(R8), F1
+	FMOVQ 32(R8), F2
+	FMOVQ 48(R8), F3
+	FMOVQ (R9), F4
+	FMOVQ 16(R9), F5
+	FMOVQ 32(R9), F6
+	FMOVQ 48(R9), F7
+	WORD  $0x6E24DC00 // VFMUL V4, V0, V0
+	WORD  $0x6E25DC21 // VFMUL V5, V1, V1
+	WORD  $0x6E26DC42 // VFMUL V6, V2, V2
+	WORD  $0x6E27DC63 // VFMUL V7, V3, V3
+	FMOVQ F0, (R8)
+	FMOVQ F1, 16(R8)
+	FMOVQ F2, 32(R8)
+	FMOVQ F3, 48(R8)
+	ADD   $+64, R8, R8
+	ADD   $+64, R9, R9
+	SUBS  $+16, R10, R10
+	BGE   Loop
+
+Tail:
+	ADD  $+16, R10, R10
+	SUBS $+0, R10, R10
+	BEQ  Done
+	MOVD $0x3f800000, R11
+	VDUP R11, V3.S4
+	VMOV V3.B16, V0.B16
+	VMOV V3.B16, V1.B16
+	VMOV V3.B16, V2.B16
+	VMOV V3.B16, V3.B16
+	MOVD R8, R11
+	VLD1 (R11), V0.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x02, R10
+	BLT  lanes16
+	VLD1 (R11), V0.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x03, R10
+	BLT  lanes16
+	VLD1 (R11), V0.S[2]
+	ADD  $+4, R11, R11
+	CMP  $0x04, R10
+	BLT  lanes16
+	VLD1 (R11), V0.S[3]
+	ADD  $+4, R11, R11
+	CMP  $0x05, R10
+	BLT  lanes16
+	VLD1 (R11), V1.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x06, R10
+	BLT  lanes16
+	VLD1 (R11), V1.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x07, R10
+	BLT  lanes16
+	VLD1 (R11), V1.S[2]
+	ADD  $+4, R11, R11
+	CMP  $0x08, R10
+	BLT  lanes16
+	VLD1 (R11), V1.S[3]
+	ADD  $+4, R11, R11
+	CMP  $0x09, R10
+	BLT  lanes16
+	VLD1 (R11), V2.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x0a, R10
+	BLT  lanes16
+	VLD1 (R11), V2.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x0b, R10
+	BLT  lanes16
+	VLD1 (R11), V2.S[2]
+	ADD  $+4, R11, R11
+	CMP  $0x0c, R10
+	BLT  lanes16
+	VLD1 (R11), V2.S[3]
+	ADD  $+4, R11, R11
+	CMP  $0x0d, R10
+	BLT  lanes16
+	VLD1 (R11), V3.S[0]
+	ADD  $+4, R11, R11
+	CMP  $0x0e, R10
+	BLT  lanes16
+	VLD1 (R11), V3.S[1]
+	ADD  $+4, R11, R11
+	CMP  $0x0f, R10
+	BLT  lanes16
+	VLD1 (R11), V3.S[2]
+	ADD  $+4, R11, R11
+
+lanes16:
+	MOVD $0x3f800000, R11
+	VDUP R11, V7.S4
+	VMOV V7.B16, V4.B16
+	VMOV V7.B16, V5.B16
+	VMOV V7.B16, V6.B16
+	VMOV V7.B16, V7.B16
+	MOVD R9, R9
+	VLD1 (R9), V4.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x02, R10
+	BLT  lanes17
+	VLD1 (R9), V4.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x03, R10
+	BLT  lanes17
+	VLD1 (R9), V4.S[2]
+	ADD  $+4, R9, R9
+	CMP  $0x04, R10
+	BLT  lanes17
+	VLD1 (R9), V4.S[3]
+	ADD  $+4, R9, R9
+	CMP  $0x05, R10
+	BLT  lanes17
+	VLD1 (R9), V5.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x06, R10
+	BLT  lanes17
+	VLD1 (R9), V5.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x07, R10
+	BLT  lanes17
+	VLD1 (R9), V5.S[2]
+	ADD  $+4, R9, R9
+	CMP  $0x08, R10
+	BLT  lanes17
+	VLD1 (R9), V5.S[3]
+	ADD  $+4, R9, R9
+	CMP  $0x09, R10
+	BLT  lanes17
+	VLD1 (R9), V6.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x0a, R10
+	BLT  lanes17
+	VLD1 (R9), V6.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x0b, R10
+	BLT  lanes17
+	VLD1 (R9), V6.S[2]
+	ADD  $+4, R9, R9
+	CMP  $0x0c, R10
+	BLT  lanes17
+	VLD1 (R9), V6.S[3]
+	ADD  $+4, R9, R9
+	CMP  $0x0d, R10
+	BLT  lanes17
+	VLD1 (R9), V7.S[0]
+	ADD  $+4, R9, R9
+	CMP  $0x0e, R10
+	BLT  lanes17
+	VLD1 (R9), V7.S[1]
+	ADD  $+4, R9, R9
+	CMP  $0x0f, R10
+	BLT  lanes17
+	VLD1 (R9), V7.S[2]
+	ADD  $+4, R9, R9
+
+lanes17:
+	WORD $0x6E24DC00 // VFMUL V4, V0, V0
+	WORD $0x6E25DC21 // VFMUL V5, V1, V1
+	WORD $0x6E26DC42 // VFMUL V6, V2, V2
+	WORD $0x6E27DC63 // VFMUL V7, V3, V3
+	MOVD R8, R8
+	VST1 V0.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x02, R10
+	BLT  lanes18
+	VST1 V0.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x03, R10
+	BLT  lanes18
+	VST1 V0.S[2], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x04, R10
+	BLT  lanes18
+	VST1 V0.S[3], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x05, R10
+	BLT  lanes18
+	VST1 V1.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x06, R10
+	BLT  lanes18
+	VST1 V1.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x07, R10
+	BLT  lanes18
+	VST1 V1.S[2], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x08, R10
+	BLT  lanes18
+	VST1 V1.S[3], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x09, R10
+	BLT  lanes18
+	VST1 V2.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0a, R10
+	BLT  lanes18
+	VST1 V2.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0b, R10
+	BLT  lanes18
+	VST1 V2.S[2], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0c, R10
+	BLT  lanes18
+	VST1 V2.S[3], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0d, R10
+	BLT  lanes18
+	VST1 V3.S[0], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0e, R10
+	BLT  lanes18
+	VST1 V3.S[1], (R8)
+	ADD  $+4, R8, R8
+	CMP  $0x0f, R10
+	BLT  lanes18
+	VST1 V3.S[2], (R8)
+	ADD  $+4, R8, R8
+
+lanes18:
+Done:
+	ADD  R1, R0, R0
+	ADD  R3, R2, R2
+	SUBS $+1, R6, R6
+	BNE  row
+	RET

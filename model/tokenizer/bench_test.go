@@ -2,24 +2,9 @@ package tokenizer
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
-
-// benchTokenizer is the tokenizer of a real model where there is one, in $LADON_TESTMODELS/minilm, or else the goldens'.
-func benchTokenizer(b *testing.B) *Tokenizer {
-	if dir := os.Getenv("LADON_TESTMODELS"); dir != "" {
-		tok, err := LoadFS(os.DirFS(filepath.Join(dir, "minilm")), ".")
-		require.NoError(b, err)
-		return tok
-	}
-	b.Log("LADON_TESTMODELS is not set: a small vocabulary")
-	g := readGolden(b)
-	return loadGolden(b, g, g.Tokenizers[0].Config)
-}
 
 var benchTexts = map[string]string{
 	"english": `A tokenizer turns text into the pieces that a language model was trained on. Most words of plain English
@@ -33,7 +18,7 @@ It was the best of times, it was the worst of times, it was the age of wisdom, i
 }
 
 func BenchmarkEncode(b *testing.B) {
-	tok := benchTokenizer(b)
+	tok := miniLM(b)
 	for name, text := range benchTexts {
 		text = strings.Repeat(text, 1+(1<<16)/len(text))
 		for _, idsOnly := range []bool{true, false} {
@@ -54,26 +39,15 @@ func BenchmarkEncode(b *testing.B) {
 }
 
 func BenchmarkLoad(b *testing.B) {
-	dir := os.Getenv("LADON_TESTMODELS")
-	if dir == "" {
-		b.Skip("LADON_TESTMODELS is not set")
+	data, err := os.ReadFile("../../pipeline/minilm/files/tokenizer.json")
+	if err != nil {
+		b.Skip("the embedded model is not there: ", err)
 	}
-	for _, name := range []string{"tokenizer.json", "vocab.txt"} {
-		data, err := os.ReadFile(filepath.Join(dir, "minilm", name))
-		require.NoError(b, err)
-		b.Run("file="+name, func(b *testing.B) {
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if name == "vocab.txt" {
-					_, err = LoadVocab(name, data, Config{})
-				} else {
-					_, err = Load(name, data)
-				}
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Load("tokenizer.json", data); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

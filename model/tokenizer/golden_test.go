@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"testing"
 
@@ -21,6 +23,7 @@ type goldenFile struct {
 		Config map[string]any
 		Cases  []goldenCase
 	}
+	MiniLM []goldenCase // one for each text
 }
 
 type goldenCase struct {
@@ -123,6 +126,28 @@ func checkGolden(t *testing.T, g *goldenFile, tok *Tokenizer, enc *Encoding, wan
 		require.Equal(t, enc.IDs[:n], enc.IDs[n:], what)
 		require.Equal(t, enc.TypeIDs[:n], enc.TypeIDs[n:], what)
 		require.Len(t, enc.Offsets, n, what)
+	}
+}
+
+// miniLM is the tokenizer of the embedded model, with a real vocabulary.
+func miniLM(t testing.TB) *Tokenizer {
+	tok, err := LoadFS(os.DirFS("../../pipeline/minilm/files"), ".")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("the embedded model is not there: ", err)
+	}
+	require.NoError(t, err)
+	return tok
+}
+
+func TestRealVocabulary(t *testing.T) {
+	tok := miniLM(t)
+	tok.truncation = nil
+	g := readGolden(t)
+	require.Len(t, g.MiniLM, len(g.Texts))
+	var enc Encoding
+	for i, want := range g.MiniLM {
+		want.Text, want.Pair, want.Special = i, -1, true
+		checkGolden(t, g, tok, &enc, want)
 	}
 }
 

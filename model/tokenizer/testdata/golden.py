@@ -3,8 +3,8 @@
 
 Usage: golden.py   (in this folder; needs: pip install tokenizers==0.22.1)
 
-golden.json.gz holds a list of texts and a list of tokenizers, each a whole tokenizer.json over one small vocabulary with
-the cases run on it. Offsets are converted from characters to bytes. codepoints.json holds, for every normalizer and
+golden.json.gz holds a list of texts; a list of tokenizers, each a whole tokenizer.json over one small vocabulary with
+the cases run on it; and what the embedded MiniLM's tokenizer makes of each text. Offsets are converted from characters to bytes. codepoints.json holds, for every normalizer and
 pre-tokenizer, a SHA-256 over what it does to every code point by itself.
 """
 import gzip
@@ -244,6 +244,10 @@ def main():
                 cases.append({**case, **out})
         total += len(cases)
         result["tokenizers"].append({"name": name, "config": config, "cases": cases})
+    tok = Tokenizer.from_file("../../../pipeline/minilm/files/tokenizer.json")
+    tok.no_padding()
+    tok.no_truncation()
+    result["minilm"] = [run(tok, t, None, True, False) for t in TEXTS]
     with open("golden.json.gz", "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0, compresslevel=9) as f:
         f.write(json.dumps(result, ensure_ascii=False, separators=(",", ":")).encode())
     print(len(TEXTS), "texts", len(CONFIGS), "tokenizers", total, "cases")

@@ -216,12 +216,18 @@ func TestLoadFS(t *testing.T) {
 	t.Run("vocab with settings", func(t *testing.T) {
 		fsys := fstest.MapFS{
 			"m/vocab.txt":             {Data: vocab},
-			"m/tokenizer_config.json": file(`{"do_lower_case":false,"strip_accents":null,"tokenize_chinese_chars":false,"model_max_length":512,"additional_special_tokens":["<x>"],"pad_token":{"content":"[PAD]","lstrip":false}}`),
+			"m/tokenizer_config.json": file(`{"do_lower_case":false,"strip_accents":null,"tokenize_chinese_chars":false,"model_max_length":512,"additional_special_tokens":["<x>"],"added_tokens_decoder":{"14":{"content":"<z>","special":true},"13":{"content":"<y>","lstrip":true,"special":false}},"pad_token":{"content":"[PAD]","lstrip":false}}`),
 		}
 		require.Equal(t, []string{"Hello", "[UNK]", "café", "中文", "<x>"}, encode(t, fsys, "Hello HELLO café 中文<x>"))
 		tok, err := LoadFS(fsys, "m")
 		require.NoError(t, err)
 		require.Equal(t, 512, tok.ModelMaxLen())
+		require.Equal(t, 15, tok.VocabSize())
+		var enc Encoding
+		_, err = tok.AppendEncode(&enc, "hello <z> <y>", Options{})
+		require.NoError(t, err)
+		require.Equal(t, []int32{2, 5, 14, 13, 3}, enc.IDs)
+		require.Equal(t, []string{"[CLS]", "hello", "<z>", " <y>", "[SEP]"}, tok.AppendTokens(nil, &enc))
 	})
 	t.Run("accents and other tokens", func(t *testing.T) {
 		fsys := fstest.MapFS{
@@ -261,6 +267,8 @@ func TestLoadFS(t *testing.T) {
 		require.ErrorContains(t, err, "m/tokenizer_config.json")
 		_, err = LoadFS(fstest.MapFS{"m/vocab.txt": {Data: vocab}, "m/tokenizer_config.json": file(`{"cls_token":5}`)}, "m")
 		require.ErrorContains(t, err, "cls_token")
+		_, err = LoadFS(fstest.MapFS{"m/vocab.txt": {Data: vocab}, "m/tokenizer_config.json": file(`{"added_tokens_decoder":{"x":{}}}`)}, "m")
+		require.ErrorContains(t, err, `added_tokens_decoder: "x" is not an id`)
 		_, err = LoadFS(fstest.MapFS{"m/tokenizer.json/x": file("{}")}, "m")
 		require.Error(t, err)
 		require.False(t, errors.Is(err, fs.ErrNotExist))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -17,8 +19,8 @@ type Config struct {
 	KeepCJK      bool  // tokenize_chinese_chars is false
 	MaxLen       int   // model_max_length; 0: unknown or unlimited
 
-	Roles   map[string]string // the tokens of "unk_token", "cls_token" and so on
-	Special []string          // further special tokens
+	Roles map[string]string // the tokens of "unk_token", "cls_token" and so on
+	Added []AddedToken      // further tokens; those that the vocabulary lacks get the ids after it, in this order
 }
 
 // configTokens are the roles that a BERT tokenizer has, with their defaults.
@@ -75,6 +77,14 @@ func (c *Config) parse(data []byte) error {
 		CJK          *bool         `json:"tokenize_chinese_chars"`
 		MaxLen       float64       `json:"model_max_length"`
 		Additional   []configToken `json:"additional_special_tokens"`
+		Decoder      map[string]struct {
+			Content    string
+			Special    bool
+			SingleWord bool `json:"single_word"`
+			LStrip     bool
+			RStrip     bool
+			Normalized bool
+		} `json:"added_tokens_decoder"`
 	}
 	if err := unmarshal(data, &v); err != nil {
 		return err
@@ -92,8 +102,17 @@ func (c *Config) parse(data []byte) error {
 		c.MaxLen = int(v.MaxLen)
 	}
 	for _, a := range v.Additional {
-		c.Special = append(c.Special, a.content)
+		c.Added = append(c.Added, AddedToken{Content: a.content, Special: true})
 	}
+	first := len(c.Added)
+	for key, a := range v.Decoder {
+		id, err := strconv.ParseInt(key, 10, 32)
+		if err != nil || id < 0 {
+			return fmt.Errorf("added_tokens_decoder: %s is not an id", quote(key))
+		}
+		c.Added = append(c.Added, AddedToken{int32(id), a.Content, a.Special, a.SingleWord, a.LStrip, a.RStrip, a.Normalized})
+	}
+	slices.SortFunc(c.Added[first:], func(a, b AddedToken) int { return int(a.ID) - int(b.ID) })
 	var tokens map[string]rawMessage
 	if err := unmarshal(data, &tokens); err != nil {
 		return err
@@ -165,10 +184,7 @@ func loadVocab(name string, data []byte, c Config) (*Tokenizer, error) {
 			added = append(added, AddedToken{ID: id, Content: token, Special: true})
 		}
 	}
-	for _, token := range c.Special {
-		added = append(added, AddedToken{Content: token, Special: true})
-	}
-	if err := t.setAdded(added); err != nil {
+	if err := t.setAdded(append(added, c.Added...)); err != nil {
 		return nil, err
 	}
 	cls := step{sequence: -1, ids: []int32{v.findString(roles["cls_token"])}}

@@ -14,7 +14,8 @@ type Params struct {
 	HeadDim  int // size of a query and a key
 	ValueDim int // size of a value; 0: HeadDim
 
-	// Scale of the scores; 0 means 1/√HeadDim. It may be negative.
+	// Scale of the scores, which may be negative; 0 means 1/√HeadDim. For scores that do not count at all pass the
+	// smallest nonzero number.
 	Scale float32
 
 	// Cap bounds scores softly: Cap·tanh(score/Cap), before biases are added. 0: no bound.

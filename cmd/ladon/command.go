@@ -48,6 +48,7 @@ func commands() []command {
 		embedCommand,
 		rankCommand,
 		forwardCommand,
+		mhaCommand,
 		tokenizeCommand,
 		quantizeCommand,
 		infoCommand,

@@ -123,7 +123,7 @@ func TestPackRefuses(t *testing.T) {
 
 	require.PanicsWithValue(t, errLength, func() { _, _ = Pack(w[1:], n, k) })
 	require.PanicsWithValue(t, errShape, func() { _, _ = Pack(nil, 0, k) })
-	require.PanicsWithValue(t, errShape, func() { _, _ = PackRows(1<<60, 1<<10, nil) })
+	require.PanicsWithValue(t, errShape, func() { _, _ = PackRows(math.MaxInt/4, 1<<10, nil) })
 
 	good, scales := make([]int8, 32*12), make([]float32, n)
 	_, err = Int8Matrix(good, scales, n, k)
@@ -132,8 +132,8 @@ func TestPackRefuses(t *testing.T) {
 		"short":     func() (*Matrix, error) { return Int8Matrix(good[1:], scales, n, k) },
 		"scales":    func() (*Matrix, error) { return Int8Matrix(good, scales[1:], n, k) },
 		"no rows":   func() (*Matrix, error) { return Int8Matrix(nil, nil, 0, k) },
-		"huge":      func() (*Matrix, error) { return Int8Matrix(good, scales, 1<<60, 1<<10) },
-		"k":         func() (*Matrix, error) { return Int8Matrix(good, scales, n, 1<<40) },
+		"huge":      func() (*Matrix, error) { return Int8Matrix(good, scales, math.MaxInt/4, 1<<10) },
+		"k":         func() (*Matrix, error) { return Int8Matrix(good, scales, n, 1<<30) },
 		"NaN scale": func() (*Matrix, error) { scales[7] = float32(math.NaN()); return Int8Matrix(good, scales, n, k) },
 		"negative":  func() (*Matrix, error) { scales[7] = -1; return Int8Matrix(good, scales, n, k) },
 	} {

@@ -97,19 +97,28 @@ func referenceLayerNorm(dst []float64, in [][]float32, eps float64, centre bool)
 	}
 }
 
-// normTol: the mean and the variance are good to some ulp of the largest
-// element, since the sums are in many lanes.
-func normTol(want float64, i int, in [][]float32) float64 {
-	t := math.Abs(float64(in[1][i]))
-	if len(in) > 2 {
-		t += math.Abs(float64(in[2][i]))
+// normTol: sums are good to some ulp of the largest element, and what is left
+// of it after the mean is taken away is divided by the standard deviation.
+func normTol(centre bool) func(want float64, i int, in [][]float32) float64 {
+	return func(want float64, i int, in [][]float32) float64 {
+		t := math.Abs(float64(in[1][i]))
+		if len(in) > 2 {
+			t += math.Abs(float64(in[2][i]))
+		}
+		n := float64(len(in[0]))
+		largest, mean, variance := 0.0, 0.0, 0.0
+		for _, v := range in[0] {
+			largest = max(largest, math.Abs(float64(v)))
+			mean += float64(v) / n
+		}
+		if !centre {
+			mean = 0
+		}
+		for _, v := range in[0] {
+			variance += (float64(v) - mean) * (float64(v) - mean) / n
+		}
+		return 8 * ulp * (math.Abs(want) + t*(1+largest/math.Sqrt(variance+testEps)))
 	}
-	largest, spread := 0.0, 1e-12
-	for _, v := range in[0] {
-		largest = max(largest, math.Abs(float64(v)))
-		spread += float64(v) * float64(v)
-	}
-	return 8 * ulp * (math.Abs(want) + t*(1+largest/math.Sqrt(spread/float64(len(in[0])))))
 }
 
 const testEps = 1e-5
@@ -149,13 +158,13 @@ var operations = []op{
 			}
 			return want*(8+2*min(spread, 200)+float64(len(in[0]))/64)*ulp/2 + 0x1p-126
 		}},
-	{name: "layerNorm", inputs: 3, whole: true, tol: normTol,
+	{name: "layerNorm", inputs: 3, whole: true, tol: normTol(true),
 		run: func(dst []float32, in [][]float32) { LayerNorm(dst, in[0], in[1], in[2], testEps) },
 		ref: func(dst []float64, in [][]float32) { referenceLayerNorm(dst, in, float64(float32(testEps)), true) }},
-	{name: "layerNorm", inputs: 2, whole: true, tol: normTol,
+	{name: "layerNorm", inputs: 2, whole: true, tol: normTol(true),
 		run: func(dst []float32, in [][]float32) { LayerNorm(dst, in[0], in[1], nil, testEps) },
 		ref: func(dst []float64, in [][]float32) { referenceLayerNorm(dst, in, float64(float32(testEps)), true) }},
-	{name: "rmsNorm", inputs: 2, whole: true, tol: normTol,
+	{name: "rmsNorm", inputs: 2, whole: true, tol: normTol(false),
 		run: func(dst []float32, in [][]float32) { RMSNorm(dst, in[0], in[1], testEps) },
 		ref: func(dst []float64, in [][]float32) { referenceLayerNorm(dst, in, float64(float32(testEps)), false) }},
 	{name: "add", inputs: 2, tol: ulps(0.5),
@@ -194,7 +203,7 @@ var operations = []op{
 	{name: "silu", inputs: 1, tol: sigmoidTol(1), run: inPlace(SiLU),
 		ref: mapRef(func(x float64) float64 { return x / (1 + math.Exp(-x)) })},
 	{name: "quickGELU", inputs: 1, tol: sigmoidTol(quickGELUFactor), run: inPlace(QuickGELU),
-		ref: mapRef(func(x float64) float64 { return x / (1 + math.Exp(-quickGELUFactor*x)) })},
+		ref: mapRef(func(x float64) float64 { return x / (1 + math.Exp(-float64(float32(quickGELUFactor))*x)) })},
 	{name: "tanh", inputs: 1, tol: ulps(2), run: inPlace(Tanh), ref: mapRef(math.Tanh)},
 }
 

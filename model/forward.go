@@ -49,7 +49,7 @@ func (w *workspace) group(b *Batch, g group, r *Result) {
 	w.embed()
 	w.keepHidden(0, r)
 	for l := range w.model.layers {
-		if w.stopped() {
+		if w.Cancelled() {
 			return
 		}
 		w.attention(l, r)
@@ -72,9 +72,9 @@ func (w *workspace) attention(l int, r *Result) {
 
 	// Each head's queries, keys and values lie together, token after token.
 	perHead := kernels.Out{C: w.qkv, LD: headDim, BlockCols: headDim, BlockStride: tokens * headDim}
-	w.multiply(perHead, w.x, tokens, hidden, p.qkv.w, kernels.Epilogue{Bias: p.qkv.bias})
+	w.MatMul(perHead, w.x, tokens, hidden, p.qkv.w, kernels.Epilogue{Bias: p.qkv.bias})
 	w.attend(l, r)
-	w.multiply(kernels.Out{C: w.y, LD: hidden}, w.o, tokens, width, p.out.w, kernels.Epilogue{Bias: p.out.bias, Residual: w.x, LDR: hidden})
+	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.o, tokens, width, p.out.w, kernels.Epilogue{Bias: p.out.bias, Residual: w.x, LDR: hidden})
 	w.norm(w.x, w.y, tokens, hidden, &p.attnNorm)
 }
 
@@ -83,18 +83,9 @@ func (w *workspace) feedForward(l int) {
 	p, s, tokens := &w.model.layers[l], &w.model.spec, w.stream.tokens
 	hidden := s.Hidden
 
-	w.multiply(kernels.Out{C: w.h, LD: w.ldh}, w.x, tokens, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: s.FeedForward.Act})
-	w.multiply(kernels.Out{C: w.y, LD: hidden}, w.h, tokens, w.ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: w.x, LDR: hidden})
+	w.MatMul(kernels.Out{C: w.h, LD: w.ldh}, w.x, tokens, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: s.FeedForward.Act})
+	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.h, tokens, w.ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: w.x, LDR: hidden})
 	w.norm(w.x, w.y, tokens, hidden, &p.ffnNorm)
-}
-
-// multiply is MatMul, unless the call was cancelled: then what is computed no
-// longer matters. A group that has one worker to itself has no other place to
-// find out.
-func (w *workspace) multiply(out kernels.Out, a []float32, m, lda int, weights *kernels.Matrix, e kernels.Epilogue) {
-	if !w.stopped() {
-		w.MatMul(out, a, m, lda, weights, e)
-	}
 }
 
 // norm normalises rows of x into dst, which may be x.
@@ -129,7 +120,7 @@ func (w *workspace) head(r *headResult) {
 		default:
 			out.C = r.data[at*d.Width:]
 		}
-		w.multiply(out, a, rows, width, d.w, kernels.Epilogue{Bias: d.bias, Act: d.Act})
+		w.MatMul(out, a, rows, width, d.w, kernels.Epilogue{Bias: d.bias, Act: d.Act})
 		a, width = out.C, d.Width
 		if d.Norm != "" {
 			w.norm(a, a, rows, width, &d.norm)

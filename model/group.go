@@ -29,19 +29,16 @@ func (w *workspace) run(b Batch, r *Result) {
 	}
 	if alone > 0 {
 		for len(w.sub) < width {
-			sub := newWorkspace(w.model)
-			sub.parent = w
-			w.sub = append(w.sub, sub)
+			w.sub = append(w.sub, newWorkspace(w.model))
 		}
 		w.share.batch, w.share.result = b, r
 		w.Do(alone, &w.share)
 		w.share.batch, w.share.result = Batch{}, nil
 	}
-	for _, g := range w.groups[alone:] {
-		if w.stopped() {
-			return
-		}
-		w.group(&b, g, r)
+	// Asked also when nothing is left: what a group saw, this pass must know of.
+	for !w.Cancelled() && alone < len(w.groups) {
+		w.group(&b, w.groups[alone], r)
+		alone++
 	}
 }
 
@@ -72,14 +69,8 @@ type share struct {
 
 func (s *share) Run(worker, i int) {
 	sub := s.w.sub[worker]
+	sub.BeginWithin(&s.w.Pass)
+	defer sub.End()
 	sub.group(&s.batch, s.w.groups[i], s.result)
 	sub.stream.release()
-}
-
-// stopped tells whether the call was cancelled.
-func (w *workspace) stopped() bool {
-	if w.parent != nil {
-		return w.parent.Cancelled()
-	}
-	return w.Cancelled()
 }

@@ -232,6 +232,12 @@ func TestCancel(t *testing.T) {
 	r, err := m.NewResult()
 	require.NoError(t, err)
 
+	onEveryTier(t, func(t *testing.T) {
+		testCancel(t, m, b, r)
+	})
+}
+
+func testCancel(t *testing.T, m *Model, b Batch, r *Result) {
 	// 50 ms is the promise. Where one sequence alone takes longer, under an
 	// emulator or the race detector, half of that must do.
 	began := time.Now()
@@ -244,7 +250,7 @@ func TestCancel(t *testing.T) {
 		cancelled <- time.Now()
 		cancel()
 	})
-	err = m.Forward(ctx, b, r)
+	err := m.Forward(ctx, b, r)
 	took := time.Since(<-cancelled)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Less(t, took, limit)

@@ -28,7 +28,6 @@ type workspace struct {
 	groups []group
 	share  share        // groups side by side
 	sub    []*workspace // a worker's own, for a group that it runs alone
-	parent *workspace   // of such a one
 
 	gather gather
 	probe  probe

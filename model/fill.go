@@ -112,7 +112,8 @@ func (f *filler) refuse(s *source, what string) error {
 	return &WeightsError{info.File, []string{fmt.Sprintf("tensor %q: %s", s.names[0], what)}}
 }
 
-// A rowReader reads the rows of a parameter in order, many at a time.
+// A rowReader reads the rows of a parameter in order, many at a time. It leaves
+// NaN to whoever takes the rows.
 type rowReader struct {
 	*filler
 	p    *param
@@ -135,7 +136,7 @@ func (r *rowReader) row(_ int, dst []float32) error {
 		n := min(max(pieceFloats/r.p.cols, 1), r.source().shape[0]-r.next)
 		r.scratch = grow(r.scratch, n*r.p.cols)
 		r.rows = r.scratch
-		if err := r.readPart(r.rows, r.source(), r.next*r.p.cols); err != nil {
+		if err := r.set.ReadFloat32s(r.rows, r.source().names[0], int64(r.next*r.p.cols)); err != nil {
 			return err
 		}
 		r.next += n
@@ -202,7 +203,10 @@ func (f *filler) quantizeRows(p *param) (err error) {
 			return err
 		}
 		scale := kernels.QuantizeRow(t.i8[i*p.cols:(i+1)*p.cols], row)
-		if !(scale <= math.MaxFloat32) {
+		if scale != scale {
+			return f.refuse(r.source(), "holds NaN")
+		}
+		if scale > math.MaxFloat32 {
 			return f.refuse(r.source(), fmt.Sprintf("row %d holds an infinity, which int8 cannot", i))
 		}
 		t.scales[i] = scale

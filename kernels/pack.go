@@ -37,8 +37,11 @@ func PackRows(n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
 // returns.
 func PackRowsIn(in Memory, n, k int, row func(i int, dst []float32) error) (*Matrix, error) {
 	checkShape(n, k)
-	buf := make([]float32, k)
-	return packRows(in, n, k, func(i int) ([]float32, error) { return buf, row(i, buf) })
+	buf := make([]float32, packBlock*k)
+	return packRows(in, n, k, func(i int) ([]float32, error) {
+		dst := buf[i%packBlock*k:][:k:k]
+		return dst, row(i, dst)
+	})
 }
 
 // PackInt8 quantises the row-major w [n, k] to int8, each row by [QuantizeRow],
@@ -83,20 +86,46 @@ func packRows(in Memory, n, k int, row func(i int) ([]float32, error)) (*Matrix,
 		return nil, err
 	}
 	m := &Matrix{n: n, k: k, dtype: F32, f32: packed}
+	var block [packBlock][]float32
+	none := make([]float32, k)
 	for i := range n {
 		src, err := row(i)
 		if err != nil {
 			return nil, err
 		}
-		if largest := absMaxGeneric(src); largest != largest {
+		if largest := absMax(src); largest != largest {
 			return nil, nanError(src, i)
 		}
-		dst := m.f32[i/panelWidth*panelWidth*k+i%panelWidth:]
-		for j, v := range src {
-			dst[j*panelWidth] = v
+		block[i%packBlock] = src
+		if i%packBlock < packBlock-1 && i < n-1 {
+			continue
 		}
+		for r := i%packBlock + 1; r < packBlock; r++ {
+			block[r] = none
+		}
+		first := i / packBlock * packBlock
+		interleave(packed[first/panelWidth*panelWidth*k+first%panelWidth:], &block)
 	}
 	return m, nil
+}
+
+// packBlock is how many rows are packed together: one at a time, every line of
+// the panel would be written 16 times.
+const packBlock = 8
+
+// interleave sets eight columns of a panel, from dst on, to eight rows.
+func interleave(dst []float32, rows *[packBlock][]float32) {
+	r0 := rows[0]
+	n := len(r0)
+	r1, r2, r3 := rows[1][:n], rows[2][:n], rows[3][:n]
+	r4, r5, r6, r7 := rows[4][:n], rows[5][:n], rows[6][:n], rows[7][:n]
+	for j, v := range r0 {
+		// One by one: an array literal is built on the stack and loaded back whole,
+		// which stalls on its own stores.
+		d := (*[packBlock]float32)(dst[j*panelWidth:])
+		d[0], d[1], d[2], d[3] = v, r1[j], r2[j], r3[j]
+		d[4], d[5], d[6], d[7] = r4[j], r5[j], r6[j], r7[j]
+	}
 }
 
 func packInt8(in Memory, n, k int, row func(i int) ([]float32, error)) (*Matrix, error) {

@@ -23,6 +23,7 @@ type AttentionTile struct {
 	lanes, rows   int
 	dim, valueDim int
 	started       bool
+	rowwise       bool // see ReadOnce
 
 	q   []float32 // [lanes/16][dim][16]
 	s   []float32 // [keys][lanes]
@@ -49,7 +50,7 @@ func (t *AttentionTile) Queries(q []float32, ld, rows, dim, valueDim int, scale 
 	if rows < 1 || rows > cfg.lanes || dim < 1 || valueDim < 1 || len(q) < (rows-1)*ld+dim {
 		panic(errShape)
 	}
-	t.lanes, t.rows, t.dim, t.valueDim, t.started = cfg.lanes, rows, dim, valueDim, false
+	t.lanes, t.rows, t.dim, t.valueDim, t.started, t.rowwise = cfg.lanes, rows, dim, valueDim, false, false
 	if rows <= panelWidth {
 		t.lanes = panelWidth
 	}
@@ -79,6 +80,10 @@ func (t *AttentionTile) Scores(k []float32, ld, n int) {
 		panic(errShape)
 	}
 	t.s = grow(t.s, n*t.lanes)
+	if t.rowwise {
+		t.scoreRows(k, ld, n)
+		return
+	}
 	np := t.lanes / panelWidth
 	tiles := scoreTiles(np)
 	groups := (n + len(tiles) - 2) / (len(tiles) - 1)
@@ -104,6 +109,10 @@ func (t *AttentionTile) Softmax(n int) {
 func (t *AttentionTile) Values(v []float32, ld, n int, last bool, out []float32, ldo int) {
 	if n < 1 || len(v) < (n-1)*ld+t.valueDim || last && len(out) < (t.rows-1)*ldo+t.valueDim {
 		panic(errShape)
+	}
+	if t.rowwise {
+		t.valueRows(v, ld, n, last, out, ldo)
+		return
 	}
 	whole := t.valueDim / panelWidth * panelWidth
 	lo := (t.valueDim + panelWidth - 1) / panelWidth * panelWidth
@@ -179,6 +188,8 @@ type attentionConfig struct {
 	softmax     func(keys, lanes int, s, rowMax, rowSum, alpha, final *float32)
 	// transpose sets dst[dim][16], rows ldd apart, to src[16][dim]·scale, rows ld apart
 	transpose func(dst []float32, ldd int, src []float32, ld, dim int, scale float32)
+	scoresRow func(n, dim int, q, k *float32, ldk int, s *float32, lds int)
+	valuesRow func(n, dim int, w *float32, ldw int, v *float32, ldv int, o *float32)
 }
 
 func (c *attentionConfig) values(np int) []valueTile {

@@ -33,6 +33,8 @@ var attentionAVX512 = attentionConfig{
 		}
 		avx512.SoftmaxTile32(keys, s, rowMax, rowSum, alpha, final)
 	},
+	scoresRow: avx512.ScoresRow,
+	valuesRow: avx512.ValuesRow,
 	transpose: func(dst []float32, ldd int, src []float32, ld, dim int, scale float32) {
 		if n := dim / panelWidth; n > 0 {
 			avx512.Transpose16(n, &src[0], 4*ld, &dst[0], 4*ldd, scale)
@@ -49,6 +51,8 @@ var attentionAVX2 = attentionConfig{
 	softmax: func(keys, lanes int, s, rowMax, rowSum, alpha, final *float32) {
 		avx2.SoftmaxTile16(keys, s, rowMax, rowSum, alpha, final)
 	},
+	scoresRow: avx2.ScoresRow,
+	valuesRow: avx2.ValuesRow,
 	transpose: func(dst []float32, ldd int, src []float32, ld, dim int, scale float32) {
 		if n := dim / panelWidth; n > 0 {
 			avx2.Transpose16(n, &src[0], 4*ld, &dst[0], 4*ldd, scale)

@@ -23,6 +23,8 @@ var attentionNEON = attentionConfig{
 	softmax: func(keys, lanes int, s, rowMax, rowSum, alpha, final *float32) {
 		neon.SoftmaxTile16(keys, s, rowMax, rowSum, alpha, final)
 	},
+	scoresRow: neon.ScoresRow,
+	valuesRow: neon.ValuesRow,
 	transpose: func(dst []float32, ldd int, src []float32, ld, dim int, scale float32) {
 		if n := dim / panelWidth; n > 0 {
 			neon.Transpose16(n, &src[0], 4*ld, &dst[0], 4*ldd, scale)

@@ -12,6 +12,8 @@ var attentionGeneric = attentionConfig{
 	values1:     []valueTile{nil, valuesGeneric},
 	softmax:     softmaxTileGeneric,
 	transpose:   transposeGeneric,
+	scoresRow:   scoresRowGeneric,
+	valuesRow:   valuesRowGeneric,
 }
 
 // valuesGeneric is a valueTile of one query and one panel.

@@ -19,6 +19,8 @@ const (
 	SplitKeys = 256
 	// fewQueries is how many that is at most, of all heads that share keys: the narrowest tile of any tier.
 	fewQueries = 16
+	// rowwise is up to how many of them keys and values are read row after row for each.
+	rowwise = 4
 )
 
 // job is one Run: who does which tile. A work item is some consecutive tiles of one head of one sequence, so that

@@ -50,6 +50,9 @@ func (j *job) queries(w *scratch, sp *span, partial bool) {
 		q, ld = w.q, j.HeadDim
 	}
 	w.Queries(q, ld, sp.lanes(), j.HeadDim, j.ValueDim, j.Scale)
+	if j.seqs[sp.seq].each == 0 && sp.lanes() <= rowwise {
+		w.ReadOnce()
+	}
 	if j.Sinks != nil && !partial {
 		for r := range sp.lanes() {
 			w.Begin(r, j.Sinks[sp.head+r/sp.queries]*math.Log2E, 1)

@@ -43,6 +43,7 @@ var portable = []file{
 	{"activation", func(m vm.Machine) { activations(m); stripPairs(m) }},
 	{"convert", func(m vm.Machine) { conversions(m); quantise(m) }},
 	{"read", readKernel},
+	{"onequery", oneQuery},
 }
 
 func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {

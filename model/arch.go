@@ -78,7 +78,7 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 	if err != nil {
 		return nil, Spec{}, err
 	}
-	arch, class, err := findArchitecture(c)
+	arch, class, err := findArchitecture(c, heads)
 	if err != nil {
 		return nil, Spec{}, err
 	}
@@ -95,8 +95,9 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 }
 
 // findArchitecture goes by model_type, or where a file has none (before
-// transformers 2.6), by the class that architectures names.
-func findArchitecture(c *config) (*architecture, string, error) {
+// transformers 2.6), by the class that architectures names. Without heads, any
+// class of a known model_type will do: sentence encoders have some of their own.
+func findArchitecture(c *config, heads bool) (*architecture, string, error) {
 	modelType, classes := c.string("model_type", ""), c.strings("architectures")
 	if err := c.err(); err != nil {
 		return nil, "", err
@@ -109,7 +110,7 @@ func findArchitecture(c *config) (*architecture, string, error) {
 		if modelType != "" && modelType != a.modelType {
 			continue
 		}
-		if class == "" && modelType != "" {
+		if modelType != "" && (class == "" || !heads) {
 			return a, a.base, nil
 		}
 		if _, ok := a.heads[class]; ok {

@@ -58,7 +58,7 @@ func (f *filler) read(dst []float32, p *param) error {
 	for i := range p.from {
 		s := &p.from[i]
 		n := len(dst) / (len(p.from) - i)
-		if err := f.readPart(dst[:n], s, 0); err != nil {
+		if err := f.readPart(dst[:n], s); err != nil {
 			return err
 		}
 		dst = dst[n:]
@@ -66,9 +66,9 @@ func (f *filler) read(dst []float32, p *param) error {
 	return nil
 }
 
-// readPart reads elements of one tensor from off on, and refuses NaN.
-func (f *filler) readPart(dst []float32, s *source, off int) error {
-	if err := f.set.ReadFloat32s(dst, s.names[0], int64(off)); err != nil {
+// readPart reads one tensor, and refuses NaN.
+func (f *filler) readPart(dst []float32, s *source) error {
+	if err := f.set.ReadFloat32s(dst, s.names[0], 0); err != nil {
 		return err
 	}
 	for _, v := range dst {
@@ -222,7 +222,7 @@ func (f *filler) int8(p *param) error {
 		return err
 	}
 	scales := make([]float32, p.rows)
-	if err := f.readPart(scales, &p.from[1], 0); err != nil {
+	if err := f.readPart(scales, &p.from[1]); err != nil {
 		return err
 	}
 	if p.kind == rows {

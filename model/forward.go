@@ -47,6 +47,7 @@ func (w *workspace) group(b *Batch, g group, r *Result) {
 	w.resize()
 
 	w.embed()
+	w.rows = w.stream.tokens
 	w.keepHidden(0, r)
 	for l := range w.model.layers {
 		if w.Cancelled() {
@@ -74,18 +75,31 @@ func (w *workspace) attention(l int, r *Result) {
 	perHead := kernels.Out{C: w.qkv, LD: headDim, BlockCols: headDim, BlockStride: tokens * headDim}
 	w.MatMul(perHead, w.x, tokens, hidden, p.qkv.w, kernels.Epilogue{Bias: p.qkv.bias})
 	w.attend(l, r)
-	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.o, tokens, width, p.out.w, kernels.Epilogue{Bias: p.out.bias, Residual: w.x, LDR: hidden})
-	w.norm(w.x, w.y, tokens, hidden, &p.attnNorm)
+	if l == s.Layers-1 && r.onlyFirst() {
+		w.keepFirst(w.x, hidden)
+		w.keepFirst(w.o, width)
+		w.rows = w.stream.sequences()
+	}
+	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.o, w.rows, width, p.out.w, kernels.Epilogue{Bias: p.out.bias, Residual: w.x, LDR: hidden})
+	w.norm(w.x, w.y, w.rows, hidden, &p.attnNorm)
 }
 
 // feedForward: x = Norm(x + down(act(up(x)))).
 func (w *workspace) feedForward(l int) {
-	p, s, tokens := &w.model.layers[l], &w.model.spec, w.stream.tokens
+	p, s := &w.model.layers[l], &w.model.spec
 	hidden := s.Hidden
 
-	w.MatMul(kernels.Out{C: w.h, LD: w.ldh}, w.x, tokens, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: s.FeedForward.Act})
-	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.h, tokens, w.ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: w.x, LDR: hidden})
-	w.norm(w.x, w.y, tokens, hidden, &p.ffnNorm)
+	w.MatMul(kernels.Out{C: w.h, LD: w.ldh}, w.x, w.rows, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: s.FeedForward.Act})
+	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.h, w.rows, w.ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: w.x, LDR: hidden})
+	w.norm(w.x, w.y, w.rows, hidden, &p.ffnNorm)
+}
+
+// keepFirst moves each sequence's first row to the front. It is all that the last
+// layer need go on with where only first tokens are read.
+func (w *workspace) keepFirst(x []float32, width int) {
+	for i := range w.stream.sequences() {
+		copy(x[i*width:(i+1)*width], x[int(w.stream.cuSeqlens[i])*width:])
+	}
 }
 
 // norm normalises rows of x into dst, which may be x.
@@ -105,7 +119,10 @@ func (w *workspace) head(r *headResult) {
 	h, s := &w.model.heads[r.head], &w.stream
 	a, rows, at, total := w.x, s.tokens, s.token, s.of.tokens
 	if h.From == FirstToken {
-		a, rows, at, total = w.firstRows(), s.sequences(), s.sequence, s.of.sequences
+		rows, at, total = s.sequences(), s.sequence, s.of.sequences
+		if w.rows == s.tokens { // else they are all that is left
+			a = w.firstRows()
+		}
 	}
 	width := w.model.spec.Hidden
 	for i := range h.layers {

@@ -127,6 +127,20 @@ func TestLoadFS(t *testing.T) {
 	require.ErrorContains(t, err, "models/qa")
 }
 
+// A class that nobody knows is no obstacle to what needs no head.
+func TestUnknownClass(t *testing.T) {
+	dir := changed(t, "bert-model", func(list []weights.Tensor) []weights.Tensor { return list })
+	writeFile(t, filepath.Join(dir, configFile), `{"model_type": "bert", "architectures": ["BertForSentences"], "hidden_size": 20,
+		"num_attention_heads": 4, "intermediate_size": 37, "num_hidden_layers": 2, "vocab_size": 97, "max_position_embeddings": 24, "type_vocab_size": 3}`)
+	_, err := Load(dir)
+	var unsupported *UnsupportedError
+	require.ErrorAs(t, err, &unsupported)
+	require.Contains(t, unsupported.Supported, "BertModel")
+	m, err := Load(dir, WithoutHeads())
+	require.NoError(t, err)
+	require.NoError(t, m.Close())
+}
+
 func TestParameters(t *testing.T) {
 	for _, name := range []string{"bert-mlm-tied", "bert-mlm-untied", "distilbert-seqcls"} {
 		want := 0

@@ -185,6 +185,19 @@ func (r *Result) needsFirst() bool {
 	return false
 }
 
+// onlyFirst says whether nothing is wanted but what reads first tokens.
+func (r *Result) onlyFirst() bool {
+	if r.last != nil || r.hidden != nil {
+		return false
+	}
+	for i := range r.heads {
+		if r.model.heads[r.heads[i].head].From != FirstToken {
+			return false
+		}
+	}
+	return len(r.heads) > 0
+}
+
 // grow returns a slice of n elements, in buf's memory where it is large enough.
 // The contents are arbitrary.
 func grow[T any](buf []T, n int) []T {

@@ -14,7 +14,8 @@ type workspace struct {
 	model  *Model
 	stream stream
 
-	x, y, o []float32 // [tokens, hidden]; o is [tokens, heads·headDim]
+	x, y, o []float32 // [rows, hidden]; o is [rows, heads·headDim]
+	rows    int       // tokens, or sequences where only their first tokens go on
 	qkv     []float32 // [3·heads, tokens, headDim]
 	h       []float32 // [tokens, ffn], rows ldh apart
 	ldh     int

@@ -169,7 +169,8 @@ func rising(offsets []int32) bool {
 // Attention computes attention and owns the scratch for it. Its zero value is ready; it belongs to one goroutine at a
 // time. Once the largest shapes have been seen, Run allocates nothing.
 type Attention struct {
-	job job
+	job         job
+	preparation preparation
 }
 
 // Run sets, for every query head h, sequence and query i in it,

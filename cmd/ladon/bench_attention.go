@@ -15,7 +15,8 @@ var benchAttentionCase = command{
 	summary: "multi-head attention on float32 queries, keys and values",
 	help: `
 gflops counts the scores that a query may see, and the sums over values. With
--causal and fewer queries than keys, the last query sees every key.`,
+-causal and fewer queries than keys, the last query sees every key. A query sees
+-window keys up to its own place, and without -causal as many from there on.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		var s attentionShape
 		batch := countFlag(fs, "batch", 1, 1, "`sequences` at once")
@@ -26,6 +27,7 @@ gflops counts the scores that a query may see, and the sums over values. With
 		fs.Var(countValue{&s.kvHeads, 0}, "kv-heads", "key and value `heads`; 0: as many as query heads")
 		fs.Var(countValue{&s.dim, 1}, "dim", "`size` of a head")
 		fs.BoolVar(&s.causal, "causal", false, "hide later keys from earlier queries")
+		fs.Var(countValue{&s.window, 0}, "window", "`keys` that a query sees on a side; 0: all")
 		s.heads, s.dim = 12, 64
 		budget := budgetFlag(fs)
 		return func(c *call) error {
@@ -51,6 +53,7 @@ type attentionShape struct {
 	queries, keys       []int // of each sequence
 	heads, kvHeads, dim int
 	causal              bool
+	window              int // keys seen on a side, the query's own among them; 0: all
 }
 
 // setLengths takes lens, or without it a batch of equal sequences.
@@ -88,12 +91,20 @@ func (s *attentionShape) ops() float64 {
 	pairs := 0.0
 	for i, q := range s.queries {
 		k := s.keys[i]
-		if !s.causal {
+		if !s.causal && s.window == 0 {
 			pairs += float64(q) * float64(k)
 			continue
 		}
 		for j := range q {
-			pairs += float64(max(0, k-q+j+1))
+			place := k - q + j
+			first, last := 0, k-1
+			if s.window > 0 {
+				first, last = max(first, place-s.window+1), min(last, place+s.window-1)
+			}
+			if s.causal {
+				last = min(last, place)
+			}
+			pairs += float64(max(0, last-first+1))
 		}
 	}
 	return 4 * pairs * float64(s.heads) * float64(s.dim)
@@ -107,7 +118,7 @@ func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 	}
 	q, k, v := view(s.heads, queries), view(s.kvHeads, keys), view(s.kvHeads, keys)
 	out := mha.PerToken(make([]float32, queries*s.heads*s.dim), s.heads, s.dim)
-	params := mha.Params{Heads: s.heads, KVHeads: s.kvHeads, HeadDim: s.dim, Causal: s.causal}
+	params := mha.Params{Heads: s.heads, KVHeads: s.kvHeads, HeadDim: s.dim, Causal: s.causal, Left: s.window, Right: s.window}
 	batch := mha.Batch{SeqQ: offsets(s.queries), SeqK: offsets(s.keys)}
 	var x kernels.Exec
 	var a mha.Attention
@@ -126,6 +137,7 @@ func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 	r.int("kv_heads", s.kvHeads)
 	r.int("dim", s.dim)
 	r.bool("causal", s.causal)
+	r.int("window", s.window)
 	r.timing(t)
 	r.float("tokens_per_s", t.perSecond(float64(queries)), 6)
 	r.rate(t.perSecond(s.ops()), top)

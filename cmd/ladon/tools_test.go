@@ -121,6 +121,7 @@ func TestBench(t *testing.T) {
 		{[]string{"gemm", "-m", "5", "-n", "17", "-k", "9"}, timed},
 		{[]string{"-dtype", "int8", "gemm", "-m", "5", "-n", "17", "-k", "9", "-epilogue", "bias-gelu"}, timed},
 		{[]string{"attention", "-heads", "4", "-kv-heads", "2", "-q", "3", "-k", "7", "-dim", "5", "-causal"}, timed},
+		{[]string{"attention", "-q", "20", "-dim", "5", "-causal", "-window", "4"}, append(timed, "window")},
 		{[]string{"attention", "-lens", "5,1,9", "-heads", "2", "-dim", "8"}, append(timed, "tokens_per_s")},
 		{[]string{"mha", "-seq", "5", "-model-dim", "12", "-heads", "3"}, timed},
 		{[]string{"forward", "-model", encoderDir, "-seq", "5", "-batch", "2"}, append(timed, "tokens_per_s")},

@@ -7,5 +7,9 @@
 // batch is one stream of tokens and the offsets at which its sequences begin.
 //
 // Work is split over sequences, heads and tiles of queries, never over a sum, so results are the same bits for any
-// number of workers and any place in a batch; and, among AVX2, AVX-512 and NEON, for any instruction set.
+// number of workers and any place in a batch; and, among AVX2, AVX-512 and NEON, for any instruction set. Where few
+// queries meet many keys it is split over keys too, at fixed places.
+//
+// [Attention.Run] has every variant as a field of [Params]; [Attention.Weights] gives the softmax itself;
+// [MultiHeadAttention] is the module with its projections. docs/attention.md explains tiles, layouts and numerics.
 package mha

@@ -2,6 +2,7 @@ package mha
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/ladon-ml/ladon/kernels"
 )
@@ -82,6 +83,23 @@ func (v View) holds(heads, tokens, dim int) bool {
 	return v.Head >= 0 && v.Token >= 0 && (heads-1)*v.Head+(tokens-1)*v.Token+dim <= len(v.Data)
 }
 
+// part is what v touches in the given shape.
+func (v View) part(heads, tokens, dim int) []float32 {
+	if heads == 0 || tokens == 0 {
+		return nil
+	}
+	return v.Data[:(heads-1)*v.Head+(tokens-1)*v.Token+dim]
+}
+
+// overlap tells whether two slices share memory, gaps between rows included.
+func overlap(x, y []float32) bool {
+	if len(x) == 0 || len(y) == 0 {
+		return false
+	}
+	a, b := uintptr(unsafe.Pointer(&x[0])), uintptr(unsafe.Pointer(&y[0]))
+	return a < b+4*uintptr(len(y)) && b < a+4*uintptr(len(x))
+}
+
 // Batch says which tokens belong together: sequence s has the queries SeqQ[s] to SeqQ[s+1] and the keys SeqK[s] to
 // SeqK[s+1]. Both begin at 0 and have one entry more than there are sequences.
 type Batch struct {
@@ -97,6 +115,7 @@ const (
 	errView  = "mha: view shorter than its shape"
 	errSight = "mha: windows, prefixes and cap must not be negative, with a prefix for every sequence"
 	errMask  = "mha: mask or bias smaller than the batch, or with a negative stride"
+	errOut   = "mha: the output overlaps an input"
 	errSinks = "mha: there must be a sink for every head"
 )
 
@@ -179,7 +198,7 @@ type Attention struct {
 //
 // over the keys j of the sequence that the query may see, with what else p asks for; a query that sees none gets
 // zeros. A NaN or +Inf score makes the row NaN; what a key or value that a query does not see may be changes nothing.
-// out must not overlap the others.
+// out must not overlap the others, nor lie in the gaps between their rows.
 //
 // The work runs on x's pass: between its Begin and End on several processors, else on the caller. If its context is
 // cancelled, out is left unfinished and x.End says so. Run panics if the shapes do not fit together.
@@ -192,6 +211,11 @@ func (a *Attention) Run(x *kernels.Exec, p Params, b Batch, out, q, k, v View) {
 	last := len(b.SeqQ) - 1
 	if !v.holds(p.KVHeads, int(b.SeqK[last]), p.ValueDim) || !out.holds(p.Heads, int(b.SeqQ[last]), p.ValueDim) {
 		panic(errView)
+	}
+	o := out.part(p.Heads, int(b.SeqQ[last]), p.ValueDim)
+	if overlap(o, q.part(p.Heads, int(b.SeqQ[last]), p.HeadDim)) || overlap(o, k.part(p.KVHeads, int(b.SeqK[last]), p.HeadDim)) ||
+		overlap(o, v.part(p.KVHeads, int(b.SeqK[last]), p.ValueDim)) {
+		panic(errOut)
 	}
 	j := &a.job
 	j.Params, j.Batch, j.out, j.q, j.k, j.v = p, b, out, q, k, v

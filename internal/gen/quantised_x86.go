@@ -131,13 +131,7 @@ func finishInt8(t *tile) {
 			c.VMULPS(s, t.acc[i][j], t.acc[i][j])
 		}
 	}
-	bias := x.Param("bias")
-	x.SubJump(bias, 0, vm.EQ, "write")
-	for j := range t.b {
-		c.VMOVUPS(operand.Mem{Base: bias, Disp: j * x.Bytes()}, t.b[j])
-	}
-	t.each(func(i, j int) { c.VADDPS(t.b[j], t.acc[i][j], t.acc[i][j]) })
-	x.Label("write")
+	t.addBias()
 	t.store()
 	x.Ret()
 }

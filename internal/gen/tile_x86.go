@@ -233,6 +233,19 @@ func (t *tile) start() {
 	x.Label("begin")
 }
 
+// addBias adds the parameter bias, a row, to every row if it is not nil.
+func (t *tile) addBias() {
+	x := t.x
+	c := x.Ctx()
+	bias := x.Param("bias")
+	x.SubJump(bias, 0, vm.EQ, "write")
+	for j := range t.b {
+		c.VMOVUPS(operand.Mem{Base: bias, Disp: j * x.Bytes()}, t.b[j])
+	}
+	t.each(func(i, j int) { c.VADDPS(t.b[j], t.acc[i][j], t.acc[i][j]) })
+	x.Label("write")
+}
+
 func (t *tile) store() {
 	x := t.x
 	t.eachOutput(x.Param("c"), x.Param("ldc"), x.Param("cstep"), func(i, j int, m operand.Mem) {
@@ -241,7 +254,6 @@ func (t *tile) store() {
 }
 
 func gemmX86(x *vm.X86, mr, np int) {
-	c := x.Ctx()
 	name := fmt.Sprintf("Gemm%dx%d", mr, 16*np)
 	vm.Function(x, name, gemmSignature, fmt.Sprintf(gemmDoc, name, mr, 16*np))
 	t := newTile(x, mr, np)
@@ -260,13 +272,7 @@ func gemmX86(x *vm.X86, mr, np int) {
 		x.AddI(b.base, 64*steps)
 		x.AddI(next, 16*steps)
 	})
-	bias := x.Param("bias")
-	x.SubJump(bias, 0, vm.EQ, "write")
-	for j := range t.b {
-		c.VMOVUPS(operand.Mem{Base: bias, Disp: j * x.Bytes()}, t.b[j])
-	}
-	t.each(func(i, j int) { c.VADDPS(t.b[j], t.acc[i][j], t.acc[i][j]) })
-	x.Label("write")
+	t.addBias()
 	t.store()
 	x.Ret()
 }

@@ -19,11 +19,6 @@ func Mul(dst *float32, x *float32, y *float32, n int)
 //go:noescape
 func Scale(dst *float32, x *float32, n int, s float32)
 
-// Sum sets *sum to Σ x[i] of n elements in 64 partial sums.
-//
-//go:noescape
-func Sum(x *float32, n int, sum *float32)
-
 // AbsMax sets *max to the largest |x[i]| of n elements, 0 if there are none, NaN if there is one.
 //
 //go:noescape

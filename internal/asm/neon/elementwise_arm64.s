@@ -650,193 +650,6 @@ lanes8:
 Done:
 	RET
 
-// func Sum(x *float32, n int, sum *float32)
-TEXT ·Sum(SB), NOSPLIT, $0-24
-	MOVD x+0(FP), R0
-	MOVD n+8(FP), R1
-	MOVD R1, R1
-	MOVD R0, R0
-	VEOR V3.B16, V3.B16, V3.B16
-	VMOV V3.B16, V0.B16
-	VMOV V3.B16, V1.B16
-	VMOV V3.B16, V2.B16
-	VMOV V3.B16, V3.B16
-	VEOR V7.B16, V7.B16, V7.B16
-	VMOV V7.B16, V4.B16
-	VMOV V7.B16, V5.B16
-	VMOV V7.B16, V6.B16
-	VMOV V7.B16, V7.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	VMOV V11.B16, V8.B16
-	VMOV V11.B16, V9.B16
-	VMOV V11.B16, V10.B16
-	VMOV V11.B16, V11.B16
-	VEOR V15.B16, V15.B16, V15.B16
-	VMOV V15.B16, V12.B16
-	VMOV V15.B16, V13.B16
-	VMOV V15.B16, V14.B16
-	VMOV V15.B16, V15.B16
-	SUBS $+64, R1, R1
-	BLT  sumShort
-
-sumWide:
-	FMOVQ (R0), F16
-	FMOVQ 16(R0), F17
-	FMOVQ 32(R0), F18
-	FMOVQ 48(R0), F19
-	WORD  $0x4E30D400 // VFADD V16, V0, V0
-	WORD  $0x4E31D421 // VFADD V17, V1, V1
-	WORD  $0x4E32D442 // VFADD V18, V2, V2
-	WORD  $0x4E33D463 // VFADD V19, V3, V3
-	FMOVQ 64(R0), F16
-	FMOVQ 80(R0), F17
-	FMOVQ 96(R0), F18
-	FMOVQ 112(R0), F19
-	WORD  $0x4E30D484 // VFADD V16, V4, V4
-	WORD  $0x4E31D4A5 // VFADD V17, V5, V5
-	WORD  $0x4E32D4C6 // VFADD V18, V6, V6
-	WORD  $0x4E33D4E7 // VFADD V19, V7, V7
-	FMOVQ 128(R0), F16
-	FMOVQ 144(R0), F17
-	FMOVQ 160(R0), F18
-	FMOVQ 176(R0), F19
-	WORD  $0x4E30D508 // VFADD V16, V8, V8
-	WORD  $0x4E31D529 // VFADD V17, V9, V9
-	WORD  $0x4E32D54A // VFADD V18, V10, V10
-	WORD  $0x4E33D56B // VFADD V19, V11, V11
-	FMOVQ 192(R0), F16
-	FMOVQ 208(R0), F17
-	FMOVQ 224(R0), F18
-	FMOVQ 240(R0), F19
-	WORD  $0x4E30D58C // VFADD V16, V12, V12
-	WORD  $0x4E31D5AD // VFADD V17, V13, V13
-	WORD  $0x4E32D5CE // VFADD V18, V14, V14
-	WORD  $0x4E33D5EF // VFADD V19, V15, V15
-	ADD   $+256, R0, R0
-	SUBS  $+64, R1, R1
-	BGE   sumWide
-
-sumShort:
-	ADD  $+64, R1, R1
-	SUBS $+16, R1, R1
-	BLT  sumTail
-
-sumLoop:
-	FMOVQ (R0), F16
-	FMOVQ 16(R0), F17
-	FMOVQ 32(R0), F18
-	FMOVQ 48(R0), F19
-	WORD  $0x4E30D400 // VFADD V16, V0, V0
-	WORD  $0x4E31D421 // VFADD V17, V1, V1
-	WORD  $0x4E32D442 // VFADD V18, V2, V2
-	WORD  $0x4E33D463 // VFADD V19, V3, V3
-	ADD   $+64, R0, R0
-	SUBS  $+16, R1, R1
-	BGE   sumLoop
-
-sumTail:
-	ADD  $+16, R1, R1
-	SUBS $+0, R1, R1
-	BEQ  sumDone
-	VEOR V19.B16, V19.B16, V19.B16
-	VMOV V19.B16, V16.B16
-	VMOV V19.B16, V17.B16
-	VMOV V19.B16, V18.B16
-	VMOV V19.B16, V19.B16
-	MOVD R0, R0
-	VLD1 (R0), V16.S[0]
-	ADD  $+4, R0, R0
-	CMP  $0x02, R1
-	BLT  lanes9
-	VLD1 (R0), V16.S[1]
-	ADD  $+4, R0, R0
-	CMP  $0x03, R1
-	BLT  lanes9
-	VLD1 (R0), V16.S[2]
-	ADD  $+4, R0, R0
-	CMP  $0x04, R1
-	BLT  lanes9
-	VLD1 (R0), V16.S[3]
-	ADD  $+4, R0, R0
-	CMP  $0x05, R1
-	BLT  lanes9
-	VLD1 (R0), V17.S[0]
-	ADD  $+4, R0, R0
-	CMP  $0x06, R1
-	BLT  lanes9
-	VLD1 (R0), V17.S[1]
-	ADD  $+4, R0, R0
-	CMP  $0x07, R1
-	BLT  lanes9
-	VLD1 (R0), V17.S[2]
-	ADD  $+4, R0, R0
-	CMP  $0x08, R1
-	BLT  lanes9
-	VLD1 (R0), V17.S[3]
-	ADD  $+4, R0, R0
-	CMP  $0x09, R1
-	BLT  lanes9
-	VLD1 (R0), V18.S[0]
-	ADD  $+4, R0, R0
-	CMP  $0x0a, R1
-	BLT  lanes9
-	VLD1 (R0), V18.S[1]
-	ADD  $+4, R0, R0
-	CMP  $0x0b, R1
-	BLT  lanes9
-	VLD1 (R0), V18.S[2]
-	ADD  $+4, R0, R0
-	CMP  $0x0c, R1
-	BLT  lanes9
-	VLD1 (R0), V18.S[3]
-	ADD  $+4, R0, R0
-	CMP  $0x0d, R1
-	BLT  lanes9
-	VLD1 (R0), V19.S[0]
-	ADD  $+4, R0, R0
-	CMP  $0x0e, R1
-	BLT  lanes9
-	VLD1 (R0), V19.S[1]
-	ADD  $+4, R0, R0
-	CMP  $0x0f, R1
-	BLT  lanes9
-	VLD1 (R0), V19.S[2]
-	ADD  $+4, R0, R0
-
-lanes9:
-	WORD $0x4E30D400 // VFADD V16, V0, V0
-	WORD $0x4E31D421 // VFADD V17, V1, V1
-	WORD $0x4E32D442 // VFADD V18, V2, V2
-	WORD $0x4E33D463 // VFADD V19, V3, V3
-
-sumDone:
-	WORD $0x4E24D400 // VFADD V4, V0, V0
-	WORD $0x4E25D421 // VFADD V5, V1, V1
-	WORD $0x4E26D442 // VFADD V6, V2, V2
-	WORD $0x4E27D463 // VFADD V7, V3, V3
-	WORD $0x4E2CD508 // VFADD V12, V8, V8
-	WORD $0x4E2DD529 // VFADD V13, V9, V9
-	WORD $0x4E2ED54A // VFADD V14, V10, V10
-	WORD $0x4E2FD56B // VFADD V15, V11, V11
-	WORD $0x4E28D400 // VFADD V8, V0, V0
-	WORD $0x4E29D421 // VFADD V9, V1, V1
-	WORD $0x4E2AD442 // VFADD V10, V2, V2
-	WORD $0x4E2BD463 // VFADD V11, V3, V3
-	WORD $0x4E22D400 // VFADD V2, V0, V0
-	WORD $0x4E23D421 // VFADD V3, V1, V1
-	WORD $0x4E21D400 // VFADD V1, V0, V0
-	VEXT $0x08, V0.B16, V0.B16, V1.B16
-	WORD $0x4E21D400 // VFADD V1, V0, V0
-	VEXT $0x04, V0.B16, V0.B16, V1.B16
-	WORD $0x4E21D400 // VFADD V1, V0, V0
-	VDUP V0.S[0], V0.S4
-	VMOV V0.B16, V1.B16
-	VMOV V0.B16, V2.B16
-	VMOV V0.B16, V3.B16
-	MOVD sum+16(FP), R0
-	VST1 V0.S[0], (R0)
-	RET
-
 // func AbsMax(x *float32, n int, max *float32)
 TEXT ·AbsMax(SB), NOSPLIT, $0-24
 	MOVD x+0(FP), R0
@@ -956,63 +769,63 @@ maxTail:
 	VLD1 (R0), V17.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x02, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V17.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x03, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V17.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x04, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V17.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x05, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V18.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x06, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V18.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x07, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V18.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x08, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V18.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x09, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V19.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0a, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V19.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0b, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V19.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x0c, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V19.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x0d, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V20.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0e, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V20.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0f, R1
-	BLT  lanes10
+	BLT  lanes9
 	VLD1 (R0), V20.S[2]
 	ADD  $+4, R0, R0
 
-lanes10:
+lanes9:
 	VAND V0.B16, V17.B16, V17.B16
 	VAND V0.B16, V18.B16, V18.B16
 	VAND V0.B16, V19.B16, V19.B16
@@ -1166,63 +979,63 @@ Tail:
 	VLD1 (R0), V24.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x02, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V24.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x03, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V24.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x04, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V24.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x05, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V25.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x06, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V25.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x07, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V25.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x08, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V25.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x09, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V26.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0a, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V26.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0b, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V26.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x0c, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V26.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x0d, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V27.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0e, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V27.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0f, R1
-	BLT  lanes11
+	BLT  lanes10
 	VLD1 (R0), V27.S[2]
 	ADD  $+4, R0, R0
 
-lanes11:
+lanes10:
 	WORD  $0x4EB8F400 // VFMIN V24, V0, V0
 	WORD  $0x4EB9F421 // VFMIN V25, V1, V1
 	WORD  $0x4EBAF442 // VFMIN V26, V2, V2
@@ -1415,63 +1228,63 @@ Tail:
 	VLD1 (R0), V16.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x02, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V16.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x03, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V16.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x04, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V16.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x05, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V17.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x06, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V17.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x07, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V17.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x08, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V17.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x09, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V18.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0a, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V18.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0b, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V18.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x0c, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V18.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x0d, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V19.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0e, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V19.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0f, R2
-	BLT  lanes12
+	BLT  lanes11
 	VLD1 (R0), V19.S[2]
 	ADD  $+4, R0, R0
 
-lanes12:
+lanes11:
 	VEOR V23.B16, V23.B16, V23.B16
 	VMOV V23.B16, V20.B16
 	VMOV V23.B16, V21.B16
@@ -1481,63 +1294,63 @@ lanes12:
 	VLD1 (R0), V20.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x02, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V20.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x03, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V20.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x04, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V20.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x05, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V21.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x06, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V21.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x07, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V21.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x08, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V21.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x09, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V22.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0a, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V22.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0b, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V22.S[2]
 	ADD  $+4, R0, R0
 	CMP  $0x0c, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V22.S[3]
 	ADD  $+4, R0, R0
 	CMP  $0x0d, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V23.S[0]
 	ADD  $+4, R0, R0
 	CMP  $0x0e, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V23.S[1]
 	ADD  $+4, R0, R0
 	CMP  $0x0f, R2
-	BLT  lanes13
+	BLT  lanes12
 	VLD1 (R0), V23.S[2]
 	ADD  $+4, R0, R0
 
-lanes13:
+lanes12:
 	VFMLA V20.S4, V16.S4, V0.S4
 	VFMLA V21.S4, V17.S4, V1.S4
 	VFMLA V22.S4, V18.S4, V2.S4

@@ -276,7 +276,6 @@ func (n *NEON) And(d, a V, b Src)    { n.op2("VAND", false, d, a, b) }
 func (n *NEON) Or(d, a V, b Src)     { n.op2("VORR", false, d, a, b) }
 func (n *NEON) Xor(d, a V, b Src)    { n.op2("VEOR", false, d, a, b) }
 func (n *NEON) AddInt(d, a V, b Src) { n.op2("VADD", false, d, a, b) }
-func (n *NEON) SubInt(d, a V, b Src) { n.op2("VSUB", false, d, a, b) }
 func (n *NEON) MaxInt(d, a V, b Src) { n.op2("VSMAX", false, d, a, b) }
 
 func (n *NEON) Horner(p, r V, c Src) V {
@@ -284,21 +283,6 @@ func (n *NEON) Horner(p, r V, c Src) V {
 	n.Mov(q, c)
 	n.FMA(q, p, r)
 	return q
-}
-
-// AndNot is d = b &^ a; VBIC's word has Rn &^ Rm, so a is its Rm.
-func (n *NEON) AndNot(d, a V, b Src) {
-	switch b := b.(type) {
-	case V:
-		for i := range d {
-			n.Op("VBIC", false, a[i], b[i], d[i])
-		}
-	case Const:
-		t := n.constant(b)
-		for i := range d {
-			n.Op("VBIC", false, a[i], t, d[i])
-		}
-	}
 }
 
 // less is a mask, all ones where a < b: FCMGT d = Rn > Rm with Rn = b, Rm = a.

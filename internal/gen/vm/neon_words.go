@@ -26,7 +26,6 @@ var neonWords = map[string]neonWord{
 	"VSMAX":       {0x4EA06400, 3, "smax v%d.4s,v%d.4s,v%d.4s"},
 	"VMLS":        {0x6EA09400, 3, "mls v%d.4s,v%d.4s,v%d.4s"},
 	"VBIC":        {0x4E601C00, 3, "bic v%d.16b,v%d.16b,v%d.16b"},
-	"VSDOT":       {0x4E809400, 3, "sdot v%d.4s,v%d.16b,v%d.16b"},
 	"VFSQRT":      {0x6EA1F800, 2, "fsqrt v%d.4s,v%d.4s"},
 	"VFRINTN":     {0x4E218800, 2, "frintn v%d.4s,v%d.4s"},
 	"VFCVTNS":     {0x4E21A800, 2, "fcvtns v%d.4s,v%d.4s"},

@@ -94,12 +94,10 @@ type Machine interface {
 	SelectNaN(d, a, x V)         // d = a is NaN ? x : d
 
 	And(d, a V, b Src)
-	AndNot(d, a V, b Src) // b &^ a
 	Or(d, a V, b Src)
 	Xor(d, a V, b Src)
 	AddInt(d, a V, b Src)
 	MaxInt(d, a V, b Src)
-	SubInt(d, a V, b Src)
 	Shl(d, a V, bits int)
 	Shr(d, a V, bits int) // logical
 	ToInt(d, a V)         // nearest even

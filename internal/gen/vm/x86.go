@@ -376,12 +376,10 @@ func (x *X86) SelectNaN(d, a, s V) {
 }
 
 func (x *X86) And(d, a V, b Src)    { x.op2(x86.VANDPS, x86.VANDPS_BCST, d, a, b) }
-func (x *X86) AndNot(d, a V, b Src) { x.op2(x86.VANDNPS, x86.VANDNPS_BCST, d, a, b) }
 func (x *X86) Or(d, a V, b Src)     { x.op2(x86.VORPS, x86.VORPS_BCST, d, a, b) }
 func (x *X86) Xor(d, a V, b Src)    { x.op2(x86.VXORPS, x86.VXORPS_BCST, d, a, b) }
 func (x *X86) AddInt(d, a V, b Src) { x.op2(x86.VPADDD, x86.VPADDD_BCST, d, a, b) }
 func (x *X86) MaxInt(d, a V, b Src) { x.op2(x86.VPMAXSD, x86.VPMAXSD_BCST, d, a, b) }
-func (x *X86) SubInt(d, a V, b Src) { x.op2(x86.VPSUBD, x86.VPSUBD_BCST, d, a, b) }
 func (x *X86) Shl(d, a V, bits int) {
 	for i := range d {
 		x.c.VPSLLD(operand.Imm(uint64(bits)), a[i], d[i])

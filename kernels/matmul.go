@@ -142,20 +142,53 @@ func (x *Exec) LayerNorms(dst, src []float32, rows, n int, weight, bias []float3
 	*j = norms{}
 }
 
-// normCost is about how many ns LayerNorm takes for an element.
+// RMSNorms normalises rows of n, one after the other in all slices, by [RMSNorm],
+// and adds residual unless it is nil:
+//
+//	dst[i] = RMSNorm(src[i]) + residual[i]
+//
+// dst may be src.
+func (x *Exec) RMSNorms(dst, src, residual []float32, rows, n int, weight []float32, eps float32) {
+	if rows < 0 || n < 1 {
+		panic(errShape)
+	}
+	if len(weight) != n {
+		panic(errLength)
+	}
+	if len(dst) < rows*n || len(src) < rows*n || residual != nil && len(residual) < rows*n {
+		panic(errShort)
+	}
+	const perItem = 16 << 10 // elements, some µs
+	j := &x.norms
+	*j = norms{dst: dst[:rows*n], src: src[:rows*n], residual: residual, weight: weight, eps: eps, n: n, rows: rows, step: max(1, perItem/n), rms: true}
+	x.each((rows+j.step-1)/j.step, float64(rows*n)*normCost, j)
+	*j = norms{}
+}
+
+// normCost is about how many ns a norm takes for an element.
 const normCost = 0.3
 
-// norms is the work of LayerNorms.
+// norms is the work of LayerNorms and RMSNorms.
 type norms struct {
 	dst, src     []float32 // [rows, n]
+	residual     []float32 // [rows, n], or nil
 	weight, bias []float32 // [n]
 	eps          float32
 	n, rows      int
 	step         int // rows of an item
+	rms          bool
 }
 
 func (j *norms) Run(_, item int) {
 	for r := item * j.step; r < min((item+1)*j.step, j.rows); r++ {
-		layerNorm(j.dst[r*j.n:(r+1)*j.n], j.src[r*j.n:(r+1)*j.n], j.weight, j.bias, j.eps)
+		dst, src := j.dst[r*j.n:(r+1)*j.n], j.src[r*j.n:(r+1)*j.n]
+		if !j.rms {
+			layerNorm(dst, src, j.weight, j.bias, j.eps)
+			continue
+		}
+		rmsNorm(dst, src, j.weight, j.eps)
+		if j.residual != nil {
+			Add(dst, dst, j.residual[r*j.n:(r+1)*j.n])
+		}
 	}
 }

@@ -12,7 +12,9 @@ type RoPEConfig struct {
 
 	Base  float64   // 0: 10000; pair i turns by Base^(-2i/Dim) radians a position
 	Freqs []float64 // [Dim/2] radians a position instead, for schemes that stretch them
-	Scale float64   // of cosines and sines, as YaRN has it; 0: 1
+	// Freqs32 are Freqs for models whose own code computes angles in float32, which rounds those of far positions.
+	Freqs32 []float32 // [Dim/2]
+	Scale   float64   // of cosines and sines, as YaRN has it; 0: 1
 
 	// Interleaved pairs are elements 2i and 2i+1, as in GPT-J and in GGUF's Llama; else they are i and i+Dim/2, as in
 	// GPT-NeoX and Hugging Face's Llama.
@@ -30,7 +32,7 @@ var errRoPE = errors.New("mha: rotary sizes must be even, 2 to 256, with a frequ
 
 // NewRoPE computes the table, in float64.
 func NewRoPE(c RoPEConfig) (*RoPE, error) {
-	if c.Dim < 2 || c.Dim > MaxDim || c.Dim%2 != 0 || c.MaxSeq < 1 || c.Freqs != nil && len(c.Freqs) != c.Dim/2 {
+	if c.Dim < 2 || c.Dim > MaxDim || c.Dim%2 != 0 || c.MaxSeq < 1 || c.Freqs != nil && len(c.Freqs) != c.Dim/2 || c.Freqs32 != nil && len(c.Freqs32) != c.Dim/2 {
 		return nil, errRoPE
 	}
 	if c.Base == 0 {
@@ -47,7 +49,11 @@ func NewRoPE(c RoPEConfig) (*RoPE, error) {
 			freq = c.Freqs[i]
 		}
 		for at := range c.MaxSeq {
-			sin, cos := math.Sincos(float64(at) * freq)
+			angle := float64(at) * freq
+			if c.Freqs32 != nil {
+				angle = float64(float32(at) * c.Freqs32[i])
+			}
+			sin, cos := math.Sincos(angle)
 			r.cos[at*r.half+i], r.sin[at*r.half+i] = float32(c.Scale*cos), float32(c.Scale*sin)
 		}
 	}

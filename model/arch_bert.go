@@ -22,20 +22,25 @@ var bert = architecture{
 		if causal && c.bool("add_cross_attention", false) {
 			c.problem("add_cross_attention", "BERT with cross-attention is not supported")
 		}
-		return Spec{
-			Hidden: hidden,
-			Layers: c.int("num_hidden_layers", 12, 1, maxLayers),
-			Embeddings: Embeddings{
-				Vocab:     c.int("vocab_size", 30522, 1, maxVocab),
-				Positions: c.int("max_position_embeddings", 512, 1, maxPositions),
-				Types:     c.int("type_vocab_size", 2, 1, maxVocab),
-				Norm:      true,
-			},
-			Norm:        Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_eps", 1e-12)},
-			Attention:   Attention{Heads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: causal, Bias: true},
+		layer := Layer{
+			Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: causal, QKVBias: true, OutBias: true},
 			FeedForward: FeedForward{Width: c.int("intermediate_size", 3072, 1, maxWidth), Act: c.activation("hidden_act", "gelu"), Bias: true},
-			Labels:      c.labels(),
-			Problem:     c.string("problem_type", ""),
+		}
+		return Spec{
+			Stack: Stack{
+				Hidden: hidden,
+				Embeddings: Embeddings{
+					Vocab:     c.int("vocab_size", 30522, 1, maxVocab),
+					Positions: c.int("max_position_embeddings", 512, 1, maxPositions),
+					Types:     c.int("type_vocab_size", 2, 1, maxVocab),
+					Norm:      true,
+					Learned:   true,
+				},
+				Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_eps", 1e-12)},
+				Layers: repeat(c.int("num_hidden_layers", 12, 1, maxLayers), layer),
+			},
+			Labels:  c.labels(),
+			Problem: c.string("problem_type", ""),
 		}
 	},
 	names: func(*Spec) names {
@@ -96,7 +101,7 @@ func bertPooler(s *Spec) Dense {
 // where decoder.bias is there too, that is the one in use.
 func bertPredictions(c *config, s *Spec) []Dense {
 	return []Dense{
-		{Name: "cls.predictions.transform.dense", Width: s.Hidden, Act: s.FeedForward.Act, Norm: "cls.predictions.transform.LayerNorm"},
+		{Name: "cls.predictions.transform.dense", Width: s.Hidden, Act: s.Layers[0].FeedForward.Act, Norm: "cls.predictions.transform.LayerNorm"},
 		{Name: "cls.predictions.decoder", Width: s.Embeddings.Vocab, Tied: c.bool("tie_word_embeddings", true),
 			Bias: []string{"cls.predictions.decoder.bias", "cls.predictions.bias"}},
 	}

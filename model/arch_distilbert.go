@@ -12,19 +12,24 @@ var distilBERT = architecture{
 		heads := c.int("n_heads", 12, 1, maxHeads)
 		headDim := c.headDim("dim", hidden, "n_heads", heads)
 		c.bool("sinusoidal_pos_embds", false) // says how the stored table was made
-		return Spec{
-			Hidden: hidden,
-			Layers: c.int("n_layers", 6, 1, maxLayers),
-			Embeddings: Embeddings{
-				Vocab:     c.int("vocab_size", 30522, 1, maxVocab),
-				Positions: c.int("max_position_embeddings", 512, 1, maxPositions),
-				Norm:      true,
-			},
-			Norm:        Norm{Kind: LayerNorm, Place: PostNorm, Eps: 1e-12},
-			Attention:   Attention{Heads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Bias: true},
+		layer := Layer{
+			Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), QKVBias: true, OutBias: true},
 			FeedForward: FeedForward{Width: c.int("hidden_dim", 3072, 1, maxWidth), Act: c.activation("activation", "gelu"), Bias: true},
-			Labels:      c.labels(),
-			Problem:     c.string("problem_type", ""),
+		}
+		return Spec{
+			Stack: Stack{
+				Hidden: hidden,
+				Embeddings: Embeddings{
+					Vocab:     c.int("vocab_size", 30522, 1, maxVocab),
+					Positions: c.int("max_position_embeddings", 512, 1, maxPositions),
+					Norm:      true,
+					Learned:   true,
+				},
+				Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: 1e-12},
+				Layers: repeat(c.int("n_layers", 6, 1, maxLayers), layer),
+			},
+			Labels:  c.labels(),
+			Problem: c.string("problem_type", ""),
 		}
 	},
 	names: func(*Spec) names {
@@ -49,7 +54,7 @@ var distilBERT = architecture{
 		"DistilBertModel": func(*config, *Spec) []Head { return nil },
 		"DistilBertForMaskedLM": func(c *config, s *Spec) []Head {
 			return []Head{{Outputs: []string{"logits"}, Layers: []Dense{
-				{Name: "vocab_transform", Width: s.Hidden, Act: s.FeedForward.Act, Norm: "vocab_layer_norm"},
+				{Name: "vocab_transform", Width: s.Hidden, Act: s.Layers[0].FeedForward.Act, Norm: "vocab_layer_norm"},
 				{Name: "vocab_projector", Width: s.Embeddings.Vocab, Tied: c.bool("tie_word_embeddings", true)},
 			}}}
 		},

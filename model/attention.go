@@ -1,95 +1,121 @@
 package model
 
 import (
-	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/mha"
 )
 
+// prepare normalises and turns queries and keys.
+func (w *workspace) prepare(l int) {
+	m, s := w.model, &w.stream
+	a, p, r := &m.spec.Layers[l].Attention, m.layers[l], m.rotations[l]
+	if a.QKNorm {
+		size := s.tokens * a.HeadDim
+		norm := mha.Norm{Eps: m.spec.Norm.Eps, Layer: m.spec.Norm.Kind == LayerNorm}
+		norm.Weight, norm.Bias = p.queryNorm.weight, p.queryNorm.bias
+		w.headNorm = norm
+		w.mha.Prepare(&w.Exec, mha.PerHead(w.qkv, s.tokens, a.HeadDim), a.Heads, s.tokens, a.HeadDim, &w.headNorm, nil, nil)
+		norm.Weight, norm.Bias = p.keyNorm.weight, p.keyNorm.bias
+		w.headNorm = norm
+		w.mha.Prepare(&w.Exec, mha.PerHead(w.qkv[a.Heads*size:], s.tokens, a.HeadDim), a.KVHeads, s.tokens, a.HeadDim, &w.headNorm, nil, nil)
+	}
+	if r == nil {
+		return
+	}
+	longest := 0
+	for i := range s.sequences() {
+		longest = max(longest, s.longest(i))
+	}
+	// Queries and keys are neighbours, and turn alike.
+	if r.Trained == 0 || longest <= r.Trained {
+		w.mha.Prepare(&w.Exec, mha.PerHead(w.qkv, s.tokens, a.HeadDim), a.Heads+a.KVHeads, s.tokens, a.HeadDim, nil, r.table(longest), s.positions)
+		return
+	}
+	for i := range s.sequences() {
+		begin, end := int(s.cuSeqlens[i]), int(s.cuSeqlens[i+1])
+		v := mha.View{Data: w.qkv[begin*a.HeadDim:], Head: s.tokens * a.HeadDim, Token: a.HeadDim}
+		w.mha.Prepare(&w.Exec, v, a.Heads+a.KVHeads, end-begin, a.HeadDim, nil, r.table(s.longest(i)), s.positions[begin:end])
+	}
+}
+
+// An attender computes the attention of layer l for the stream: out from queries
+// and from keys and values, of which k and v are the stream's own. All are as
+// Prepare left them, and p says what attention it is.
+type attender interface {
+	attend(w *workspace, l int, p *mha.Params, out, q, k, v mha.View)
+}
+
+// params is the attention in the words of mha.
+func (a *Attention) params() mha.Params {
+	p := mha.Params{Heads: a.Heads, KVHeads: a.KVHeads, HeadDim: a.HeadDim, Scale: a.Scale, Cap: a.Cap, Causal: a.Causal, Left: a.Window}
+	if !a.Causal {
+		p.Right = a.Window
+	}
+	return p
+}
+
 // attend fills w.o from w.qkv.
 func (w *workspace) attend(l int, r *Result) {
-	a, tokens := &w.model.spec.Attention, w.stream.tokens
-	size := a.Heads * tokens * a.HeadDim
-	q, k, v := w.qkv[:size], w.qkv[size:2*size], w.qkv[2*size:3*size]
-	keys, seqK := tokens, w.stream.cuSeqlens
-	if w.stream.unseen != nil {
-		k, v, seqK = w.seen(k, v)
-		keys = int(seqK[len(seqK)-1])
+	a, tokens := &w.model.spec.Layers[l].Attention, w.stream.tokens
+	size := tokens * a.HeadDim
+	w.params = a.params()
+	out, q := mha.PerToken(w.o, a.Heads, a.HeadDim), mha.PerHead(w.qkv, tokens, a.HeadDim)
+	keys, values := w.qkv[a.Heads*size:(a.Heads+a.KVHeads)*size], w.qkv[(a.Heads+a.KVHeads)*size:a.qkv()*size]
+	k, v := mha.PerHead(keys, tokens, a.HeadDim), mha.PerHead(values, tokens, a.HeadDim)
+	if w.attender != nil {
+		w.attender.attend(w, l, &w.params, out, q, k, v)
+		return
 	}
-	w.mha.Run(&w.Exec,
-		mha.Params{Heads: a.Heads, HeadDim: a.HeadDim, Scale: a.Scale, Causal: a.Causal},
-		mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK},
-		mha.PerToken(w.o, a.Heads, a.HeadDim),
-		mha.PerHead(q, tokens, a.HeadDim), mha.PerHead(k, keys, a.HeadDim), mha.PerHead(v, keys, a.HeadDim))
-
-	if r.attentions != nil {
-		w.probe.q, w.probe.k, w.probe.seqK, w.probe.keys = q, k, seqK, keys
-		w.probe.weights = r.attentions[l].Data[w.stream.square*a.Heads:]
-		w.Do(w.stream.sequences()*a.Heads, &w.probe)
-		w.probe.weights = nil
+	seqK := w.stream.cuSeqlens
+	if w.stream.unseen != nil {
+		k, v, seqK = w.seen(a, keys, values)
+	}
+	w.mha.Run(&w.Exec, w.params, mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}, out, q, k, v)
+	if r != nil && r.attentions != nil {
+		w.weigh(r.attentions[l].Data[w.stream.square*a.Heads:], a, q, k, seqK)
 	}
 }
 
 // seen copies the keys and values without those that no token sees. Attention
 // aligns the last query with the last key, so that a causal mask stays right.
-func (w *workspace) seen(k, v []float32) (seenK, seenV []float32, seqK []int32) {
-	s, d := &w.stream, w.model.spec.Attention.HeadDim
+func (w *workspace) seen(a *Attention, k, v []float32) (seenK, seenV mha.View, seqK []int32) {
+	s, d := &w.stream, a.HeadDim
 	seqK = grow(s.seqK, len(s.cuSeqlens))
 	s.seqK = seqK
 	seqK[0] = 0
 	for i, unseen := range s.unseen {
 		seqK[i+1] = seqK[i] + s.cuSeqlens[i+1] - s.cuSeqlens[i] - unseen
 	}
-	heads, keys := w.model.spec.Attention.Heads, int(seqK[len(s.unseen)])
-	w.keys = grow(w.keys, 2*heads*keys*d)
-	seenK, seenV = w.keys[:heads*keys*d], w.keys[heads*keys*d:]
-	for h := range heads {
+	keys := int(seqK[len(s.unseen)])
+	w.keys = grow(w.keys, 2*a.KVHeads*keys*d)
+	toK, toV := w.keys[:a.KVHeads*keys*d], w.keys[a.KVHeads*keys*d:]
+	for h := range a.KVHeads {
 		for i, unseen := range s.unseen {
-			from, n := int(s.cuSeqlens[i]+unseen), int(seqK[i+1]-seqK[i])
-			to := (h*keys + int(seqK[i])) * d
-			at := (h*s.tokens + from) * d
-			copy(seenK[to:to+n*d], k[at:])
-			copy(seenV[to:to+n*d], v[at:])
+			n := int(seqK[i+1]-seqK[i]) * d
+			at, to := (h*s.tokens+int(s.cuSeqlens[i]+unseen))*d, (h*keys+int(seqK[i]))*d
+			copy(toK[to:to+n], k[at:])
+			copy(toV[to:to+n], v[at:])
 		}
 	}
-	return seenK, seenV, seqK
+	return mha.PerHead(toK, keys, d), mha.PerHead(toV, keys, d), seqK
 }
 
-// probe writes the attention weights of one head of one sequence: a plain
-// second computation beside the tiled one, which never has them all.
-type probe struct {
-	w       *workspace
-	q, k    []float32 // [heads, tokens, headDim], [heads, keys, headDim]
-	seqK    []int32
-	keys    int
-	weights []float32 // sequence after sequence [heads, length, length]
-}
-
-func (p *probe) Run(_, i int) {
-	a, s := &p.w.model.spec.Attention, &p.w.stream
-	seq, head, d := i/a.Heads, i%a.Heads, a.HeadDim
-	squares := 0 // of the sequences before
-	for j := range seq {
-		n := int(s.cuSeqlens[j+1] - s.cuSeqlens[j])
-		squares += n * n
-	}
-	begin := int(s.cuSeqlens[seq])
-	n := int(s.cuSeqlens[seq+1]) - begin
-	keys := int(p.seqK[seq+1] - p.seqK[seq])
-	unseen := n - keys
-	q, k := p.q[(head*s.tokens+begin)*d:], p.k[(head*p.keys+int(p.seqK[seq]))*d:]
-	square := p.weights[squares*a.Heads+head*n*n:][:n*n]
-	clear(square)
-	for t := range n {
-		visible := square[t*n+unseen : (t+1)*n]
-		if a.Causal {
-			visible = visible[:max(t+1-unseen, 0)]
-		}
-		if len(visible) == 0 {
+// weigh writes the attention weights of a layer, sequence after sequence [heads,
+// length, length]: a second computation beside the tiled one, which never has
+// them all.
+func (w *workspace) weigh(weights []float32, a *Attention, q, k mha.View, seqK []int32) {
+	s := &w.stream
+	for i := range s.sequences() {
+		n, keys := int(s.cuSeqlens[i+1]-s.cuSeqlens[i]), int(seqK[i+1]-seqK[i])
+		squares := weights[:a.Heads*n*n]
+		weights = weights[a.Heads*n*n:]
+		clear(squares)
+		if keys == 0 {
 			continue
 		}
-		for j := range visible {
-			visible[j] = kernels.Dot(q[t*d:(t+1)*d], k[j*d:(j+1)*d]) * a.Scale
-		}
-		kernels.Softmax(visible, visible)
+		w.one = [4]int32{0, int32(n), 0, int32(keys)}
+		qs, ks := q, k
+		qs.Data, ks.Data = q.Data[int(s.cuSeqlens[i])*a.HeadDim:], k.Data[int(seqK[i])*a.HeadDim:]
+		to := mha.Map{Data: squares[n-keys:], Head: n * n, Query: n}
+		w.mha.Weights(&w.Exec, w.params, mha.Batch{SeqQ: w.one[:2], SeqK: w.one[2:]}, to, qs, ks)
 	}
 }

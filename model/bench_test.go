@@ -9,14 +9,15 @@ import (
 // flops counts the multiply-adds of the matrix products and of attention, as two each.
 func (m *Model) flops(b Batch) float64 {
 	s := &m.spec
-	width := s.Attention.Heads * s.Attention.HeadDim
-	perToken := 4*s.Hidden*width + 2*s.Hidden*s.FeedForward.Width
+	a := &s.Layers[0].Attention
+	width := a.Heads * a.HeadDim
+	perToken := 4*s.Hidden*width + 2*s.Hidden*s.Layers[0].FeedForward.Width
 	sum := float64(len(b.IDs) * perToken)
 	for i := range b.sequences() {
 		n := int(b.CuSeqlens[i+1] - b.CuSeqlens[i])
 		sum += float64(2 * n * n * width)
 	}
-	return 2 * sum * float64(s.Layers)
+	return 2 * sum * float64(len(s.Layers))
 }
 
 // BenchmarkForward runs MiniLM's shape.

@@ -35,32 +35,32 @@ func (c *checkpoint) has(name string) bool {
 }
 
 // hasHead says whether the first layer of a head is there.
-func (c *checkpoint) hasHead(h Head, prefix string) bool {
+func (c *checkpoint) hasHead(h Head, n *names, prefix string) bool {
 	d := h.Layers[0]
 	switch {
 	case c.own:
 		return c.has(ownHead + d.Name + ".weight")
 	case d.InBase:
-		return c.has(prefix + d.Name + ".weight")
+		return c.has(prefix + n.head(d.Name) + ".weight")
 	}
-	return c.has(d.Name + ".weight")
+	return c.has(n.head(d.Name) + ".weight")
 }
 
 // untie gives a head a matrix of its own where the file holds one that differs
 // from the word embeddings that the config says it shares. Files may also hold
 // the shared one twice.
-func (c *checkpoint) untie(s *Spec, words string) error {
+func (c *checkpoint) untie(s *Spec, n *names, words string) error {
 	for i := range s.Heads {
 		for j := range s.Heads[i].Layers {
 			d := &s.Heads[i].Layers[j]
 			if !d.Tied {
 				continue
 			}
-			name := d.Name + ".weight"
 			if c.own {
-				d.Tied = !c.has(ownHead + name)
+				d.Tied = !c.has(ownHead + d.Name + ".weight")
 				continue
 			}
+			name := n.head(d.Name) + ".weight"
 			if !c.has(name) || !c.has(words) {
 				continue
 			}

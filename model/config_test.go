@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/mha"
 )
 
 // Keys that are missing take the defaults of Hugging Face.
@@ -18,12 +19,15 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, Spec{
 		Architecture: "bert",
 		Class:        "BertForMaskedLM",
-		Hidden:       768,
-		Layers:       12,
-		Embeddings:   Embeddings{Vocab: 30522, Positions: 512, Types: 2, Norm: true},
-		Norm:         Norm{Eps: 1e-12},
-		Attention:    Attention{Heads: 12, HeadDim: 64, Scale: 0.125, Bias: true},
-		FeedForward:  FeedForward{Width: 3072, Act: kernels.GELU, Bias: true},
+		Stack: Stack{
+			Hidden:     768,
+			Embeddings: Embeddings{Vocab: 30522, Positions: 512, Types: 2, Learned: true, Norm: true},
+			Norm:       Norm{Eps: 1e-12},
+			Layers: repeat(12, Layer{
+				Attention:   Attention{Heads: 12, KVHeads: 12, HeadDim: 64, Scale: 0.125, QKVBias: true, OutBias: true},
+				FeedForward: FeedForward{Width: 3072, Act: kernels.GELU, Bias: true},
+			}),
+		},
 		Heads: []Head{{Outputs: []string{"logits"}, Layers: []Dense{
 			{Name: "cls.predictions.transform.dense", Width: 768, Act: kernels.GELU, Norm: "cls.predictions.transform.LayerNorm"},
 			{Name: "cls.predictions.decoder", Width: 30522, Tied: true, Bias: []string{"cls.predictions.decoder.bias", "cls.predictions.bias"}},
@@ -34,7 +38,7 @@ func TestConfigDefaults(t *testing.T) {
 	s, err = ParseConfig("config.json", []byte(`{"model_type": "distilbert"}`))
 	require.NoError(t, err)
 	require.Equal(t, "DistilBertModel", s.Class)
-	require.Equal(t, []any{768, 6, 3072, 12}, []any{s.Hidden, s.Layers, s.FeedForward.Width, s.Attention.Heads})
+	require.Equal(t, []any{768, 6, 3072, 12}, []any{s.Hidden, len(s.Layers), s.Layers[0].FeedForward.Width, s.Layers[0].Attention.Heads})
 	require.Empty(t, s.Heads)
 
 	// Before there was a model_type, the class said it all.
@@ -130,7 +134,7 @@ func FuzzConfig(f *testing.F) {
 		// every size is positive.
 		m := &Model{spec: s}
 		for _, a := range architectures {
-			if a.modelType != s.Architecture || s.Layers > 64 {
+			if a.modelType != s.Architecture || len(s.Layers) > 64 {
 				continue
 			}
 			for _, p := range m.parameters(a.names(&s), "") {
@@ -139,8 +143,14 @@ func FuzzConfig(f *testing.F) {
 				}
 			}
 		}
-		if s.Attention.Heads*s.Attention.HeadDim != s.Hidden || !(s.Norm.Eps >= 0) {
-			t.Errorf("accepted %+v", s)
+		for _, l := range s.Layers {
+			a := &l.Attention
+			if a.Heads%a.KVHeads != 0 || a.HeadDim > mha.MaxDim || !(a.Scale > 0) || !(s.Norm.Eps >= 0) {
+				t.Errorf("accepted %+v", s)
+			}
+		}
+		if err := m.makeRotations(); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -1,9 +1,11 @@
 package model
 
+import "github.com/ladon-ml/ladon/kernels"
+
 // gatherTokens is how many tokens are one piece of work when embedding.
 const gatherTokens = 64
 
-// embed: x = Norm(word + type + position).
+// embed: x = Norm(word·Scale + type + position).
 func (w *workspace) embed() {
 	w.Do((w.stream.tokens+gatherTokens-1)/gatherTokens, &w.gather)
 	if m := w.model; m.spec.Embeddings.Norm {
@@ -25,12 +27,18 @@ func (g *gather) Run(_, i int) {
 		} else {
 			e.words.row(x, int(s.ids[t]))
 		}
+		if scale := m.spec.Embeddings.Scale; scale != 0 {
+			kernels.Scale(x, x, scale)
+		}
 		if m.spec.Embeddings.Types > 0 {
 			kind := 0
 			if s.types != nil {
 				kind = int(s.types[t])
 			}
 			e.types.addRow(x, kind)
+		}
+		if !m.spec.Embeddings.Learned {
+			continue
 		}
 		for int(s.cuSeqlens[seq+1]) <= t {
 			seq++
@@ -39,6 +47,6 @@ func (g *gather) Run(_, i int) {
 		if s.positions != nil {
 			position = int(s.positions[t])
 		}
-		e.positions.addRow(x, position)
+		e.positions.addRow(x, position+m.spec.Embeddings.Offset)
 	}
 }

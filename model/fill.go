@@ -57,7 +57,10 @@ func (f *filler) fill(p *param) error {
 func (f *filler) read(dst []float32, p *param) error {
 	for i := range p.from {
 		s := &p.from[i]
-		n := len(dst) / (len(p.from) - i)
+		n := s.count()
+		if p.kind != vector {
+			n *= p.cols
+		}
 		if err := f.readPart(dst[:n], s); err != nil {
 			return err
 		}
@@ -66,14 +69,22 @@ func (f *filler) read(dst []float32, p *param) error {
 	return nil
 }
 
-// readPart reads one tensor, and refuses NaN.
+// readPart reads the beginning of what a source gives, which is not transposed,
+// and refuses NaN.
 func (f *filler) readPart(dst []float32, s *source) error {
-	if err := f.set.ReadFloat32s(dst, s.names[0], 0); err != nil {
+	at := int64(s.first)
+	for _, n := range s.shape[1:] {
+		at *= int64(n)
+	}
+	if err := f.set.ReadFloat32s(dst, s.names[0], at); err != nil {
 		return err
 	}
-	for _, v := range dst {
+	for i, v := range dst {
 		if v != v {
 			return f.refuse(s, "holds NaN")
+		}
+		if s.plusOne {
+			dst[i] = v + 1
 		}
 	}
 	return nil
@@ -110,40 +121,6 @@ func (f *filler) keep(p *param, s *source, w *kernels.Matrix, err error) error {
 func (f *filler) refuse(s *source, what string) error {
 	info, _ := f.set.Lookup(s.names[0])
 	return &WeightsError{info.File, []string{fmt.Sprintf("tensor %q: %s", s.names[0], what)}}
-}
-
-// A rowReader reads the rows of a parameter in order, many at a time. It leaves
-// NaN to whoever takes the rows.
-type rowReader struct {
-	*filler
-	p    *param
-	from int       // index of the source
-	next int       // its first row that is not in rows yet
-	rows []float32 // rows that were read and not asked for yet
-}
-
-// pieceFloats is how much a rowReader reads at once: little enough for a cache.
-const pieceFloats = 64 << 10
-
-func (r *rowReader) source() *source { return &r.p.from[r.from] }
-
-// row sets dst to the next row, whatever its number.
-func (r *rowReader) row(_ int, dst []float32) error {
-	if len(r.rows) == 0 {
-		if r.next == r.source().shape[0] {
-			r.from, r.next = r.from+1, 0
-		}
-		n := min(max(pieceFloats/r.p.cols, 1), r.source().shape[0]-r.next)
-		r.scratch = grow(r.scratch, n*r.p.cols)
-		r.rows = r.scratch
-		if err := r.set.ReadFloat32s(r.rows, r.source().names[0], int64(r.next*r.p.cols)); err != nil {
-			return err
-		}
-		r.next += n
-	}
-	copy(dst, r.rows)
-	r.rows = r.rows[r.p.cols:]
-	return nil
 }
 
 // wideRows reads a table as float32.

@@ -21,11 +21,13 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 	if err := m.check(&b); err != nil {
 		return err
 	}
-	first := r.needsFirst()
-	if first {
+	for _, from := range [...]Rows{FirstToken, LastToken} {
+		if !r.needs(from) {
+			continue
+		}
 		for s := range b.sequences() {
 			if b.CuSeqlens[s] == b.CuSeqlens[s+1] {
-				return inputError("sequence %d is empty, and %s reads its first token", s, m.spec.Class)
+				return inputError("sequence %d is empty, and %s reads its %v", s, m.spec.Class, from)
 			}
 		}
 	}
@@ -43,115 +45,144 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 
 // group runs a group of sequences through the model.
 func (w *workspace) group(b *Batch, g group, r *Result) {
-	w.stream.set(b, g, w.model.spec.Hidden)
+	w.stream.set(b, g, w.model)
 	w.resize()
-
-	w.embed()
-	w.rows = w.stream.tokens
-	w.keepHidden(0, r)
-	for l := range w.model.layers {
-		if w.Cancelled() {
-			return
-		}
-		w.attention(l, r)
-		w.feedForward(l)
-		w.keepHidden(l+1, r)
+	w.layers(r)
+	if w.Cancelled() {
+		return
 	}
 	if r.last != nil {
-		copy(r.last.Data[w.stream.token*r.last.Cols:], w.x)
+		copy(r.last.Data[w.stream.token*r.last.Cols:], w.x[:w.rows*r.last.Cols])
 	}
 	for i := range r.heads {
 		w.head(&r.heads[i])
 	}
 }
 
-// attention: x = Norm(x + attention(x)).
-func (w *workspace) attention(l int, r *Result) {
-	p, s, tokens := &w.model.layers[l], &w.model.spec, w.stream.tokens
-	hidden, headDim := s.Hidden, s.Attention.HeadDim
-	width := s.Attention.Heads * headDim
+// layers takes the stream from its ids to w.x, the last hidden states of w.rows
+// rows. r, which may be nil, is given the hidden states and attentions that it
+// wants, and says which rows do not matter.
+func (w *workspace) layers(r *Result) {
+	s := &w.model.spec
+	w.embed()
+	w.rows = w.stream.tokens
+	for l := range s.Layers {
+		w.keepHidden(l, r)
+		if w.Cancelled() {
+			return
+		}
+		w.attention(l, r)
+		w.feedForward(l)
+	}
+	if s.FinalNorm {
+		w.norm(w.x, w.x, w.rows, s.Hidden, &w.model.finalNorm)
+	}
+	w.keepHidden(len(s.Layers), r)
+}
 
+// attention: x = x + attention(x), with the norms where they stand. In a parallel
+// layer it goes to y, and x stays for the feed-forward network to read.
+func (w *workspace) attention(l int, r *Result) {
+	s, p, tokens := &w.model.spec, w.model.layers[l], w.stream.tokens
+	a, hidden := &s.Layers[l].Attention, s.Hidden
+	width := a.Heads * a.HeadDim
+
+	in := w.x
+	if s.Norm.Place != PostNorm {
+		w.norm(w.y, w.x, tokens, hidden, &p.attnNorm)
+		in = w.y
+	}
 	// Each head's queries, keys and values lie together, token after token.
-	perHead := kernels.Out{C: w.qkv, LD: headDim, BlockCols: headDim, BlockStride: tokens * headDim}
-	w.MatMul(perHead, w.x, tokens, hidden, p.qkv.w, kernels.Epilogue{Bias: p.qkv.bias})
+	perHead := kernels.Out{C: w.qkv, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: tokens * a.HeadDim}
+	w.MatMul(perHead, in, tokens, hidden, p.qkv.w, kernels.Epilogue{Bias: p.qkv.bias})
+	w.prepare(l)
 	w.attend(l, r)
-	if l == s.Layers-1 && r.onlyFirst() {
-		w.keepFirst(w.x, hidden)
-		w.keepFirst(w.o, width)
+	if from := r.onlyRows(); l == len(s.Layers)-1 && from != EveryToken {
+		// The last layer need not go on with what nobody reads.
+		w.keepRows(w.x, hidden, from)
+		w.keepRows(w.o, width, from)
 		w.rows = w.stream.sequences()
 	}
-	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.o, w.rows, width, p.out.w, kernels.Epilogue{Bias: p.out.bias, Residual: w.x, LDR: hidden})
-	w.norm(w.x, w.y, w.rows, hidden, &p.attnNorm)
+	out := kernels.Out{C: w.y, LD: hidden}
+	switch s.Norm.Place {
+	case SandwichNorm:
+		w.MatMul(out, w.o, w.rows, width, p.out.w, kernels.Epilogue{Bias: p.out.bias})
+		w.normAdd(&p.attnPostNorm)
+	default:
+		w.MatMul(out, w.o, w.rows, width, p.out.w, kernels.Epilogue{Bias: p.out.bias, Residual: w.x, LDR: hidden})
+		switch s.Norm.Place {
+		case PostNorm:
+			w.norm(w.x, w.y, w.rows, hidden, &p.attnNorm)
+		case PreNorm:
+			w.x, w.y = w.y, w.x
+		}
+	}
 }
 
-// feedForward: x = Norm(x + down(act(up(x)))).
+// feedForward: x = x + down(act(up(x))), with the norms where they stand.
 func (w *workspace) feedForward(l int) {
-	p, s := &w.model.layers[l], &w.model.spec
-	hidden := s.Hidden
+	s, p := &w.model.spec, w.model.layers[l]
+	f, hidden, rows := &s.Layers[l].FeedForward, s.Hidden, w.rows
 
-	w.MatMul(kernels.Out{C: w.h, LD: w.ldh}, w.x, w.rows, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: s.FeedForward.Act})
-	w.MatMul(kernels.Out{C: w.y, LD: hidden}, w.h, w.rows, w.ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: w.x, LDR: hidden})
-	w.norm(w.x, w.y, w.rows, hidden, &p.ffnNorm)
-}
-
-// keepFirst moves each sequence's first row to the front. It is all that the last
-// layer need go on with where only first tokens are read.
-func (w *workspace) keepFirst(x []float32, width int) {
-	for i := range w.stream.sequences() {
-		copy(x[i*width:(i+1)*width], x[int(w.stream.cuSeqlens[i])*width:])
+	in, from, to := w.x, w.x, w.y
+	switch s.Norm.Place {
+	case PreNorm, SandwichNorm:
+		w.norm(w.y, w.x, rows, hidden, &p.ffnNorm)
+		in = w.y
+	case ParallelNorm: // y is x + attention(x)
+		w.norm(w.x, w.x, rows, hidden, &p.ffnNorm)
+		from, to = w.y, w.x
+	}
+	h, ldh := w.h, kernels.Stride(f.Width)
+	if f.Gated {
+		w.MatMul(kernels.Out{C: w.g, LD: ldh}, in, rows, hidden, p.gate.w, kernels.Epilogue{Bias: p.gate.bias, Act: f.Act})
+		w.MatMul(kernels.Out{C: h, LD: ldh}, in, rows, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Gate: w.g, LDG: ldh})
+	} else {
+		w.MatMul(kernels.Out{C: h, LD: ldh}, in, rows, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: f.Act})
+	}
+	out := kernels.Out{C: to, LD: hidden}
+	switch s.Norm.Place {
+	case SandwichNorm:
+		w.MatMul(out, h, rows, ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias})
+		w.normAdd(&p.ffnPostNorm)
+	default:
+		w.MatMul(out, h, rows, ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: from, LDR: hidden})
+		switch s.Norm.Place {
+		case PostNorm:
+			w.norm(w.x, w.y, rows, hidden, &p.ffnNorm)
+		case PreNorm:
+			w.x, w.y = w.y, w.x
+		}
 	}
 }
 
 // norm normalises rows of x into dst, which may be x.
 func (w *workspace) norm(dst, x []float32, rows, width int, n *norm) {
-	w.LayerNorms(dst, x, rows, width, n.weight, n.bias, w.model.spec.Norm.Eps)
-}
-
-// keepHidden copies the residual stream after i layers to the result that wants it.
-func (w *workspace) keepHidden(i int, r *Result) {
-	if r.hidden != nil {
-		copy(r.hidden[i].Data[w.stream.token*w.model.spec.Hidden:], w.x)
+	if s := &w.model.spec; s.Norm.Kind == RMSNorm {
+		w.RMSNorms(dst, x, nil, rows, width, n.weight, s.Norm.Eps)
+	} else {
+		w.LayerNorms(dst, x, rows, width, n.weight, n.bias, s.Norm.Eps)
 	}
 }
 
-// head runs a head on the group's last hidden states.
-func (w *workspace) head(r *headResult) {
-	h, s := &w.model.heads[r.head], &w.stream
-	a, rows, at, total := w.x, s.tokens, s.token, s.of.tokens
-	if h.From == FirstToken {
-		rows, at, total = s.sequences(), s.sequence, s.of.sequences
-		if w.rows == s.tokens { // else they are all that is left
-			a = w.firstRows()
-		}
-	}
-	width := w.model.spec.Hidden
-	for i := range h.layers {
-		d := &h.layers[i]
-		out := kernels.Out{LD: d.Width}
-		switch {
-		case i < len(h.layers)-1:
-			w.dense[i%2] = grow(w.dense[i%2], rows*d.Width)
-			out.C = w.dense[i%2]
-		case len(h.Outputs) > 1:
-			out = kernels.Out{C: r.data[at:], LD: 1, BlockCols: 1, BlockStride: total}
-		default:
-			out.C = r.data[at*d.Width:]
-		}
-		w.MatMul(out, a, rows, width, d.w, kernels.Epilogue{Bias: d.bias, Act: d.Act})
-		a, width = out.C, d.Width
-		if d.Norm != "" {
-			w.norm(a, a, rows, width, &d.norm)
-		}
+// normAdd: x = x + Norm(y).
+func (w *workspace) normAdd(n *norm) {
+	s := &w.model.spec
+	w.RMSNorms(w.y, w.y, w.x, w.rows, s.Hidden, n.weight, s.Norm.Eps)
+	w.x, w.y = w.y, w.x
+}
+
+// keepRows moves the one row that is read of each sequence to the front.
+func (w *workspace) keepRows(x []float32, width int, from Rows) {
+	for i := range w.stream.sequences() {
+		copy(x[i*width:(i+1)*width], x[w.stream.row(i, from)*width:])
 	}
 }
 
-// firstRows gathers the hidden states of each sequence's first token.
-func (w *workspace) firstRows() []float32 {
-	hidden, seqs := w.model.spec.Hidden, w.stream.sequences()
-	w.first = grow(w.first, seqs*hidden)
-	for s := range seqs {
-		t := int(w.stream.cuSeqlens[s])
-		copy(w.first[s*hidden:(s+1)*hidden], w.x[t*hidden:])
+// keepHidden copies the residual stream after l layers to the result that wants it.
+func (w *workspace) keepHidden(l int, r *Result) {
+	if r != nil && r.hidden != nil {
+		hidden := w.model.spec.Hidden
+		copy(r.hidden[l].Data[w.stream.token*hidden:], w.x[:w.stream.tokens*hidden])
 	}
-	return w.first
 }

@@ -73,18 +73,26 @@ func New(file string, config []byte, set *weights.Set, opts ...Option) (*Model, 
 	if err != nil {
 		return nil, err
 	}
+	return build(spec, arch.names(&spec), set, o)
+}
+
+// build makes a model of a Spec and the open checkpoint that has its tensors
+// under these names.
+func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 	c, err := newCheckpoint(set)
 	if err != nil {
 		return nil, err
 	}
 	m := &Model{spec: spec, threads: o.threads}
-	n := arch.names(&spec)
+	if err := m.makeRotations(); err != nil {
+		return nil, err
+	}
 	prefix := ""
 	if c.has(n.Prefix + n.Words + ".weight") {
 		prefix = n.Prefix
 	}
-	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(h, prefix) })
-	if err := c.untie(&m.spec, prefix+n.Words+".weight"); err != nil {
+	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(h, &n, prefix) })
+	if err := c.untie(&m.spec, &n, prefix+n.Words+".weight"); err != nil {
 		return nil, err
 	}
 	m.params = m.parameters(n, prefix)
@@ -110,4 +118,25 @@ func New(file string, config []byte, set *weights.Set, opts ...Option) (*Model, 
 		}
 	}
 	return m, nil
+}
+
+// makeRotations finds the tables that layers share.
+func (m *Model) makeRotations() error {
+	made := map[*Rotary]*rotation{}
+	m.rotations = make([]*rotation, len(m.spec.Layers))
+	for i := range m.spec.Layers {
+		r := m.spec.Layers[i].Attention.Rotary
+		if r == nil {
+			continue
+		}
+		if made[r] == nil {
+			t, err := newRotation(r)
+			if err != nil {
+				return err
+			}
+			made[r] = t
+		}
+		m.rotations[i], m.rotary = made[r], true
+	}
+	return nil
 }

@@ -13,11 +13,14 @@ type Model struct {
 	threads int
 	dtype   DType // of the matrices: F32 or Int8
 
-	embed  embeddings
-	layers []layer
-	heads  []head
-	params []param
-	memory mem.Arena // holds the matrices and tables
+	embed     embeddings
+	layers    []*layer
+	rotations []*rotation // [layers]; nil where positions turn nothing
+	rotary    bool        // one of them is there
+	finalNorm norm
+	heads     []head
+	params    []param
+	memory    mem.Arena // holds the matrices and tables
 
 	workspaces shelf
 

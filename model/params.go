@@ -19,11 +19,16 @@ type norm struct {
 
 // layer holds what one layer has learned.
 type layer struct {
-	qkv      linear // [3·heads·headDim, hidden]: queries, then keys, then values, each head after head
-	out      linear // [hidden, heads·headDim]
-	attnNorm norm
-	up, down linear // [ffn, hidden], [hidden, ffn]
-	ffnNorm  norm
+	qkv                linear // [(heads+2·kvHeads)·headDim, hidden]: queries, then keys, then values, each head after head
+	queryNorm, keyNorm norm   // [headDim]
+	out                linear // [hidden, heads·headDim]
+	gate, up           linear // [ffn, hidden]
+	down               linear // [hidden, ffn]
+
+	// The norms of the two parts: the one that they have, or the one before, and
+	// of a sandwich the one after.
+	attnNorm, ffnNorm         norm
+	attnPostNorm, ffnPostNorm norm
 }
 
 // embeddings holds the tables that ids, positions and token types select from.
@@ -70,41 +75,25 @@ type param struct {
 	matrix **kernels.Matrix
 }
 
-// A source is one tensor of a checkpoint.
-type source struct {
-	names []string // the first that is there counts
-	shape []int
-	int8  bool // stored as int8, not in one of the float types
-}
-
 // parameters lists the parameters of m.spec, which has the heads that the
 // checkpoint turned out to have. prefix is what the checkpoint puts before the
 // names of the base model's tensors.
 func (m *Model) parameters(n names, prefix string) []param {
 	s := &m.spec
-	p := paramList{prefix: prefix, vocab: s.Embeddings.Vocab}
-	e := &m.embed
-	p.words("embeddings.words", &e.words, s.Embeddings.Vocab, s.Hidden, n.Words, s.tied())
-	p.table("embeddings.positions", &e.positions, s.Embeddings.Positions, s.Hidden, n.Positions)
-	if s.Embeddings.Types > 0 {
-		p.table("embeddings.types", &e.types, s.Embeddings.Types, s.Hidden, n.Types)
-	}
-	if s.Embeddings.Norm {
-		p.norm("embeddings.norm", &e.norm, s.Hidden, prefix+n.EmbeddingNorm)
-	}
-
-	m.layers = make([]layer, s.Layers)
-	heads := s.Attention.Heads * s.Attention.HeadDim
+	p := paramList{names: &n, prefix: prefix, spec: s}
+	p.embeddings(&m.embed)
+	m.layers = make([]*layer, len(s.Layers))
 	for i := range m.layers {
-		l, ours, theirs := &m.layers[i], fmt.Sprintf("layers.%d.", i), prefix+fmt.Sprintf(n.Layer, i)
-		p.linear(ours+"qkv", &l.qkv, 3*heads, s.Hidden, s.Attention.Bias, theirs+n.Query, theirs+n.Key, theirs+n.Value)
-		p.linear(ours+"out", &l.out, s.Hidden, heads, s.Attention.Bias, theirs+n.Out)
-		p.norm(ours+"attn_norm", &l.attnNorm, s.Hidden, theirs+n.AttentionNorm)
-		p.linear(ours+"up", &l.up, s.FeedForward.Width, s.Hidden, s.FeedForward.Bias, theirs+n.Up)
-		p.linear(ours+"down", &l.down, s.Hidden, s.FeedForward.Width, s.FeedForward.Bias, theirs+n.Down)
-		p.norm(ours+"ffn_norm", &l.ffnNorm, s.Hidden, theirs+n.FeedForwardNorm)
+		if from := s.params(i); from != i {
+			m.layers[i] = m.layers[from]
+			continue
+		}
+		m.layers[i] = new(layer)
+		p.layer(m.layers[i], i)
 	}
-
+	if s.FinalNorm {
+		p.norm("final_norm", &m.finalNorm, s.Hidden, prefix+n.FinalNorm)
+	}
 	m.heads = make([]head, len(s.Heads))
 	for i := range s.Heads {
 		h := &m.heads[i]
@@ -133,13 +122,66 @@ func (s *Spec) tied() bool {
 	return false
 }
 
+// A paramList grows by the parameters of one part of a model after the other.
 type paramList struct {
+	*names
 	prefix string
-	vocab  int
+	spec   *Spec
 	list   []param
 }
 
 func (p *paramList) add(q param) { p.list = append(p.list, q) }
+
+func (p *paramList) embeddings(e *embeddings) {
+	s := &p.spec.Embeddings
+	hidden := p.spec.Hidden
+	p.words("embeddings.words", &e.words, s.Vocab, hidden, p.Words, p.spec.tied())
+	if s.Learned {
+		p.table("embeddings.positions", &e.positions, s.Positions+s.Offset, hidden, p.Positions)
+	}
+	if s.Types > 0 {
+		p.table("embeddings.types", &e.types, s.Types, hidden, p.Types)
+	}
+	if s.Norm {
+		p.norm("embeddings.norm", &e.norm, hidden, p.prefix+p.EmbeddingNorm)
+	}
+}
+
+func (p *paramList) layer(l *layer, i int) {
+	s := p.spec
+	a, f := &s.Layers[i].Attention, &s.Layers[i].FeedForward
+	ours, theirs := fmt.Sprintf("layers.%d.", i), p.prefix+p.names.layer(i)
+
+	q, kv := a.Heads*a.HeadDim, a.KVHeads*a.HeadDim
+	qkv := []part{{name: theirs + p.Query, rows: q}, {name: theirs + p.Key, rows: kv}, {name: theirs + p.Value, rows: kv}}
+	if p.QKV != "" {
+		qkv = []part{{name: theirs + p.QKV, rows: q + 2*kv}}
+	}
+	p.linear(ours+"qkv", &l.qkv, s.Hidden, a.QKVBias, qkv...)
+	if a.QKNorm {
+		p.norm(ours+"query_norm", &l.queryNorm, a.HeadDim, theirs+p.QueryNorm)
+		p.norm(ours+"key_norm", &l.keyNorm, a.HeadDim, theirs+p.KeyNorm)
+	}
+	p.linear(ours+"out", &l.out, q, a.OutBias, part{name: theirs + p.Out, rows: s.Hidden})
+	p.norm(ours+"attn_norm", &l.attnNorm, s.Hidden, theirs+p.AttentionNorm)
+
+	gate, up := part{name: theirs + p.Gate, rows: f.Width}, part{name: theirs + p.Up, rows: f.Width}
+	if p.GateUp != "" {
+		gate = part{name: theirs + p.GateUp, rows: f.Width, of: 2 * f.Width}
+		up = part{name: theirs + p.GateUp, rows: f.Width, of: 2 * f.Width, first: f.Width}
+	}
+	if f.Gated {
+		p.linear(ours+"gate", &l.gate, s.Hidden, f.Bias, gate)
+	}
+	p.linear(ours+"up", &l.up, s.Hidden, f.Bias, up)
+	p.linear(ours+"down", &l.down, f.Width, f.Bias, part{name: theirs + p.Down, rows: s.Hidden})
+	p.norm(ours+"ffn_norm", &l.ffnNorm, s.Hidden, theirs+p.FeedForwardNorm)
+
+	if s.Norm.Place == SandwichNorm {
+		p.norm(ours+"attn_post_norm", &l.attnPostNorm, s.Hidden, theirs+p.AttentionPostNorm)
+		p.norm(ours+"ffn_post_norm", &l.ffnPostNorm, s.Hidden, theirs+p.FeedForwardPostNorm)
+	}
+}
 
 // words is the one table that is worth storing narrowly. Where a head multiplies
 // by it too, it is packed, and stored once.
@@ -157,7 +199,7 @@ func (p *paramList) table(name string, t *table, height, width int, from string)
 		from: []source{{names: []string{p.prefix + from + ".weight"}, shape: []int{height, width}}}})
 }
 
-// vector reads a bias or a norm's weight, under the first of the names.
+// vector reads a bias, under the first of the names.
 func (p *paramList) vector(name string, v *[]float32, width int, from ...string) {
 	p.add(param{name: name, rows: 1, cols: width, vector: v, from: []source{{names: from, shape: []int{width}}}})
 }
@@ -166,18 +208,37 @@ func (p *paramList) vector(name string, v *[]float32, width int, from ...string)
 // conversions to PyTorch kept.
 func (p *paramList) norm(name string, n *norm, width int, from string) {
 	p.vector(name+".weight", &n.weight, width, from+".weight", from+".gamma")
-	p.vector(name+".bias", &n.bias, width, from+".bias", from+".beta")
+	p.list[len(p.list)-1].from[0].plusOne = p.NormLessOne
+	if p.spec.Norm.Kind == LayerNorm && !p.spec.Norm.NoBias {
+		p.vector(name+".bias", &n.bias, width, from+".bias", from+".beta")
+	}
 }
 
-// linear stacks the outputs of projections that a checkpoint stores apart, all
-// of the same height.
-func (p *paramList) linear(name string, l *linear, out, in int, bias bool, from ...string) {
-	w := param{name: name + ".weight", kind: matrix, rows: out, cols: in, narrow: true, matrix: &l.w}
-	b := param{name: name + ".bias", rows: 1, cols: out, vector: &l.bias}
-	for _, f := range from {
-		w.from = append(w.from, source{names: []string{f + ".weight"}, shape: []int{out / len(from), in}})
-		b.from = append(b.from, source{names: []string{f + ".bias"}, shape: []int{out / len(from)}})
+// A part is some rows of a linear: the tensor name.weight, or where it has more,
+// of it the rows from first on.
+type part struct {
+	name  string
+	rows  int
+	of    int // rows of the tensor; 0: no more
+	first int
+}
+
+// linear stacks the outputs of projections that a checkpoint stores apart, or
+// takes those that it stores with others.
+func (p *paramList) linear(name string, l *linear, in int, bias bool, parts ...part) {
+	w := param{name: name + ".weight", kind: matrix, cols: in, narrow: true, matrix: &l.w}
+	b := param{name: name + ".bias", rows: 1, vector: &l.bias}
+	for _, t := range parts {
+		of := max(t.of, t.rows)
+		shape := []int{of, in}
+		if p.Transposed {
+			shape = []int{in, of}
+		}
+		w.from = append(w.from, source{names: []string{t.name + ".weight"}, shape: shape, transposed: p.Transposed, rows: t.rows, first: t.first})
+		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{of}, rows: t.rows, first: t.first})
+		w.rows += t.rows
 	}
+	b.cols = w.rows
 	p.add(w)
 	if bias {
 		p.add(b)
@@ -188,19 +249,21 @@ func (p *paramList) linear(name string, l *linear, out, in int, bias bool, from 
 // gives it the embeddings'. Of a head, only a language model's decoder is worth
 // storing narrowly: the rest is small, and what it says is the answer.
 func (p *paramList) dense(d *dense, in int) {
-	from, name := d.Name, ownHead+d.Name
+	from, name := p.head(d.Name), ownHead+d.Name
 	if d.InBase {
 		from = p.prefix + from
 	}
 	if !d.Tied {
-		p.add(param{name: name + ".weight", kind: matrix, rows: d.Width, cols: in, matrix: &d.w, narrow: d.Width == p.vocab,
+		p.add(param{name: name + ".weight", kind: matrix, rows: d.Width, cols: in, matrix: &d.w, narrow: d.Width == p.spec.Embeddings.Vocab,
 			from: []source{{names: []string{from + ".weight"}, shape: []int{d.Width, in}}}})
 	}
-	bias := d.Bias
-	if bias == nil {
-		bias = []string{from + ".bias"}
+	if !d.NoBias {
+		bias := d.Bias
+		if bias == nil {
+			bias = []string{from + ".bias"}
+		}
+		p.vector(name+".bias", &d.bias, d.Width, bias...)
 	}
-	p.vector(name+".bias", &d.bias, d.Width, bias...)
 	if d.Norm != "" {
 		p.norm(ownHead+d.Norm, &d.norm, d.Width, d.Norm)
 	}

@@ -77,7 +77,7 @@ func (m *Model) NewResult(names ...string) (*Result, error) {
 		r.last = &Output{Name: LastHiddenState, Cols: m.spec.Hidden}
 	}
 	if slices.Contains(names, HiddenStates) {
-		for i := range m.spec.Layers + 1 {
+		for i := range len(m.spec.Layers) + 1 {
 			r.hidden = append(r.hidden, Output{Name: HiddenStates + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
 		}
 	}
@@ -93,7 +93,7 @@ func (m *Model) NewResult(names ...string) (*Result, error) {
 		hr := headResult{head: i}
 		width := h.Layers[len(h.Layers)-1].Width / len(h.Outputs)
 		for _, name := range h.Outputs {
-			hr.outputs = append(hr.outputs, Output{Name: name, Cols: width, PerSequence: h.From == FirstToken})
+			hr.outputs = append(hr.outputs, Output{Name: name, Cols: width, PerSequence: h.From != EveryToken})
 		}
 		r.heads = append(r.heads, hr)
 	}
@@ -152,13 +152,13 @@ func (r *Result) resize(b *Batch) {
 			squares += n * n
 		}
 		for i := range r.attentions {
-			r.attentions[i].resize(squares * r.model.spec.Attention.Heads)
+			r.attentions[i].resize(squares * r.model.spec.Layers[i].Attention.Heads)
 		}
 	}
 	for i := range r.heads {
 		h := &r.heads[i]
 		rows := tokens
-		if r.model.heads[h.head].From == FirstToken {
+		if r.model.heads[h.head].From != EveryToken {
 			rows = seqs
 		}
 		width := len(h.outputs) * h.outputs[0].Cols
@@ -175,27 +175,29 @@ func (o *Output) resize(rows int) {
 	o.Rows, o.Data = rows, grow(o.Data, rows*o.Cols)
 }
 
-// needsFirst says whether an output is wanted that reads first tokens.
-func (r *Result) needsFirst() bool {
+// needs says whether an output is wanted that reads those rows.
+func (r *Result) needs(from Rows) bool {
 	for i := range r.heads {
-		if r.model.heads[r.heads[i].head].From == FirstToken {
+		if r.model.heads[r.heads[i].head].From == from {
 			return true
 		}
 	}
 	return false
 }
 
-// onlyFirst says whether nothing is wanted but what reads first tokens.
-func (r *Result) onlyFirst() bool {
-	if r.last != nil || r.hidden != nil {
-		return false
+// onlyRows is the row of each sequence that all reads which is wanted, or
+// EveryToken if there is more to read.
+func (r *Result) onlyRows() Rows {
+	if r == nil || r.last != nil || r.hidden != nil || len(r.heads) == 0 {
+		return EveryToken
 	}
+	from := r.model.heads[r.heads[0].head].From
 	for i := range r.heads {
-		if r.model.heads[r.heads[i].head].From != FirstToken {
-			return false
+		if r.model.heads[r.heads[i].head].From != from {
+			return EveryToken
 		}
 	}
-	return len(r.heads) > 0
+	return from
 }
 
 // grow returns a slice of n elements, in buf's memory where it is large enough.

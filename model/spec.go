@@ -27,14 +27,8 @@ type Spec struct {
 	Architecture string // model_type: "bert"
 	Class        string // the class in architectures whose heads these are: "BertForMaskedLM"; "" without heads
 
-	Hidden int // width of the residual stream
-	Layers int
-
-	Embeddings  Embeddings
-	Norm        Norm // of the embeddings and of every layer
-	Attention   Attention
-	FeedForward FeedForward
-	Heads       []Head
+	Stack
+	Heads []Head
 
 	// Labels are the names of a classifier's classes, and Problem is what its
 	// training called the task: "single_label_classification",
@@ -43,12 +37,56 @@ type Spec struct {
 	Problem string
 }
 
-// Embeddings: x = Norm(word + type + position).
+// A Stack is layers one above the other, over embeddings.
+type Stack struct {
+	Hidden     int // width of the residual stream
+	Embeddings Embeddings
+	Norm       Norm
+	FinalNorm  bool // after the last layer, where the layers' own norms stand before their work
+	Layers     []Layer
+
+	// SharedWith[i] is the layer whose parameters layer i uses: itself or one
+	// before it. nil: every layer has its own.
+	SharedWith []int
+}
+
+// A Layer is attention and a feed-forward network. It is whole in itself: layers
+// of a stack may differ in everything but the norms.
+type Layer struct {
+	Attention   Attention
+	FeedForward FeedForward
+}
+
+// repeat makes n layers that are all the same.
+func repeat(n int, l Layer) []Layer {
+	layers := make([]Layer, n)
+	for i := range layers {
+		layers[i] = l
+	}
+	return layers
+}
+
+// params is the layer whose parameters layer i uses.
+func (s *Stack) params(i int) int {
+	if s.SharedWith == nil {
+		return i
+	}
+	return s.SharedWith[i]
+}
+
+// Embeddings: x = Norm(word·Scale + type + position).
 type Embeddings struct {
 	Vocab     int
-	Positions int // rows of the learned position table: the longest sequence
+	Positions int // the longest sequence
 	Types     int // rows of the token type table; 0: there is none
-	Norm      bool
+
+	// Learned: a table of positions is added, whose row for position p is p+Offset.
+	Learned bool
+	Offset  int
+
+	Norm  bool
+	Scale float32 // 0: 1
+	Pad   int32   // the id that fills rows up; -1: none. Heads that read a last token pass over it
 }
 
 // NormKind is a way to bring a row to unit scale.
@@ -56,82 +94,51 @@ type NormKind uint8
 
 const (
 	LayerNorm NormKind = iota // (x-mean)/sqrt(var+eps)·weight + bias: Ba et al. 2016
+	RMSNorm                   // x/sqrt(mean(x²)+eps)·weight: Zhang and Sennrich 2019
 )
 
 // NormPlace says where a layer's norms stand.
 type NormPlace uint8
 
 const (
-	PostNorm NormPlace = iota // x = Norm(x + sublayer(x)): Vaswani et al. 2017
+	PostNorm     NormPlace = iota // x = Norm(x + sublayer(x)): Vaswani et al. 2017
+	PreNorm                       // x = x + sublayer(Norm(x)): Radford et al. 2019
+	SandwichNorm                  // x = x + Norm(sublayer(Norm(x))): Ding et al. 2021, Gemma 2
+	ParallelNorm                  // x = x + attention(Norm(x)) + feedForward(Norm'(x)): Black et al. 2022
 )
 
-// Norm is how rows are normalised.
+// Norm is how rows are normalised: those of the embeddings and of every layer,
+// and where a layer normalises queries and keys, those.
 type Norm struct {
-	Kind  NormKind
-	Place NormPlace
-	Eps   float32
+	Kind   NormKind
+	Place  NormPlace
+	Eps    float32
+	NoBias bool // LayerNorm without a shift; RMSNorm never has one
 }
 
-// Attention is the attention of every layer.
+// Attention is the attention of a layer.
 type Attention struct {
 	Heads   int
+	KVHeads int // of keys and values, each for Heads/KVHeads query heads: Ainslie et al. 2023
 	HeadDim int
 	Scale   float32 // scores are q·k·Scale
+	Cap     float32 // scores are bounded by Cap·tanh(score/Cap): Gemma 2; 0: they are not
 	Causal  bool    // a token sees itself and those before it
-	Bias    bool    // the projections have biases
+	Window  int     // a token sees so many up to itself and, unless Causal, from itself on; 0: all
+	QKVBias bool    // queries, keys and values have biases
+	OutBias bool    // the projection after attention has one
+	QKNorm  bool    // each head's queries and keys are normalised: Henry et al. 2020
+	Rotary  *Rotary // nil: positions do not turn queries and keys
 }
 
-// FeedForward: down(act(up(x))).
+// qkv is how many heads queries, keys and values have together.
+func (a *Attention) qkv() int { return a.Heads + 2*a.KVHeads }
+
+// FeedForward: down(act(up(x))), or where it is gated, down(act(gate(x))·up(x)):
+// Shazeer 2020.
 type FeedForward struct {
 	Width int
 	Act   Activation
+	Gated bool
 	Bias  bool
-}
-
-// Rows says which rows of the last hidden state a head reads.
-type Rows uint8
-
-const (
-	EveryToken Rows = iota // one output row a token
-	FirstToken             // one output row a sequence, from its first token
-)
-
-// A Head gives one output, or one for each of its last layer's columns: a chain
-// of dense layers over rows of the last hidden state.
-type Head struct {
-	// Outputs names the results as Hugging Face does. Several names share the
-	// columns of the last layer, one each.
-	Outputs []string
-	From    Rows
-	Layers  []Dense
-	// Choices: sequences are alternatives, and their scores are the columns of
-	// one row (multiple choice).
-	Choices bool
-	// Optional: a checkpoint may lack the head's tensors, and the model then
-	// lacks the output (the pooler of sentence encoders).
-	Optional bool
-}
-
-// A Dense is act(x·Wᵀ + b), and a norm after it where one is named.
-type Dense struct {
-	Name   string // tensors are Name.weight and Name.bias
-	InBase bool   // the tensors belong to the base model and take its prefix
-	Width  int    // outputs
-	Act    Activation
-	Norm   string   // name of the LayerNorm that follows; "" for none
-	Tied   bool     // the weight is the word embeddings'
-	Bias   []string // names of the bias tensor, the first present counts; nil: Name.bias
-}
-
-// names says what a checkpoint calls its tensors, without ".weight" and ".bias".
-type names struct {
-	Prefix string // of the base model's tensors when it is saved with a head: "bert."
-
-	Words, Positions, Types, EmbeddingNorm string
-
-	Layer                  string // of layer %d; the names below follow it
-	Query, Key, Value, Out string
-	AttentionNorm          string
-	Up, Down               string
-	FeedForwardNorm        string
 }

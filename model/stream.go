@@ -9,6 +9,8 @@ type stream struct {
 	cuSeqlens             []int32   // [sequences+1], from 0
 	unseen                []int32   // [sequences] or nil: none
 	seqK                  []int32   // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
+	counted               []int32   // positions that nobody gave
+	pad                   int32     // the id that a last token is not
 	tokens                int
 
 	token, sequence int // where in the batch it begins
@@ -16,14 +18,16 @@ type stream struct {
 	of              struct{ tokens, sequences int }
 }
 
-// set takes the sequences of a group of a batch whose embeddings are hidden wide.
-func (s *stream) set(b *Batch, g group, hidden int) {
+// set takes the sequences of a group of a batch.
+func (s *stream) set(b *Batch, g group, m *Model) {
+	hidden := m.spec.Hidden
 	first, end := g.first, g.end
 	begin, stop := int(b.CuSeqlens[first]), int(b.CuSeqlens[end])
 	s.square = g.square
 	s.token, s.sequence, s.tokens = begin, first, stop-begin
 	s.of.tokens, s.of.sequences = b.tokens(), b.sequences()
 	s.release()
+	s.pad = m.spec.Embeddings.Pad
 	if b.Embeds != nil {
 		s.embeds = b.Embeds[begin*hidden : stop*hidden]
 	} else {
@@ -42,6 +46,38 @@ func (s *stream) set(b *Batch, g group, hidden int) {
 	for i := range s.cuSeqlens {
 		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
 	}
+	if s.positions == nil && m.rotary {
+		s.count()
+	}
+}
+
+// count fills in the positions 0, 1, 2 … of every sequence.
+func (s *stream) count() {
+	s.counted = grow(s.counted, s.tokens)
+	for i := range s.sequences() {
+		of := s.counted[s.cuSeqlens[i]:s.cuSeqlens[i+1]]
+		for t := range of {
+			of[t] = int32(t)
+		}
+	}
+	s.positions = s.counted
+}
+
+// row is the token of sequence i that a head reads.
+func (s *stream) row(i int, from Rows) int {
+	begin, end := int(s.cuSeqlens[i]), int(s.cuSeqlens[i+1])
+	if from == FirstToken {
+		return begin
+	}
+	if s.ids == nil {
+		return end - 1
+	}
+	for t := end - 1; t > begin; t-- {
+		if s.ids[t] != s.pad {
+			return t
+		}
+	}
+	return begin
 }
 
 // release lets go of the caller's slices.

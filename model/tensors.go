@@ -28,7 +28,7 @@ func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, out
 	if err != nil {
 		return nil, err
 	}
-	b := p.batch(r.needsFirst())
+	b := p.batch(r.needs(FirstToken))
 	if err := m.Forward(ctx, b, r); err != nil {
 		return nil, err
 	}
@@ -229,9 +229,8 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 		o := &r.hidden[i]
 		add(o.Name, []int{p.rows, p.length, o.Cols}, p.spread(o))
 	}
-	heads := m.spec.Attention.Heads
 	for i := range r.attentions {
-		o := &r.attentions[i]
+		o, heads := &r.attentions[i], m.spec.Layers[i].Attention.Heads
 		add(o.Name, []int{p.rows, heads, p.length, p.length}, p.spreadSquares(o, heads, b))
 	}
 	for i := range r.heads {

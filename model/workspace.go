@@ -15,41 +15,52 @@ type workspace struct {
 	stream stream
 
 	x, y, o []float32 // [rows, hidden]; o is [rows, heads·headDim]
-	rows    int       // tokens, or sequences where only their first tokens go on
-	qkv     []float32 // [3·heads, tokens, headDim]
-	h       []float32 // [tokens, ffn], rows ldh apart
-	ldh     int
+	rows    int       // tokens, or sequences where one row of each goes on
+	qkv     []float32 // [heads+2·kvHeads, tokens, headDim]
+	h, g    []float32 // [tokens, ffn], rows a Stride apart; g is the gate
 
-	mha  mha.Attention
-	keys []float32 // keys and values without unseen ones, both [heads, keys, headDim]
+	mha      mha.Attention
+	params   mha.Params
+	headNorm mha.Norm
+	attender attender  // nil: the stream attends to itself
+	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
+	one      [4]int32  // the offsets of one sequence
 
-	first []float32    // [sequences, hidden]
-	dense [2][]float32 // between the layers of a head
+	picked []int32      // [sequences]: the row that is read of each
+	first  []float32    // [sequences, hidden]: those rows
+	dense  [2][]float32 // between the layers of a head
+	scaled scaled
 
 	groups []group
 	share  share        // groups side by side
 	sub    []*workspace // a worker's own, for a group that it runs alone
 
 	gather gather
-	probe  probe
 }
 
 func newWorkspace(m *Model) *workspace {
 	w := &workspace{model: m}
-	w.gather.w, w.probe.w, w.share.w = w, w, w
+	w.gather.w, w.share.w = w, w
 	return w
 }
 
 // resize makes room for the stream.
 func (w *workspace) resize() {
 	s, tokens := &w.model.spec, w.stream.tokens
-	width := s.Attention.Heads * s.Attention.HeadDim
+	out, qkv, ffn, gate := 0, 0, 0, 0
+	for i := range s.Layers {
+		a, f := &s.Layers[i].Attention, &s.Layers[i].FeedForward
+		out, qkv = max(out, a.Heads*a.HeadDim), max(qkv, a.qkv()*a.HeadDim)
+		ffn = max(ffn, kernels.Stride(f.Width))
+		if f.Gated {
+			gate = max(gate, kernels.Stride(f.Width))
+		}
+	}
 	w.x = grow(w.x, tokens*s.Hidden)
 	w.y = grow(w.y, tokens*s.Hidden)
-	w.o = grow(w.o, tokens*width)
-	w.qkv = grow(w.qkv, 3*tokens*width)
-	w.ldh = kernels.Stride(s.FeedForward.Width)
-	w.h = grow(w.h, tokens*w.ldh)
+	w.o = grow(w.o, tokens*out)
+	w.qkv = grow(w.qkv, tokens*qkv)
+	w.h, w.g = grow(w.h, tokens*ffn), grow(w.g, tokens*gate)
 }
 
 // A shelf keeps the workspaces of calls that are over. A sync.Pool would forget

@@ -56,7 +56,7 @@ func runBenchForward(c *call, src *modelSource, lens []int, budget time.Duration
 	tokens := 0
 	for _, n := range lens {
 		tokens += n
-		if err := checkSize(tokens, max(spec.Hidden, spec.FeedForward.Width)); err != nil {
+		if err := checkSize(tokens, max(spec.Hidden, spec.Layers[0].FeedForward.Width)); err != nil {
 			return err
 		}
 	}

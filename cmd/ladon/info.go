@@ -88,16 +88,18 @@ func modelFacts(c *call, src *modelSource) ([]fact, error) {
 
 func specFacts(src *modelSource, m *model.Model) []fact {
 	spec := m.Spec()
+	layer := spec.Layers[0]
 	parameters, bytes := m.Parameters()
 	facts := []fact{
 		{"model", src.name()},
 		{"architecture", spec.Architecture},
 		{"class", spec.Class},
-		{"layers", spec.Layers},
+		{"layers", len(spec.Layers)},
 		{"hidden", spec.Hidden},
-		{"heads", spec.Attention.Heads},
-		{"head_dim", spec.Attention.HeadDim},
-		{"ffn", spec.FeedForward.Width},
+		{"heads", layer.Attention.Heads},
+		{"kv_heads", layer.Attention.KVHeads},
+		{"head_dim", layer.Attention.HeadDim},
+		{"ffn", layer.FeedForward.Width},
 		{"vocab", spec.Embeddings.Vocab},
 		{"positions", spec.Embeddings.Positions},
 		{"parameters", parameters},

@@ -6,8 +6,15 @@ import "github.com/ladon-ml/ladon/model"
 // over one sequence of n tokens, up to its last hidden state: the products with
 // the layers' matrices, and the scores and sums of attention.
 func ForwardOps(s model.Spec, n int) float64 {
-	width := float64(s.Attention.Heads * s.Attention.HeadDim)
-	hidden, ffn, tokens := float64(s.Hidden), float64(s.FeedForward.Width), float64(n)
-	matrices := 4*hidden*width + 2*hidden*ffn
-	return float64(s.Layers) * (2*tokens*matrices + 4*tokens*tokens*width)
+	hidden, tokens, sum := float64(s.Hidden), float64(n), 0.0
+	for _, l := range s.Layers {
+		a, f := l.Attention, l.FeedForward
+		heads, products := float64(a.Heads*a.HeadDim), 2.0
+		if f.Gated {
+			products = 3
+		}
+		matrices := hidden * (2*heads + 2*float64(a.KVHeads*a.HeadDim) + products*float64(f.Width))
+		sum += 2*tokens*matrices + 4*tokens*tokens*heads
+	}
+	return sum
 }

@@ -1,0 +1,46 @@
+package model
+
+import "fmt"
+
+// names says what a checkpoint calls its tensors, without ".weight" and ".bias".
+// What a Spec does not have needs no name.
+type names struct {
+	Prefix string // of the base model's tensors when it is saved with a head: "bert."
+
+	Words, Positions, Types, EmbeddingNorm, FinalNorm string
+
+	Layer string // of layer %d; the names below follow it
+
+	Query, Key, Value string
+	QKV               string // in their place: one tensor of all three, one after the other
+	Out               string
+	QueryNorm         string
+	KeyNorm           string
+
+	Gate, Up, Down string
+	GateUp         string // in place of Gate and Up: one tensor of both, one after the other
+
+	// The norms of the two parts of a layer: the one that it has, or the one
+	// before, and where it has two, the one after.
+	AttentionNorm, FeedForwardNorm         string
+	AttentionPostNorm, FeedForwardPostNorm string
+
+	// Transposed: the layers' matrices are stored [inputs, outputs].
+	Transposed bool
+	// NormLessOne: the norms' weights are stored less 1.
+	NormLessOne bool
+
+	// Heads renames the layers of heads, whose Dense.Name is Hugging Face's.
+	Heads map[string]string
+}
+
+// layer is what the names of layer i begin with.
+func (n *names) layer(i int) string { return fmt.Sprintf(n.Layer, i) }
+
+// head is what the checkpoint calls a layer of a head.
+func (n *names) head(name string) string {
+	if renamed, ok := n.Heads[name]; ok {
+		return renamed
+	}
+	return name
+}

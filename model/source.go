@@ -1,0 +1,23 @@
+package model
+
+// A source is one tensor of a checkpoint, or some of its rows.
+type source struct {
+	names []string // the first that is there counts
+	shape []int    // of the tensor
+	int8  bool     // stored as int8, not in one of the float types
+
+	rows, first int  // so many rows of the tensor, from that one on; 0, 0: all
+	transposed  bool // a row of the parameter is a column of the tensor
+	plusOne     bool // what is stored is one less
+}
+
+// count is how many rows of the parameter, or elements of a vector, it has.
+func (s *source) count() int {
+	switch {
+	case s.rows > 0:
+		return s.rows
+	case s.transposed:
+		return s.shape[1]
+	}
+	return s.shape[0]
+}

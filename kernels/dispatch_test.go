@@ -14,8 +14,14 @@ import (
 )
 
 // portable lists operations that have no assembly in a tier, with the reason.
-// There are none.
-var portable = map[cpu.Tier]map[string]string{}
+var portable = map[cpu.Tier]map[string]string{cpu.AVX2: blocksInGo, cpu.AVX512: blocksInGo, cpu.NEON: blocksInGo}
+
+const inGo = "weights in blocks are portable so far"
+
+var blocksInGo = map[string]string{
+	"expand4": inGo, "expand5": inGo, "expand6": inGo, "superMins": inGo, "superHalves": inGo,
+	"quantiseBlocks": inGo, "quantiseHalves": inGo,
+}
 
 // implementations reads from the source of a dispatch file which function each
 // operation calls in each tier, such as implementations["exp"]["AVX512"] =

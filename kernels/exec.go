@@ -28,8 +28,10 @@ type Exec struct {
 type workspace struct {
 	tile [tileScratch]float32 // a tile that C has no room for
 	bias [maxPanels * panelWidth]float32
-	q    []int8
-	_    [cacheLine]byte
+	q    []int8 // a row, or the codes of a panel
+	// of a panel in blocks, or panels of 16-bit floats widened
+	scales []float32
+	_      [cacheLine]byte
 }
 
 const (

@@ -35,6 +35,9 @@ func int8Tiles() *gemmConfig[int8Tile] {
 	return &int8GenericConfig
 }
 
+// blockTiles is the configuration of the active set for weights in blocks.
+func blockTiles() *blockConfig { return &blockGenericConfig }
+
 var gemmAVX512 = gemmConfig[gemmTile]{
 	name: "avx512 14x32",
 	shapes: []shape[gemmTile]{

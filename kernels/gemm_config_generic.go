@@ -7,3 +7,5 @@ func gemmTiles() *gemmConfig[gemmTile] { return &gemmGenericConfig }
 func int8Tiles() *gemmConfig[int8Tile] { return &int8GenericConfig }
 
 func pairBytes(dst []int16, src []int8) { pairBytesGeneric(dst, src) }
+
+func blockTiles() *blockConfig { return &blockGenericConfig }

@@ -46,8 +46,11 @@ type Epilogue struct {
 // The sum is one chain in the order of k, fused where the processor does: the
 // same bits for every m, any number of workers and any place of the row in A.
 // With int8 weights each row of A is quantised to the 256 integers of its range
-// and the sum of integers is exact, the same on every tier. C must not overlap A. A NaN
-// or an infinity in a row of A spreads to that row of C alone, in int8 to all of
+// and the sum of integers is exact, the same on every tier. With weights in blocks each 32
+// elements of a row are quantised to 8 bits with a scale of their own, and each
+// operation of floats is rounded once, the same on every tier; F16 and BF16 give
+// what their weights widened to float32 would. C must not overlap A. A NaN or an
+// infinity in a row of A spreads to that row of C alone, with integers to all of
 // it.
 func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 	checkMatMul(&out, a, m, lda, w, &e)
@@ -58,17 +61,24 @@ func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 	p := &x.product
 	p.x, p.out, p.w, p.e = x, out, w, e
 	p.finish = e.Act != None || e.Gate != nil || e.Residual != nil || e.Scale != 0 && e.Scale != 1
-	if w.dtype == Int8 {
-		p.int8, p.f32 = int8Tiles(), nil
+	switch form := w.dtype.form(); {
+	case form != nil:
+		p.blocks = blockTiles()
+		p.layout(m, lda, w.k/blockLen*recordBytes)
+	case w.dtype == Int8:
+		p.int8 = int8Tiles()
 		p.layout(m, lda, p.int8.form.size()*roundUp(w.k, 4))
-	} else {
-		p.f32, p.int8 = gemmTiles(), nil
+	default:
+		p.f32 = gemmTiles()
 		p.layout(m, lda, 4*w.k)
 	}
 	for row := 0; row < m; row += p.block {
 		p.row = row
 		p.m = min(p.block, m-row)
 		p.operand(a[row*lda:], lda)
+		if w.dtype != F32 && w.dtype != Int8 {
+			p.reserveWide()
+		}
 		p.plan()
 		x.each(p.chunks*p.ranges, p.cost, p)
 	}

@@ -4,22 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"unsafe"
 )
-
-// DType is how a [Matrix] holds its weights.
-type DType uint8
-
-const (
-	F32  DType = iota
-	Int8       // one scale for each row of W
-)
-
-func (d DType) String() string {
-	if d == Int8 {
-		return "int8"
-	}
-	return "f32"
-}
 
 // panelWidth is how many outputs lie side by side in packed weights: one
 // AVX-512 register of float32, two of AVX2, four of NEON.
@@ -39,12 +25,13 @@ const maxInt8K = 1 << 16
 //
 //	i8[((i/16·⌈k/4⌉ + kk/4)·16 + i%16)·4 + kk%4] = round(W[i][kk] / scales[i])
 //
-// Rows past n and columns past k are zeros.
+// Rows past n and columns past k are zeros. Floats of 16 bits lie as those of 32
+// do; blocks as docs/numerics.md says.
 type Matrix struct {
 	n, k   int
 	dtype  DType
 	f32    []float32
-	i8     []int8
+	i8     []int8    // all that is not F32, as bytes
 	scales []float32 // [panels·16]
 	sums   []int32   // [panels·16] the sum of a row of integers: what a zero point in A adds, times it
 }
@@ -73,6 +60,11 @@ func (m *Matrix) Packed() (packed []int8, scales []float32) {
 	return m.i8, m.scales[:m.n]
 }
 
+// halves are the weights of F16 and BF16.
+func (m *Matrix) halves() []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(m.i8))), len(m.i8)/2)
+}
+
 // Free empties the matrix, which must not be in use: multiplying by it then
 // panics. Memory that was given to a Pack function stays with its owner. Free may
 // be called again.
@@ -85,6 +77,18 @@ func (m *Matrix) Row(dst []float32, i int) {
 	}
 	if len(dst) != m.k {
 		panic(errLength)
+	}
+	if m.dtype.form() != nil {
+		c := m.column(i)
+		c.row(dst)
+		return
+	}
+	if m.dtype.half() {
+		row := m.halves()[i/panelWidth*panelWidth*m.k+i%panelWidth:]
+		for j := range dst {
+			dst[j] = widenHalf(m.dtype, row[j*panelWidth])
+		}
+		return
 	}
 	if m.dtype == Int8 {
 		row := m.i8[i/panelWidth*panelWidth*roundUp(m.k, 4)+i%panelWidth*4:]

@@ -9,5 +9,6 @@ const (
 	errStride     = "kernels: stride shorter than a row"
 	errActivation = "kernels: unknown activation"
 	errMatrix     = "kernels: matrix is nil or freed"
+	errDType      = "kernels: no format of this name in files"
 	errRow        = "kernels: row out of range"
 )

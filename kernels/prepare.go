@@ -17,7 +17,12 @@ func (j *prepare) start(p *product, a []float32, lda int) {
 	x := p.x
 	*j = prepare{p: p, a: a, lda: lda, step: max(1, perItem/p.w.k)}
 	var ns float64
-	if p.int8 != nil {
+	switch {
+	case p.blocks != nil:
+		x.q = grow(x.q, p.m*p.stride/8)
+		p.a = unsafe.Pointer(&x.q[0])
+		ns = 0.2
+	case p.int8 != nil:
 		x.q = grow(x.q, p.m*p.stride/8)
 		x.rows = grow(x.rows, p.m)
 		x.zeros = grow(x.zeros, p.m)
@@ -28,7 +33,7 @@ func (j *prepare) start(p *product, a []float32, lda int) {
 			}
 		}
 		ns = 0.25
-	} else {
+	default:
 		x.a = grow(x.a, p.m*p.stride/4)
 		p.a = unsafe.Pointer(&x.a[0])
 		ns = 0.1
@@ -43,6 +48,14 @@ func (j *prepare) Run(worker, item int) {
 	for i := item * j.step; i < min((item+1)*j.step, p.m); i++ {
 		row := j.a[i*j.lda : i*j.lda+k]
 		dst := unsafe.Add(p.a, i*p.stride)
+		if form := p.w.dtype.form(); form != nil {
+			quantize := quantiseBlocks
+			if form.kind == kindHalves {
+				quantize = quantiseHalves
+			}
+			quantize((*uint8)(dst), row, k/blockLen, -float32(form.offset))
+			continue
+		}
 		if p.int8 == nil {
 			copy(unsafe.Slice((*float32)(dst), k), row)
 			continue

@@ -15,8 +15,9 @@ type product struct {
 	e   Epilogue
 
 	// One of them is set, by the type of the weights.
-	f32  *gemmConfig[gemmTile]
-	int8 *gemmConfig[int8Tile]
+	f32    *gemmConfig[gemmTile] // and of F16, BF16
+	int8   *gemmConfig[int8Tile]
+	blocks *blockConfig
 
 	finish bool // something remains to be done after the tiles
 
@@ -51,18 +52,21 @@ type product struct {
 func (p *product) layout(m, lda, rowBytes int) {
 	p.stride = ((rowBytes+cacheLine-1)/cacheLine | 1) * cacheLine
 	var rows, chunk int
-	if p.int8 != nil {
+	switch {
+	case p.blocks != nil:
+		p.np, rows, chunk, p.rate = 1, len(p.blocks.tiles[p.w.dtype.form().kind])-1, p.blocks.chunk, p.blocks.rate
+	case p.int8 != nil:
 		p.shape = p.int8.pick(m)
 		s := &p.int8.shapes[p.shape]
 		p.np, rows, chunk, p.rate = s.np, s.rows(), p.int8.chunk, p.int8.rate
-	} else {
+	default:
 		p.shape = p.f32.pick(m)
 		s := &p.f32.shapes[p.shape]
 		p.np, rows, chunk, p.rate = s.np, s.rows(), p.f32.chunk, p.f32.rate
 	}
 	p.tileRows = rows
 	p.chunkRows = max(chunk/p.stride, minChunk) / rows * rows
-	p.prepared = p.int8 != nil || m > 4 && p.w.n > 8*panelWidth && crowded(4*lda)
+	p.prepared = p.f32 == nil || m > 4 && p.w.n > 8*panelWidth && crowded(4*lda)
 	p.block = m
 	if p.prepared {
 		// A chunk for each worker, so that rows are still in cache when they are
@@ -93,10 +97,7 @@ func (p *product) plan() {
 	p.chunks = (p.m-1)/p.chunkRows + 1
 	panels := panelsOf(p.w.n)
 	panelMACs := float64(p.w.k * panelWidth)
-	panelBytes := panelMACs * 4
-	if p.int8 != nil {
-		panelBytes /= 4
-	}
+	panelBytes := float64(p.w.Bytes()) / float64(panels)
 	perChunkRows := float64(p.m) / float64(p.chunks)
 	const bytesRate = 25 // a nanosecond: weights from memory
 	panelCost := max(perChunkRows*panelMACs/p.rate, panelBytes/bytesRate)
@@ -123,6 +124,11 @@ func (p *product) Run(worker, i int) {
 	g0, g1 := chunk*p.groups/p.chunks, (chunk+1)*p.groups/p.chunks
 	end := min(first+p.perRange, panelsOf(p.w.n))
 	for panel := first; panel < end; {
+		if p.blocks != nil {
+			p.blockStrip(&p.x.workers[worker], panel, g0, g1)
+			panel++
+			continue
+		}
 		panel += p.strip(&p.x.workers[worker], panel, end-panel, g0, g1)
 	}
 	if p.finish {
@@ -159,7 +165,7 @@ func (p *product) strip(ws *workspace, panel, left, g0, g1 int) int {
 	if p.e.Bias != nil {
 		bias = &p.e.Bias[panel*panelWidth]
 	}
-	t := p.tiles(s, panel, bias)
+	t := p.tiles(ws, s, panel, bias)
 	ldc := 4 * p.out.LD
 	for more := true; more; more = t.onward() {
 		for g := g0; g < g1; g++ {
@@ -175,25 +181,32 @@ func (p *product) strip(ws *workspace, panel, left, g0, g1 int) int {
 // them.
 func (p *product) stripApart(ws *workspace, s, np, panel, g0, g1 int) {
 	j0 := panel * panelWidth
-	cols := min(np*panelWidth, p.w.n-j0)
 	var bias *float32
 	if p.e.Bias != nil {
+		cols := min(np*panelWidth, p.w.n-j0)
 		clear(ws.bias[copy(ws.bias[:], p.e.Bias[j0:j0+cols]):])
 		bias = &ws.bias[0]
 	}
-	t := p.tiles(s, panel, bias)
-	width := np * panelWidth
+	t := p.tiles(ws, s, panel, bias)
 	for g := g0; g < g1; g++ {
 		from, to := p.group(g)
 		t.k0, t.n = 0, t.k
-		t.run(from, to, &ws.tile[0], 4*width, 4*panelWidth)
-		for i := range to - from {
-			src := ws.tile[i*width : i*width+cols]
-			for j := j0; len(src) > 0; {
-				dst := p.segment(p.row+from+i, j, j+len(src))
-				n := copy(dst, src)
-				src, j = src[n:], j+n
-			}
+		t.run(from, to, &ws.tile[0], 4*np*panelWidth, 4*panelWidth)
+		p.scatter(ws, panel, np, from, to)
+	}
+}
+
+// scatter copies a tile in scratch, rows [from, to) of the block and np panels, to
+// where it belongs in C.
+func (p *product) scatter(ws *workspace, panel, np, from, to int) {
+	j0, width := panel*panelWidth, np*panelWidth
+	cols := min(width, p.w.n-j0)
+	for i := range to - from {
+		src := ws.tile[i*width : i*width+cols]
+		for j := j0; len(src) > 0; {
+			dst := p.segment(p.row+from+i, j, j+len(src))
+			n := copy(dst, src)
+			src, j = src[n:], j+n
 		}
 	}
 }
@@ -219,7 +232,7 @@ type panelTiles struct {
 }
 
 // tiles prepares the tiles of shape s on the panels from panel.
-func (p *product) tiles(s, panel int, bias *float32) (t panelTiles) {
+func (p *product) tiles(ws *workspace, s, panel int, bias *float32) (t panelTiles) {
 	w := p.w
 	np, k := p.width(s), w.k
 	t.p, t.bias = p, bias
@@ -230,13 +243,17 @@ func (p *product) tiles(s, panel int, bias *float32) (t panelTiles) {
 		t.scale, t.sum = &w.scales[panel*panelWidth], &w.sums[panel*panelWidth]
 	} else {
 		t.f32 = p.f32.shapes[s].tiles
-		t.b = unsafe.Pointer(&w.f32[panel*panelWidth*k])
+		if w.dtype.half() {
+			t.b = unsafe.Pointer(p.widen(ws, panel, np))
+		} else {
+			t.b = unsafe.Pointer(&w.f32[panel*panelWidth*k])
+		}
 	}
 	t.k, t.n, t.bstep = k, k, 4*panelWidth*k
 	if p.int8 == nil && p.f32.kc > 0 {
 		t.n = min(k, p.f32.kc)
 	}
-	if panel+2*np <= panelsOf(w.n) {
+	if panel+2*np <= panelsOf(w.n) && !w.dtype.half() {
 		t.next, t.fetch, t.turns = unsafe.Add(t.b, np*t.bstep), 16*k, 4*np
 	}
 	return t

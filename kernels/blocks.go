@@ -1,0 +1,81 @@
+package kernels
+
+// Weights in blocks: every 32 weights of a row are small integers, the codes,
+// with a scale of their own (GGUF's formats, ggml-common.h of llama.cpp). They
+// are packed so that the codes of 16 rows come in the order in which
+// instructions for dot products of four bytes take them, at the file's number of
+// bits; docs/numerics.md has the layout.
+
+// blockLen is how many weights share an activation's scale.
+const blockLen = 32
+
+// codeGroups is the groups of four codes of a block: each is an operand of a dot
+// product, for 16 outputs at once.
+const codeGroups = blockLen / 4
+
+// blockKind is what a block's sum of integers goes through, see blockTile.
+type blockKind uint8
+
+const (
+	kindOffset blockKind = iota // codes less an offset, one scale
+	kindMins                    // codes, one scale, and a number added to each weight
+	kindHalves                  // codes less an offset, a scale for each half
+	numKinds
+)
+
+// values is the float32 that the scales of a block and one output expand to.
+func (k blockKind) values() int {
+	if k == kindOffset {
+		return 1
+	}
+	return 2
+}
+
+// blockForm describes one format.
+type blockForm struct {
+	elements, bytes int // of a block of the file
+	bits            int // of a code: 4, 5, 6 or 8
+	offset          int // what is taken from each code
+	kind            blockKind
+	super           bool // 8 blocks have half-precision scales for their scales in common
+}
+
+var blockForms = [numDTypes - Q8_0]blockForm{
+	Q8_0 - Q8_0: {32, 34, 8, 128, kindOffset, false},
+	Q4_0 - Q8_0: {32, 18, 4, 8, kindOffset, false},
+	Q4_1 - Q8_0: {32, 20, 4, 0, kindMins, false},
+	Q5_0 - Q8_0: {32, 22, 5, 16, kindOffset, false},
+	Q5_1 - Q8_0: {32, 24, 5, 0, kindMins, false},
+	Q4_K - Q8_0: {256, 144, 4, 0, kindMins, true},
+	Q5_K - Q8_0: {256, 176, 5, 0, kindMins, true},
+	Q6_K - Q8_0: {256, 210, 6, 32, kindHalves, true},
+}
+
+// superLen is how many blocks a super-block has.
+const superLen = 8
+
+// codeBytes is the size of the codes of one block of a panel.
+func (f *blockForm) codeBytes() int { return blockLen * panelWidth * f.bits / 8 }
+
+// scaleBytes is the size of the scales of a panel of n blocks: for each block
+// its scale and perhaps its minimum, in half precision; for each super-block two
+// or one in half precision and then a byte for every block or half of one.
+func (f *blockForm) scaleBytes(n int) int {
+	switch {
+	case !f.super:
+		return n * 2 * panelWidth * f.kind.values()
+	case f.kind == kindMins:
+		return n / superLen * superMinsBytes
+	}
+	return n / superLen * superHalvesBytes
+}
+
+const (
+	superMinsBytes   = panelWidth * (2 + 2 + superLen + superLen)
+	superHalvesBytes = panelWidth * (2 + 2*superLen)
+)
+
+// panelBytes is the distance between panels of n blocks.
+func (f *blockForm) panelBytes(n int) int {
+	return roundUp(n*f.codeBytes()+f.scaleBytes(n), cacheLine)
+}

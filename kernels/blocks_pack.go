@@ -1,0 +1,252 @@
+package kernels
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// PackBlocks packs W [n, k] in the format d, on the Go heap: row(i, dst) sets dst
+// to row i as files store it, [DType.Block] for every so many elements. It is
+// called once for each row, in order; its error ends the packing and is returned
+// as it is.
+//
+// It refuses scales that are not finite, weights that are NaN, and rows that are
+// not whole blocks. Int8 has no such form: Pack functions of its own make it.
+func PackBlocks(d DType, n, k int, row func(i int, dst []byte) error) (*Matrix, error) {
+	return PackBlocksIn(heap{}, d, n, k, row)
+}
+
+// PackBlocksIn is [PackBlocks] into memory of the caller's choice, whose error it
+// returns.
+func PackBlocksIn(in Memory, d DType, n, k int, row func(i int, dst []byte) error) (*Matrix, error) {
+	checkShape(n, k)
+	elements, bytes := d.Block()
+	if elements == 0 {
+		panic(errDType)
+	}
+	if k%elements != 0 {
+		return nil, weightsError(fmt.Sprintf("kernels: rows of %d weights are not whole blocks of %d", k, elements))
+	}
+	src := make([]byte, k/elements*bytes)
+	switch {
+	case d == F32:
+		return PackRowsIn(in, n, k, func(i int, dst []float32) error {
+			if err := row(i, src); err != nil {
+				return err
+			}
+			Dequantize(F32, dst, src)
+			return nil
+		})
+	case d.half():
+		return packHalves(in, d, n, k, src, row)
+	}
+	f := d.form()
+	panel := f.panelBytes(k / blockLen)
+	packed, err := in.Int8s(panelsOf(n) * panel)
+	if err != nil {
+		return nil, err
+	}
+	m := &Matrix{n: n, k: k, dtype: d, i8: packed}
+	for i := range n {
+		if err := row(i, src); err != nil {
+			return nil, err
+		}
+		column := m.column(i)
+		for b := range k / elements {
+			if err := column.set(b, src[b*bytes:(b+1)*bytes]); err != nil {
+				return nil, weightsError(fmt.Sprintf("kernels: row %d, block %d of the weights: %v", i, b, err))
+			}
+		}
+	}
+	return m, nil
+}
+
+// packHalves interleaves rows of 16-bit floats to panels.
+func packHalves(in Memory, d DType, n, k int, src []byte, row func(i int, dst []byte) error) (*Matrix, error) {
+	packed, err := in.Int8s(panelsOf(n) * panelWidth * 2 * k)
+	if err != nil {
+		return nil, err
+	}
+	m := &Matrix{n: n, k: k, dtype: d, i8: packed}
+	infinity := uint16(0x7c00)
+	if d == BF16 {
+		infinity = 0x7f80
+	}
+	for i := range n {
+		if err := row(i, src); err != nil {
+			return nil, err
+		}
+		dst := m.halves()[i/panelWidth*panelWidth*k+i%panelWidth:]
+		for j := range k {
+			h := binary.LittleEndian.Uint16(src[2*j:])
+			if h&0x7fff > infinity {
+				return nil, weightsError(fmt.Sprintf("kernels: weight at row %d, column %d is NaN", i, j))
+			}
+			dst[j*panelWidth] = h
+		}
+	}
+	return m, nil
+}
+
+// column is one row of W in its panel.
+type column struct {
+	f      *blockForm
+	codes  []int8 // from the row's first code on
+	scales []int8 // the panel's
+	lane   int
+}
+
+func (m *Matrix) column(i int) column {
+	f := m.dtype.form()
+	blocks := m.k / blockLen
+	panel := m.i8[i/panelWidth*f.panelBytes(blocks):][:f.panelBytes(blocks)]
+	lane := i % panelWidth
+	return column{f, panel[4*lane:], panel[blocks*f.codeBytes():], lane}
+}
+
+// set packs block b of the file's row, a super-block where the format has them.
+func (c *column) set(b int, src []byte) error {
+	f := c.f
+	h, n := f.halves(src)
+	for _, v := range h[:n] {
+		if v&0x7c00 == 0x7c00 {
+			return fmt.Errorf("its scale is %v", widenF16(v))
+		}
+	}
+	blocks := f.elements / blockLen
+	c.setScales(b, src, h)
+	for sub := range blocks {
+		c.setWords((b*blocks+sub)*f.codeBytes(), f.words(src, sub))
+	}
+	return nil
+}
+
+// setWords packs the codes of one block, whose first line is at o.
+func (c *column) setWords(o int, w codeWords) {
+	const line = 4 * panelWidth
+	put := func(i int, v uint32) {
+		d := (*[4]int8)(c.codes[o+i*line:])
+		d[0], d[1], d[2], d[3] = int8(v), int8(v>>8), int8(v>>16), int8(v>>24)
+	}
+	if c.f.bits == 8 {
+		for g, v := range w {
+			put(g, v)
+		}
+		return
+	}
+	for g := range 4 {
+		put(g, w[g]&lowNibbles|w[g+4]&lowNibbles<<4)
+	}
+	switch c.f.bits {
+	case 5:
+		var plane uint32
+		for g, v := range w {
+			plane |= v >> 4 & lowBits << g
+		}
+		put(4, plane)
+	case 6:
+		for h := range 2 {
+			var plane uint32
+			for g, v := range w[4*h : 4*h+4] {
+				plane |= v >> 4 & lowPairs << (2 * g)
+			}
+			put(4+h, plane)
+		}
+	}
+}
+
+func (c *column) setScales(b int, src []byte, h [2]uint16) {
+	put := func(o int, v uint16) {
+		c.scales[o+2*c.lane], c.scales[o+2*c.lane+1] = int8(v), int8(v>>8)
+	}
+	const halves = 2 * panelWidth
+	if !c.f.super {
+		n := c.f.kind.values()
+		for i, v := range h[:n] {
+			put((n*b+i)*halves, v)
+		}
+		return
+	}
+	o := b * c.f.scaleBytes(superLen)
+	put(o, h[0])
+	o += halves
+	if c.f.kind == kindMins {
+		put(o, h[1])
+		o += halves
+	}
+	for i, v := range c.f.superBytes(src) {
+		c.scales[o+i*panelWidth+c.lane] = int8(v)
+	}
+}
+
+// row widens the column to dst.
+func (c *column) row(dst []float32) {
+	f := c.f
+	for b := range len(dst) / blockLen {
+		s := c.values(b)
+		for i := range blockLen {
+			code := float32(c.code(b*f.codeBytes(), i/4, i%4) - f.offset)
+			if f.kind == kindHalves {
+				dst[b*blockLen+i] = code * s[i/16]
+				continue
+			}
+			dst[b*blockLen+i] = float32(code*s[0]) + s[1]
+		}
+	}
+}
+
+// code is the j-th code of group g of the block whose first line is at o.
+func (c *column) code(o, g, j int) int {
+	const line = 4 * panelWidth
+	at := func(i int) int { return int(uint8(c.codes[o+i*line+j])) }
+	if c.f.bits == 8 {
+		return at(g)
+	}
+	low := at(g%4) >> (g / 4 * 4) & 15
+	switch c.f.bits {
+	case 5:
+		return low | at(4)>>g&1<<4
+	case 6:
+		return low | at(4+g/4)>>(g%4*2)&3<<4
+	}
+	return low
+}
+
+// values are the scales of block b.
+func (c *column) values(b int) [2]float32 {
+	half := func(o int) uint16 {
+		return uint16(uint8(c.scales[o+2*c.lane])) | uint16(uint8(c.scales[o+2*c.lane+1]))<<8
+	}
+	const halves = 2 * panelWidth
+	var h [2]uint16
+	var bytes [2 * superLen]byte
+	if !c.f.super {
+		n := c.f.kind.values()
+		for i := range n {
+			h[i] = half((n*b + i) * halves)
+		}
+		return c.f.values(h, &bytes, 0)
+	}
+	o := b / superLen * c.f.scaleBytes(superLen)
+	h[0] = half(o)
+	o += halves
+	if c.f.kind == kindMins {
+		h[1] = half(o)
+		o += halves
+	}
+	for i := range bytes {
+		bytes[i] = byte(c.scales[o+i*panelWidth+c.lane])
+	}
+	return c.f.values(h, &bytes, b%superLen)
+}
+
+func float32FromBits(b uint32) float32 { return math.Float32frombits(b) }
+
+// widenHalf is one element of a 16-bit format.
+func widenHalf(d DType, h uint16) float32 {
+	if d == BF16 {
+		return math.Float32frombits(uint32(h) << 16)
+	}
+	return widenF16(h)
+}

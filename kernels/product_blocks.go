@@ -1,0 +1,126 @@
+package kernels
+
+import "unsafe"
+
+// Products of weights in blocks and of 16-bit floats. Several rows share the
+// work of expanding a panel to bytes and float32, in scratch that stays in
+// cache; a single row reads the panel as it is packed.
+
+// blockStrip computes the next panel for the row groups [g0, g1).
+func (p *product) blockStrip(ws *workspace, panel, g0, g1 int) {
+	f := p.w.dtype.form()
+	blocks := p.w.k / blockLen
+	size := f.panelBytes(blocks)
+	at := panel * size
+	codes := (*uint8)(unsafe.Pointer(&p.w.i8[at]))
+	scales := (*uint8)(unsafe.Add(unsafe.Pointer(codes), blocks*f.codeBytes()))
+	bias := p.panelBias(ws, panel)
+	offset, _, direct := p.place(panel, 1)
+	if row := p.blocks.rows[p.w.dtype]; row != nil && p.m == 1 {
+		c := &ws.tile[0]
+		if direct {
+			c = &p.out.C[offset+p.row*p.out.LD]
+		}
+		row(blocks, (*uint8)(p.a), codes, scales, c, bias)
+		if !direct {
+			p.scatter(ws, panel, 1, 0, 1)
+		}
+		return
+	}
+	wide := ws.expand(f, codes, scales, blocks)
+	// The next panel is fetched meanwhile, a part by each tile.
+	next, step, turns := codes, 0, 0
+	if panel+1 < panelsOf(p.w.n) {
+		next, step = (*uint8)(unsafe.Add(unsafe.Pointer(codes), size)), cacheLine*blocks
+		turns = size / step
+	}
+	for g := g0; g < g1; g++ {
+		from, to := p.group(g)
+		c, ldc := &ws.tile[0], 4*panelWidth
+		if direct {
+			c, ldc = &p.out.C[offset+(p.row+from)*p.out.LD], 4*p.out.LD
+		}
+		a := (*uint8)(unsafe.Add(p.a, from*p.lda))
+		p.blocks.tiles[f.kind][to-from](blocks, a, p.lda, wide, &ws.scales[0], c, ldc, bias, next)
+		if turns > 0 {
+			next = (*uint8)(unsafe.Add(unsafe.Pointer(next), step))
+			turns--
+		}
+		if !direct {
+			p.scatter(ws, panel, 1, from, to)
+		}
+	}
+}
+
+// panelBias is the bias of one panel's 16 columns, nil if there is none.
+func (p *product) panelBias(ws *workspace, panel int) *float32 {
+	if p.e.Bias == nil {
+		return nil
+	}
+	b := p.e.Bias[panel*panelWidth:]
+	if len(b) < panelWidth {
+		clear(ws.bias[copy(ws.bias[:panelWidth], b):panelWidth])
+		b = ws.bias[:]
+	}
+	return &b[0]
+}
+
+// expand sets the worker's scales to a panel's and returns its codes in bytes.
+func (ws *workspace) expand(f *blockForm, codes, scales *uint8, blocks int) *uint8 {
+	if f.super {
+		if f.kind == kindMins {
+			superMins(&ws.scales[0], scales, blocks/superLen)
+		} else {
+			superHalves(&ws.scales[0], scales, blocks/superLen)
+		}
+	} else {
+		n := blocks * f.kind.values() * panelWidth
+		f16ToF32(ws.scales[:n], unsafe.Slice((*uint16)(unsafe.Pointer(scales)), n))
+	}
+	dst := (*uint8)(unsafe.Pointer(unsafe.SliceData(ws.q)))
+	switch f.bits {
+	case 4:
+		expand4(dst, codes, blocks)
+	case 5:
+		expand5(dst, codes, blocks)
+	case 6:
+		expand6(dst, codes, blocks)
+	default:
+		return codes
+	}
+	return dst
+}
+
+// widen sets the worker's scratch to np panels of 16-bit floats as float32.
+func (p *product) widen(ws *workspace, panel, np int) *float32 {
+	n := np * panelWidth * p.w.k
+	src := p.w.halves()[panel*panelWidth*p.w.k:][:n]
+	if p.w.dtype == BF16 {
+		bf16ToF32(ws.scales[:n], src)
+	} else {
+		f16ToF32(ws.scales[:n], src)
+	}
+	return &ws.scales[0]
+}
+
+// reserveWide makes the scratch that expanding panels takes.
+func (p *product) reserveWide() {
+	k := p.w.k
+	codes, floats := 0, 0
+	if f := p.w.dtype.form(); f != nil {
+		if p.m == 1 && p.blocks.rows[p.w.dtype] != nil {
+			return
+		}
+		if f.bits < 8 {
+			codes = k * panelWidth
+		}
+		floats = k / blockLen * f.kind.values() * panelWidth
+	} else {
+		floats = p.np * panelWidth * k
+	}
+	for i := range p.x.workers {
+		ws := &p.x.workers[i]
+		ws.q = grow(ws.q, codes)
+		ws.scales = grow(ws.scales, floats)
+	}
+}

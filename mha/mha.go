@@ -122,7 +122,7 @@ const (
 // MaxDim is the largest size of a query, key or value.
 const MaxDim = 256
 
-func check(p *Params, b Batch, q, k View) {
+func check(p *Params, b Batch, q View) {
 	if p.Heads < 1 || p.KVHeads < 1 || p.Heads%p.KVHeads != 0 {
 		panic(errHeads)
 	}
@@ -133,8 +133,7 @@ func check(p *Params, b Batch, q, k View) {
 		panic(errBatch)
 	}
 	checkSight(p, b)
-	queries, keys := int(b.SeqQ[len(b.SeqQ)-1]), int(b.SeqK[len(b.SeqK)-1])
-	if !q.holds(p.Heads, queries, p.HeadDim) || !k.holds(p.KVHeads, keys, p.HeadDim) {
+	if !q.holds(p.Heads, int(b.SeqQ[len(b.SeqQ)-1]), p.HeadDim) {
 		panic(errView)
 	}
 }
@@ -190,6 +189,8 @@ func rising(offsets []int32) bool {
 type Attention struct {
 	job         job
 	preparation preparation
+	storing     storing
+	seqK        []int32 // of RunCached
 }
 
 // Run sets, for every query head h, sequence and query i in it,
@@ -207,9 +208,10 @@ func (a *Attention) Run(x *kernels.Exec, p Params, b Batch, out, q, k, v View) {
 	if b.SeqK == nil {
 		b.SeqK = b.SeqQ
 	}
-	check(&p, b, q, k)
+	check(&p, b, q)
 	last := len(b.SeqQ) - 1
-	if !v.holds(p.KVHeads, int(b.SeqK[last]), p.ValueDim) || !out.holds(p.Heads, int(b.SeqQ[last]), p.ValueDim) {
+	if !k.holds(p.KVHeads, int(b.SeqK[last]), p.HeadDim) || !v.holds(p.KVHeads, int(b.SeqK[last]), p.ValueDim) ||
+		!out.holds(p.Heads, int(b.SeqQ[last]), p.ValueDim) {
 		panic(errView)
 	}
 	o := out.part(p.Heads, int(b.SeqQ[last]), p.ValueDim)
@@ -237,8 +239,8 @@ func (a *Attention) Weights(x *kernels.Exec, p Params, b Batch, w Map, q, k View
 	if b.SeqK == nil {
 		b.SeqK = b.SeqQ
 	}
-	check(&p, b, q, k)
-	if !holds(len(w.Data), &p, b, w.Seq, w.Head, w.Query, 1) {
+	check(&p, b, q)
+	if !k.holds(p.KVHeads, int(b.SeqK[len(b.SeqK)-1]), p.HeadDim) || !holds(len(w.Data), &p, b, w.Seq, w.Head, w.Query, 1) {
 		panic(errView)
 	}
 	j := &a.job

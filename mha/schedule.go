@@ -30,7 +30,8 @@ type job struct {
 	Params
 	Batch
 	out, q, k, v View
-	weights      Map // instead of out
+	weights      Map      // instead of out
+	caches       []*Cache // instead of k and v
 
 	lanes int       // queries of a tile
 	seqs  []plan    // per sequence
@@ -51,7 +52,10 @@ type scratch struct {
 	kernels.AttentionTile
 	q   []float32 // queries of several heads, side by side
 	out []float32 // and their output
-	_   [64]byte
+
+	sums [32]rowSum // of inParts, per lane
+	wide []float32  // keys or values of a block, widened
+	_    [64]byte
 }
 
 func (j *job) run(x *kernels.Exec) {
@@ -73,8 +77,12 @@ func (j *job) run(x *kernels.Exec) {
 		x.Do(items, j)
 		x.Do(len(j.merge.seqs)*j.KVHeads, &j.merge)
 	}
-	// Keep no caller's memory alive.
-	j.out, j.q, j.k, j.v, j.weights, j.Batch, j.Params = View{}, View{}, View{}, View{}, Map{}, Batch{}, Params{}
+	j.forget()
+}
+
+// forget keeps no caller's memory alive.
+func (j *job) forget() {
+	j.out, j.q, j.k, j.v, j.weights, j.caches, j.Batch, j.Params = View{}, View{}, View{}, View{}, Map{}, nil, Batch{}, Params{}
 }
 
 // plan fills seqs and first, and estimates the time of the whole in ns on one core.
@@ -145,6 +153,6 @@ func (j *job) Run(worker, i int) {
 			j.weigh(w, &sp)
 			continue
 		}
-		j.attend(w, &sp, false, j.out.head(head, int(j.SeqQ[s])+i), j.out.Token)
+		j.whole(w, &sp, j.out.head(head, int(j.SeqQ[s])+i), j.out.Token)
 	}
 }

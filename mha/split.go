@@ -14,7 +14,7 @@ func (j *job) few(w *scratch, sp *span, part int) {
 		began := j.attend(w, sp, true, nil, 0)
 		for r := range sp.lanes() {
 			s := j.merge.part(p, sp.head*sp.queries+r, part, j.ValueDim)
-			s[0], s[1] = float32(math.Inf(-1)), 0
+			s[1] = 0
 			if began {
 				s[0], s[1] = w.RowMax(r), w.RowSum(r)
 				copy(s[2:], w.Partial(r))
@@ -24,11 +24,11 @@ func (j *job) few(w *scratch, sp *span, part int) {
 	}
 	first := int(j.SeqQ[sp.seq])
 	if sp.heads == 1 {
-		j.attend(w, sp, false, j.out.head(sp.head, first), j.out.Token)
+		j.whole(w, sp, j.out.head(sp.head, first), j.out.Token)
 		return
 	}
 	w.out = grow(w.out, sp.lanes()*j.ValueDim)
-	j.attend(w, sp, false, w.out, j.ValueDim)
+	j.whole(w, sp, w.out, j.ValueDim)
 	for r := range sp.lanes() {
 		copy(j.out.head(sp.head+r/sp.queries, first+r%sp.queries)[:j.ValueDim], w.out[r*j.ValueDim:])
 	}
@@ -57,35 +57,57 @@ func (m *merge) Run(_, item int) {
 	for lane := head * queries; lane < (head+group)*queries; lane++ {
 		h := lane / queries
 		out := m.out.head(h, firstQ+lane%queries)[:m.ValueDim]
-		clear(out)
-		top, sum := math.Inf(-1), 0.0
-		if m.Sinks != nil {
-			top = float64(m.Sinks[h]) * math.Log2E
-		}
-		sink := top
-		for i := range int(p.parts) {
-			top = math.Max(top, float64(m.part(p, lane, i, m.ValueDim)[0]))
-		}
-		if math.IsInf(top, -1) {
-			continue
-		}
-		if m.Sinks != nil {
-			sum = math.Exp2(sink - top)
-		}
+		sum := m.begin(h, out)
 		for i := range int(p.parts) {
 			part := m.part(p, lane, i, m.ValueDim)
-			if part[1] == 0 {
-				continue
-			}
-			scale := math.Exp2(float64(part[0]) - top)
-			sum += scale * float64(part[1])
-			kernels.Scale(part[2:], part[2:], float32(scale))
-			kernels.Add(out, out, part[2:])
+			sum.absorb(out, part[0], part[1], part[2:])
 		}
-		if sum > 0 || sum != sum {
-			kernels.Scale(out, out, float32(1/sum))
-		}
+		sum.finish(out)
 	}
+}
+
+// rowSum is a query's softmax over some of its keys: the maximum of their scores in units of log2 and the sum of the
+// weights relative to it. The sum of the values, weighted like this, lies where the query's output will be.
+type rowSum struct{ top, sum float32 }
+
+// begin is the sum over no keys, but for a sink.
+func (j *job) begin(head int, out []float32) rowSum {
+	if j.Sinks == nil || math.IsInf(float64(j.Sinks[head]), -1) {
+		return rowSum{}
+	}
+	clear(out)
+	return rowSum{top: j.Sinks[head] * math.Log2E, sum: 1}
+}
+
+// absorb adds the sum over further keys.
+func (s *rowSum) absorb(out []float32, top, sum float32, values []float32) {
+	switch {
+	case sum == 0:
+		return
+	case s.sum == 0:
+		*s = rowSum{top, sum}
+		copy(out, values)
+		return
+	}
+	highest := max(s.top, top)
+	a, b := float32(math.Exp2(float64(s.top-highest))), float32(math.Exp2(float64(top-highest)))
+	*s = rowSum{highest, float32(s.sum*a) + float32(sum*b)}
+	if a != 1 {
+		kernels.Scale(out, out, a)
+	}
+	if b != 1 {
+		kernels.Scale(values, values, b)
+	}
+	kernels.Add(out, out, values)
+}
+
+// finish divides by the sum of weights, as a tile's last block does.
+func (s *rowSum) finish(out []float32) {
+	if s.sum < 1e-30 {
+		clear(out)
+		return
+	}
+	kernels.Scale(out, out, 1/s.sum)
 }
 
 // normalise turns scores in units of log2 into weights.

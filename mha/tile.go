@@ -21,7 +21,6 @@ func (j *job) attend(w *scratch, sp *span, partial bool, out []float32, ldo int)
 		return false
 	}
 	kvHead := sp.head * j.KVHeads / j.Heads
-	first := int(j.SeqK[sp.seq])
 	j.queries(w, sp, partial)
 	began := false
 	for n > 0 {
@@ -30,7 +29,8 @@ func (j *job) attend(w *scratch, sp *span, partial bool, out []float32, ldo int)
 			from, to := j.scores(w, sp, &sight, kvHead, k, n)
 			w.Softmax(n)
 			last := more == 0 && !partial
-			w.ValuesHidden(j.v.head(kvHead, first+k), j.v.Token, n, from, to, last, out, ldo)
+			rows, ld := j.values(w, sp, kvHead, k, n)
+			w.ValuesHidden(rows, ld, n, from, to, last, out, ldo)
 			began = true
 		}
 		k, n = next, more
@@ -50,7 +50,7 @@ func (j *job) queries(w *scratch, sp *span, partial bool) {
 		q, ld = w.q, j.HeadDim
 	}
 	w.Queries(q, ld, sp.lanes(), j.HeadDim, j.ValueDim, j.Scale)
-	if j.seqs[sp.seq].each == 0 && sp.lanes() <= rowwise {
+	if j.seqs[sp.seq].each == 0 && sp.lanes() <= rowwise && j.caches == nil {
 		w.ReadOnce()
 	}
 	if j.Sinks != nil && !partial {
@@ -63,7 +63,8 @@ func (j *job) queries(w *scratch, sp *span, partial bool) {
 // scores computes those of the keys k … k+n-1 with all that belongs to them. Keys from … to-1 of the block may be
 // hidden from some query.
 func (j *job) scores(w *scratch, sp *span, sight *sight, kvHead, k, n int) (from, to int) {
-	w.Scores(j.k.head(kvHead, int(j.SeqK[sp.seq])+k), j.k.Token, n)
+	rows, ld := j.keys(w, sp, kvHead, k, n)
+	w.Scores(rows, ld, n)
 	if j.Cap > 0 {
 		w.Cap(n, j.Cap)
 	}

@@ -36,7 +36,7 @@ var rules = map[string]rule{
 	"model/weights":   {others: []string{"golang.org/x/sys"}},
 	"model/tokenizer": {others: []string{"golang.org/x/text"}},
 
-	"mha":     {ours: []string{"kernels", "internal/cpu", "internal/par"}},
+	"mha":     {ours: []string{"kernels", "internal/cpu", "internal/par", "internal/mem"}},
 	"kernels": {ours: []string{"internal/asm/*", "internal/cpu", "internal/par", "internal/mem"}},
 
 	"internal/asm":        {},

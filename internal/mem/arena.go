@@ -39,6 +39,15 @@ func (a *Arena) Int8s(n int) ([]int8, error) {
 	return view[int8](b), err
 }
 
+// Uint16s returns n zeroes.
+func (a *Arena) Uint16s(n int) ([]uint16, error) {
+	if n < 0 || n > math.MaxInt/2 {
+		return nil, fmt.Errorf("mem: a piece of %d 16-bit numbers", n)
+	}
+	b, err := a.Bytes(2 * n)
+	return view[uint16](b), err
+}
+
 // Float32s returns n zeroes.
 func (a *Arena) Float32s(n int) ([]float32, error) {
 	if n < 0 || n > math.MaxInt/4 {

@@ -55,7 +55,7 @@ func (b *Block) Free() error {
 	return release(whole)
 }
 
-func view[T int8 | float32](b []byte) []T {
+func view[T int8 | uint16 | float32](b []byte) []T {
 	var zero T
 	if len(b) == 0 {
 		return nil

@@ -35,6 +35,7 @@ var rules = map[string]rule{
 	"model":           {ours: []string{"mha", "kernels", "model/weights", "model/tokenizer", "internal/cpu", "internal/mem"}},
 	"model/weights":   {others: []string{"golang.org/x/sys"}},
 	"model/tokenizer": {others: []string{"golang.org/x/text"}},
+	"model/picture":   {others: []string{"golang.org/x/image"}},
 
 	"mha":     {ours: []string{"kernels", "internal/cpu", "internal/par", "internal/mem"}},
 	"kernels": {ours: []string{"internal/asm/*", "internal/cpu", "internal/par", "internal/mem"}},

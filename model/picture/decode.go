@@ -1,0 +1,101 @@
+package picture
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	_ "image/gif" // formats register themselves
+	_ "image/jpeg"
+	_ "image/png"
+
+	_ "golang.org/x/image/webp"
+)
+
+// Decode reads a PNG, JPEG, WebP or GIF; of an animated GIF its first frame. name
+// stands for the file in errors. A picture that says it has more than maxPixels
+// is refused before memory is taken for it; 0 means [DefaultMaxPixels].
+//
+// Pixels are what Pillow's convert("RGB") makes of them: grey is repeated,
+// palettes are looked up, of 16 bits the upper 8 count, alpha is dropped without
+// blending, CMYK is converted without a colour profile.
+func Decode(name string, data []byte, maxPixels int) (p *Picture, err error) {
+	if maxPixels <= 0 {
+		maxPixels = DefaultMaxPixels
+	}
+	// The decoders are others' and promise not to panic. What depends on a file
+	// that somebody sent should not depend on that promise.
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("picture: %s: %w: the decoder failed: %v", name, ErrFormat, r)
+		}
+	}()
+	c, format, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("picture: %s: %w: %v", name, ErrFormat, err)
+	}
+	if c.Width < 1 || c.Height < 1 {
+		return nil, fmt.Errorf("picture: %s: %w: %d×%d pixels", name, ErrFormat, c.Width, c.Height)
+	}
+	if c.Width > maxPixels/c.Height {
+		return nil, fmt.Errorf("picture: %s: %w: %d×%d, but the limit is %d", name, ErrTooLarge, c.Width, c.Height, maxPixels)
+	}
+	m, _, err := image.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("picture: %s: %w: %v", name, ErrFormat, err)
+	}
+	p = &Picture{Width: c.Width, Height: c.Height, source: sourceOf(m, format, data)}
+	if m.Bounds() != image.Rect(0, 0, c.Width, c.Height) { // a GIF's frame may be smaller than its screen
+		p.source = onCanvas(m, p.source, c.Width, c.Height)
+	}
+	p.orient(orientation(data, format))
+	return p, nil
+}
+
+// onCanvas puts a frame onto a black picture of the given size.
+func onCanvas(m image.Image, s source, width, height int) source {
+	b := m.Bounds()
+	canvas := rgb{make([]byte, 3*width*height), 3 * width}
+	row := make([]byte, 3*b.Dx())
+	for y := range b.Dy() {
+		s.row(y, row)
+		if at := y + b.Min.Y; at >= 0 && at < height && b.Min.X >= 0 && b.Min.X < width {
+			copy(canvas.pix[at*canvas.stride+3*b.Min.X:(at+1)*canvas.stride], row)
+		}
+	}
+	return canvas
+}
+
+// orient turns a picture upright by the number that EXIF gives its orientation.
+func (p *Picture) orient(o int) {
+	if o <= 1 || o > 8 {
+		return
+	}
+	w, h, src := p.Width, p.Height, p.RGB()
+	if o >= 5 { // its rows are columns
+		p.Width, p.Height = h, w
+	}
+	dst := make([]byte, len(src))
+	for y := range p.Height {
+		for x := range p.Width {
+			sx, sy := x, y
+			switch o {
+			case 2:
+				sx = w - 1 - x
+			case 3:
+				sx, sy = w-1-x, h-1-y
+			case 4:
+				sy = h - 1 - y
+			case 5:
+				sx, sy = y, x
+			case 6:
+				sx, sy = y, h-1-x
+			case 7:
+				sx, sy = w-1-y, h-1-x
+			case 8:
+				sx, sy = w-1-y, x
+			}
+			copy(dst[3*(y*p.Width+x):][:3], src[3*(sy*w+sx):])
+		}
+	}
+	p.source = rgb{dst, 3 * p.Width}
+}

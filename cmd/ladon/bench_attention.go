@@ -16,7 +16,9 @@ var benchAttentionCase = command{
 	help: `
 gflops counts the scores that a query may see, and the sums over values. With
 -causal and fewer queries than keys, the last query sees every key. A query sees
--window keys up to its own place, and without -causal as many from there on.`,
+-window keys up to its own place, and without -causal as many from there on.
+With -kv-dtype keys and values lie in a cache of that type, in its blocks; without
+it, in float32 beside each other.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		var s attentionShape
 		batch := countFlag(fs, "batch", 1, 1, "`sequences` at once")
@@ -28,6 +30,11 @@ gflops counts the scores that a query may see, and the sums over values. With
 		fs.Var(countValue{&s.dim, 1}, "dim", "`size` of a head")
 		fs.BoolVar(&s.causal, "causal", false, "hide later keys from earlier queries")
 		fs.Var(countValue{&s.window, 0}, "window", "`keys` that a query sees on a side; 0: all")
+		fs.Func("kv-dtype", "a cache of `f32|f16|int8`", func(v string) (err error) {
+			s.cached = true
+			s.kept, err = mha.ParseCacheType(v)
+			return err
+		})
 		s.heads, s.dim = 12, 64
 		budget := budgetFlag(fs)
 		return func(c *call) error {
@@ -54,6 +61,9 @@ type attentionShape struct {
 	heads, kvHeads, dim int
 	causal              bool
 	window              int // keys seen on a side, the query's own among them; 0: all
+
+	cached bool // keys and values in caches of type kept
+	kept   mha.CacheType
 }
 
 // setLengths takes lens, or without it a batch of equal sequences.
@@ -122,9 +132,19 @@ func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 	batch := mha.Batch{SeqQ: offsets(s.queries), SeqK: offsets(s.keys)}
 	var x kernels.Exec
 	var a mha.Attention
+	run := func() { a.Run(&x, params, batch, out, q, k, v) }
+	if s.cached {
+		var pool mha.CachePool
+		defer pool.Close()
+		caches, err := s.fill(&pool, &x, &a, k, v)
+		if err != nil {
+			return err
+		}
+		run = func() { a.RunCached(&x, params, batch, out, q, caches) }
+	}
 	t, top, err := c.measureBeside("f32", budget, func() error {
 		x.Begin(c.ctx, c.threads)
-		a.Run(&x, params, batch, out, q, k, v)
+		run()
 		return x.End()
 	})
 	if err != nil {
@@ -138,11 +158,27 @@ func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 	r.int("dim", s.dim)
 	r.bool("causal", s.causal)
 	r.int("window", s.window)
+	if s.cached {
+		r.string("kv_dtype", s.kept.String())
+	}
 	r.timing(t)
 	r.float("tokens_per_s", t.perSecond(float64(queries)), 6)
 	r.rate(t.perSecond(s.ops()), top)
 	r.machine(c)
 	return r.writeTo(c)
+}
+
+// fill puts keys and values into a cache for each sequence.
+func (s *attentionShape) fill(pool *mha.CachePool, x *kernels.Exec, a *mha.Attention, k, v mha.View) ([]*mha.Cache, error) {
+	caches := make([]*mha.Cache, len(s.keys))
+	for i := range caches {
+		c, err := mha.NewCache(pool, mha.CacheConfig{KVHeads: s.kvHeads, HeadDim: s.dim, Type: s.kept})
+		if err != nil {
+			return nil, err
+		}
+		caches[i] = c
+	}
+	return caches, a.Append(x, mha.Batch{SeqQ: offsets(s.keys)}, caches, k, v)
 }
 
 // offsets gives where sequences of these lengths begin, and where the last ends.

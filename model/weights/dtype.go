@@ -38,6 +38,19 @@ const (
 	U64
 )
 
+// The block types of GGUF: rows are cut into blocks of 32 or 256 elements, each
+// stored as small integers and what to scale them by. blocks.go defines them.
+const (
+	Q4_0 DType = U64 + 1 + iota
+	Q4_1
+	Q5_0
+	Q5_1
+	Q8_0
+	Q4_K
+	Q5_K
+	Q6_K
+)
+
 // dtypes says how each DType is spelled in a file and stored: block elements in
 // size bytes. Only whole blocks can be stored.
 var dtypes = [...]struct {
@@ -66,11 +79,20 @@ var dtypes = [...]struct {
 	F64:        {"F64", 1, 8},
 	I64:        {"I64", 1, 8},
 	U64:        {"U64", 1, 8},
+
+	Q4_0: {"Q4_0", 32, 18},
+	Q4_1: {"Q4_1", 32, 20},
+	Q5_0: {"Q5_0", 32, 22},
+	Q5_1: {"Q5_1", 32, 24},
+	Q8_0: {"Q8_0", 32, 34},
+	Q4_K: {"Q4_K", 256, 144},
+	Q5_K: {"Q5_K", 256, 176},
+	Q6_K: {"Q6_K", 256, 210},
 }
 
-// parseDType returns the DType that a file spells as name.
+// parseDType returns the DType that a safetensors file spells as name.
 func parseDType(name string) (DType, bool) {
-	for d := Bool; d.valid(); d++ {
+	for d := Bool; d <= U64; d++ {
 		if dtypes[d].name == name {
 			return d, true
 		}
@@ -80,7 +102,19 @@ func parseDType(name string) (DType, bool) {
 
 func (d DType) valid() bool { return d > 0 && int(d) < len(dtypes) }
 
-// String returns the name that safetensors files use, such as "F32" or "F8_E4M3".
+// Quantized says whether d is one of GGUF's block types.
+func (d DType) Quantized() bool { return d >= Q4_0 && d.valid() }
+
+// Block returns how many elements are stored together and in how many bytes: 1
+// and their size for most types, 32 and 18 for Q4_0. Both are 0 for no type.
+func (d DType) Block() (elements, bytes int) {
+	if !d.valid() {
+		return 0, 0
+	}
+	return dtypes[d].block, dtypes[d].size
+}
+
+// String returns the name that files use, such as "F32", "F8_E4M3" or "Q4_K".
 func (d DType) String() string {
 	if !d.valid() {
 		return fmt.Sprintf("DType(%d)", uint8(d))
@@ -105,7 +139,10 @@ func (d DType) bytes(shape []int) (int64, error) {
 		}
 	}
 	block, size := int64(dtypes[d].block), int64(dtypes[d].size)
-	if n%block != 0 {
+	switch {
+	case d.Quantized() && (len(shape) == 0 || int64(shape[len(shape)-1])%block != 0):
+		return 0, fail(ErrSize, "rows of %v are no whole blocks of %v, of %d elements", shape, d, block)
+	case n%block != 0:
 		return 0, fail(ErrSize, "%d elements of %v do not fill whole bytes", n, d)
 	}
 	b, ok := mul(n/block, size)

@@ -35,6 +35,10 @@ var (
 	ErrShardName    = errors.New("shard is not a plain file name")
 	ErrShardMissing = fmt.Errorf("shard is missing: %w", fs.ErrNotExist)
 	ErrIndex        = errors.New("index and shards disagree")
+	ErrVersion      = errors.New("version of GGUF is not supported")
+	ErrKind         = errors.New("not a value of GGUF metadata")
+	ErrAlignment    = errors.New("alignment is wrong")
+	ErrSplit        = errors.New("parts of a split file disagree")
 )
 
 // The ways in which a request can be wrong.

@@ -17,9 +17,10 @@ const (
 	indexSuffix = ".index.json"
 )
 
-// Open opens a safetensors file, the index of a sharded checkpoint, or a folder
-// that holds model.safetensors or, failing that, model.safetensors.index.json.
-// The caller must Close the Set.
+// Open opens a safetensors or GGUF file, the index of a sharded checkpoint, a
+// part of a split GGUF file, whose others must be beside it, or a folder that
+// holds model.safetensors or, failing that, model.safetensors.index.json or one
+// GGUF file. The caller must Close the Set.
 //
 // The error is a [*FormatError] when a file is malformed; it matches
 // fs.ErrNotExist when one is missing.
@@ -42,7 +43,7 @@ func OpenFS(fsys fs.FS, name string) (*Set, error) {
 	return open(fsys, name, name)
 }
 
-// OpenBytes opens the content of a safetensors file, which it uses in place:
+// OpenBytes opens the content of a safetensors or GGUF file, which it uses in place:
 // data must not be modified afterwards. The name is for messages.
 func OpenBytes(name string, data []byte) (*Set, error) {
 	f := &file{name: name}
@@ -89,6 +90,9 @@ func open(fsys fs.FS, name, shown string) (*Set, error) {
 		d := folder{fsys, path.Dir(name), filepath.Dir(shown)}
 		return d.openShards(path.Base(name))
 	}
+	if split, ok := parseSplitName(path.Base(name)); ok {
+		return folder{fsys, path.Dir(name), filepath.Dir(shown)}.openSplit(split, shown)
+	}
 	f, err := openFile(fsys, name, shown)
 	if err != nil {
 		return nil, err
@@ -115,12 +119,24 @@ func openFolder(d folder) (*Set, error) {
 	if index {
 		return d.openShards(singleFile + indexSuffix)
 	}
-	return nil, fmt.Errorf("weights: %s: neither %s nor %s%s: %w", d.name, singleFile, singleFile, indexSuffix, fs.ErrNotExist)
+	name, err := d.findGGUF()
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		return open(d.fsys, path.Join(d.dir, name), d.shown(name))
+	}
+	return nil, fmt.Errorf("weights: %s: neither %s nor %s%s nor a %s file: %w",
+		d.name, singleFile, singleFile, indexSuffix, ggufSuffix, fs.ErrNotExist)
 }
 
 func openSingle(f *file) (*Set, error) {
 	set := newSet(f.name)
-	if err := set.add(f); err != nil {
+	err := set.add(f)
+	if err == nil {
+		err = set.alone()
+	}
+	if err != nil {
 		set.Close()
 		return nil, err
 	}

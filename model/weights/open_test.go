@@ -121,7 +121,7 @@ func TestOpenErrors(t *testing.T) {
 		message    string
 	}{
 		{"nothing there", filepath.Join(dir, "none"), filepath.Join(dir, "none") + ": "},
-		{"empty folder", dir, dir + ": neither model.safetensors nor model.safetensors.index.json: file does not exist"},
+		{"empty folder", dir, dir + ": neither model.safetensors nor model.safetensors.index.json nor a .gguf file: file does not exist"},
 		{"empty path", "", "weights: : "},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -34,8 +34,11 @@ type stored struct {
 
 // contents is what the header of a file says, validated.
 type contents struct {
-	tensors  []stored // in the order of their bytes
-	metadata map[string]string
+	format   Format
+	tensors  []stored          // in the order of their bytes
+	metadata map[string]string // of safetensors
+	keys     []string          // of GGUF, in the file's order
+	values   map[string]Value  // of these keys
 }
 
 // readSafetensors reads and validates the header of f.

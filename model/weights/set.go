@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -15,14 +16,37 @@ type Set struct {
 	files    []*file
 	tensors  []stored       // in the order of files, then of bytes
 	byName   map[string]int // position in tensors
+	format   Format
 	metadata map[string]string
-	staging  sync.Pool // of *[stagingBytes]byte, what ReadFloat32s converts from
+	keys     []string
+	values   map[string]Value
+	staging  sync.Pool // of *staging
 	closed   atomic.Bool
 }
 
-// stagingBytes fits the second-level cache beside what it is converted into, and
-// is a multiple of every element's size.
+// staging is what ReadFloat32s converts from.
+type staging struct {
+	bytes [stagingBytes]byte
+	edge  [superBlock]float32 // a block of which only a part was asked for
+}
+
+// stagingBytes fits the second-level cache beside what it is converted into.
 const stagingBytes = 128 << 10
+
+// A Format is a kind of file.
+type Format uint8
+
+const (
+	Safetensors Format = iota
+	GGUF
+)
+
+func (f Format) String() string {
+	if f == GGUF {
+		return "GGUF"
+	}
+	return "safetensors"
+}
 
 // Info describes a tensor. Shape must not be modified.
 type Info struct {
@@ -41,21 +65,37 @@ func newSet(name string) *Set {
 		name:     name,
 		byName:   make(map[string]int),
 		metadata: make(map[string]string),
-		staging:  sync.Pool{New: func() any { return new([stagingBytes]byte) }},
+		staging:  sync.Pool{New: func() any { return new(staging) }},
 	}
 }
 
 // add reads the header of f and takes f over, with an error too.
 func (s *Set) add(f *file) error {
+	_, err := s.addPart(f)
+	return err
+}
+
+// addPart is add, which gives the metadata of a GGUF file.
+func (s *Set) addPart(f *file) (map[string]Value, error) {
 	s.files = append(s.files, f)
-	c, err := readSafetensors(f)
+	read := readSafetensors
+	if isGGUF(f) {
+		read = readGGUF
+	}
+	c, err := read(f)
 	if err != nil {
-		return inFile(err, f.name)
+		return nil, inFile(err, f.name)
+	}
+	switch {
+	case len(s.files) == 1:
+		s.format, s.keys, s.values = c.format, c.keys, c.values
+	case c.format != s.format:
+		return nil, inFile(fail(ErrIndex, "%v beside %v", c.format, s.format), f.name)
 	}
 	for _, t := range c.tensors {
 		if first, dup := s.byName[t.info.Name]; dup {
 			err := fail(ErrDuplicate, "also in %s", s.tensors[first].info.File)
-			return inFile(inTensor(err, t.info.Name), f.name)
+			return nil, inFile(inTensor(err, t.info.Name), f.name)
 		}
 		s.byName[t.info.Name] = len(s.tensors)
 		s.tensors = append(s.tensors, t)
@@ -65,7 +105,7 @@ func (s *Set) add(f *file) error {
 			s.metadata[key] = value
 		}
 	}
-	return nil
+	return c.values, nil
 }
 
 // Close closes the files. Slices that a Set returned stay valid.
@@ -98,9 +138,22 @@ func (s *Set) Names() []string {
 	return names
 }
 
-// Metadata returns the text that was stored beside the tensors. Where shards
-// differ, the first one that has a key counts.
+// Format is what kind of file the Set was read from.
+func (s *Set) Format() Format { return s.format }
+
+// Metadata returns the text that was stored beside the tensors of safetensors.
+// Where shards differ, the first one that has a key counts.
 func (s *Set) Metadata() map[string]string { return maps.Clone(s.metadata) }
+
+// Keys returns the keys of the metadata of a GGUF file, of a split one's first
+// part, in its order.
+func (s *Set) Keys() []string { return slices.Clone(s.keys) }
+
+// Value returns what a GGUF file, a split one's first part, has under a key.
+func (s *Set) Value(key string) (Value, bool) {
+	v, ok := s.values[key]
+	return v, ok
+}
 
 // Lookup describes the tensor called name, and says whether there is one.
 func (s *Set) Lookup(name string) (Info, bool) {
@@ -161,28 +214,56 @@ func (s *Set) ReadFloat32s(dst []float32, name string, off int64) error {
 	if !within(off, len(dst), n) {
 		return t.error(fmt.Errorf("elements %d to %d of %d: %w", off, off+int64(len(dst)), n, ErrRange))
 	}
-	widen, size := widener(t.info.DType)
+	widen := widener(t.info.DType)
 	if widen == nil {
 		return t.error(fmt.Errorf("%v to float32: %w", t.info.DType, ErrConvert))
 	}
-	begin := t.off + off*int64(size)
+	block, _ := t.info.DType.Block()
 	if t.info.DType == F32 {
-		return t.error(t.file.read(bytesOf(dst), begin))
+		return t.error(t.file.read(bytesOf(dst), t.off+4*off))
 	}
-	if src := t.file.view(begin, int64(len(dst)*size)); src != nil {
+	buf := s.staging.Get().(*staging)
+	defer s.staging.Put(buf)
+	// A first and a last block that are asked for in part are widened beside dst.
+	if skip := int(off % int64(block)); skip > 0 {
+		edge := buf.edge[:block]
+		if err := t.widen(edge, off-int64(skip), widen, buf); err != nil {
+			return err
+		}
+		n := copy(dst, edge[skip:])
+		dst, off = dst[n:], off+int64(n)
+	}
+	whole := len(dst) / block * block
+	if err := t.widen(dst[:whole], off, widen, buf); err != nil {
+		return err
+	}
+	if rest := dst[whole:]; len(rest) > 0 {
+		edge := buf.edge[:block]
+		if err := t.widen(edge, off+int64(whole), widen, buf); err != nil {
+			return err
+		}
+		copy(rest, edge)
+	}
+	return nil
+}
+
+// widen fills dst with elements from off on, both whole blocks.
+func (t *stored) widen(dst []float32, off int64, widen func([]float32, []byte), buf *staging) error {
+	block, size := t.info.DType.Block()
+	begin := t.off + off/int64(block)*int64(size)
+	if src := t.file.view(begin, int64(len(dst)/block*size)); src != nil {
 		widen(dst, src)
 		return nil
 	}
-	buf := s.staging.Get().(*[stagingBytes]byte)
-	defer s.staging.Put(buf)
 	for len(dst) > 0 {
-		n := min(len(dst), len(buf)/size)
-		if err := t.file.read(buf[:n*size], begin); err != nil {
+		blocks := min(len(dst)/block, len(buf.bytes)/size)
+		src := buf.bytes[:blocks*size]
+		if err := t.file.read(src, begin); err != nil {
 			return t.error(err)
 		}
-		widen(dst[:n], buf[:n*size])
-		dst = dst[n:]
-		begin += int64(n * size)
+		widen(dst[:blocks*block], src)
+		dst = dst[blocks*block:]
+		begin += int64(len(src))
 	}
 	return nil
 }

@@ -68,15 +68,18 @@ func bytesOf[T Number](values []T) []byte {
 }
 
 // Float32s appends the elements to dst as float32: F32 as they are, F16 and BF16
-// exactly, F64 rounded to nearest even. Other types match ErrConvert.
+// exactly, F64 rounded to nearest even, block types as llama.cpp computes them,
+// to the bit. Other types match ErrConvert.
 func (t Tensor) Float32s(dst []float32) ([]float32, error) {
-	widen, size := widener(t.DType)
+	widen := widener(t.DType)
 	if widen == nil {
 		return dst, t.convertError("float32")
 	}
-	n := len(t.Data) / size
+	block, size := t.DType.Block()
+	blocks := len(t.Data) / size
+	n := blocks * block
 	dst = slices.Grow(dst, n)
-	widen(dst[len(dst):len(dst)+n], t.Data[:n*size])
+	widen(dst[len(dst):len(dst)+n], t.Data[:blocks*size])
 	return dst[:len(dst)+n], nil
 }
 

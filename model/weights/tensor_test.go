@@ -108,7 +108,7 @@ func TestInt8s(t *testing.T) {
 func TestReadFloat32sInPieces(t *testing.T) {
 	const n = 3*stagingBytes/2 + 7
 	for _, d := range []DType{F16, BF16, F32, F64} {
-		_, size := widener(d)
+		_, size := d.Block()
 		tensor := Tensor{Name: "x", DType: d, Shape: []int{n}, Data: make([]byte, n*size)}
 		for i := range n {
 			// Bytes that differ from element to element and are no NaN.
@@ -133,7 +133,7 @@ func TestReadFloat32sInPieces(t *testing.T) {
 func TestReadFloat32sAllocates(t *testing.T) {
 	const n = 1 << 20
 	for _, d := range []DType{F16, F32} {
-		_, size := widener(d)
+		_, size := d.Block()
 		path := t.TempDir() + "/x"
 		require.NoError(t, Write(path, []Tensor{{Name: "x", DType: d, Shape: []int{n}, Data: make([]byte, n*size)}}, nil))
 		set, err := Open(path)
@@ -148,7 +148,7 @@ func TestReadFloat32sAllocates(t *testing.T) {
 func BenchmarkReadFloat32s(b *testing.B) {
 	const n = 1 << 20
 	for _, d := range []DType{F16, BF16, F32} {
-		_, size := widener(d)
+		_, size := d.Block()
 		tensor := Tensor{Name: "x", DType: d, Shape: []int{n}, Data: make([]byte, n*size)}
 		path := b.TempDir() + "/x"
 		require.NoError(b, Write(path, []Tensor{tensor}, nil))

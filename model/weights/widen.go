@@ -5,21 +5,37 @@ import (
 	"math"
 )
 
-// widener returns the function that converts little-endian elements of type d to
-// float32, and their size in bytes; nil for types that have none. It converts
-// len(dst) elements, and src must have exactly so many.
-func widener(d DType) (widen func(dst []float32, src []byte), size int) {
+// widener returns the function that converts stored elements of type d to
+// float32; nil for types that have none. It converts len(dst) elements, which
+// must be whole blocks, and src must have exactly so many.
+func widener(d DType) func(dst []float32, src []byte) {
 	switch d {
 	case F32:
-		return func(dst []float32, src []byte) { copy(bytesOf(dst), src) }, 4
+		return func(dst []float32, src []byte) { copy(bytesOf(dst), src) }
 	case F16:
-		return widenF16, 2
+		return widenF16
 	case BF16:
-		return widenBF16, 2
+		return widenBF16
 	case F64:
-		return widenF64, 8
+		return widenF64
+	case Q8_0:
+		return eachBlock(d, widenQ8_0)
+	case Q4_0:
+		return eachBlock(d, widenQ4_0)
+	case Q4_1:
+		return eachBlock(d, widenQ4_1)
+	case Q5_0:
+		return eachBlock(d, widenQ5_0)
+	case Q5_1:
+		return eachBlock(d, widenQ5_1)
+	case Q4_K:
+		return eachBlock(d, widenQ4_K)
+	case Q5_K:
+		return eachBlock(d, widenQ5_K)
+	case Q6_K:
+		return eachBlock(d, widenQ6_K)
 	}
-	return nil, 0
+	return nil
 }
 
 // widenF16 moves the 10 mantissa and 5 exponent bits up to a float32's place,

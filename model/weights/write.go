@@ -97,7 +97,11 @@ func newLayout(sources []Source, metadata map[string]string) (*layout, error) {
 			err = fail(ErrLimit, "%d dimensions, more than %d", len(src.Shape), maxRank)
 		}
 		var size int64
-		if err == nil {
+		switch {
+		case err != nil:
+		case src.DType.Quantized():
+			err = fail(ErrDType, "safetensors has no %v", src.DType)
+		default:
 			size, err = src.DType.bytes(src.Shape)
 		}
 		if err != nil {
@@ -189,19 +193,26 @@ func (l *layout) encode(w io.Writer) error {
 		return err
 	}
 	for i, src := range l.sources {
-		limited := &limitedWriter{w: buf, left: l.sizes[i]}
-		if err := src.Write(limited); err != nil {
-			if errors.Is(err, ErrFormat) {
-				return inTensor(err, src.Name)
-			}
-			return fmt.Errorf("tensor %s: %w", quote(src.Name), err)
-		}
-		if limited.left != 0 {
-			return inTensor(fail(ErrSize, "%v of %v needs %d bytes, got %d",
-				src.Shape, src.DType, l.sizes[i], l.sizes[i]-limited.left), src.Name)
+		if err := src.writeTo(buf, l.sizes[i]); err != nil {
+			return err
 		}
 	}
 	return buf.Flush()
+}
+
+// writeTo writes the tensor, which must be size bytes.
+func (s *Source) writeTo(w io.Writer, size int64) error {
+	limited := &limitedWriter{w: w, left: size}
+	if err := s.Write(limited); err != nil {
+		if errors.Is(err, ErrFormat) {
+			return inTensor(err, s.Name)
+		}
+		return fmt.Errorf("tensor %s: %w", quote(s.Name), err)
+	}
+	if limited.left != 0 {
+		return inTensor(fail(ErrSize, "%v of %v needs %d bytes, got %d", s.Shape, s.DType, size, size-limited.left), s.Name)
+	}
+	return nil
 }
 
 // A limitedWriter refuses to write more than left bytes.

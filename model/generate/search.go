@@ -1,0 +1,156 @@
+package generate
+
+import (
+	"context"
+	"fmt"
+)
+
+// A Sequence is what Search wrote.
+type Sequence struct {
+	IDs    []int32 // the prompt, then what was generated, a token that ended it included
+	Prompt int     // tokens of the prompt
+	Finish Finish
+	// Score is a beam search's: the sum of the log-probabilities of the generated
+	// tokens, divided by the length penalty. Otherwise 0.
+	Score float32
+}
+
+// Search writes one sequence for each prompt: greedily, by chance, or with beams,
+// as the Config says. d must hold the prompts, one a row. A sequence does not
+// depend on the others.
+func Search(ctx context.Context, d Decoder, prompts []Prompt, cfg Config) ([]Sequence, error) {
+	vocab := 0
+	if len(prompts) > 0 {
+		vocab = len(d.Logits(0))
+	}
+	if err := cfg.Check(vocab); err != nil {
+		return nil, err
+	}
+	s := search{d: d}
+	proc := &processors{cfg: &cfg}
+	for i, p := range prompts {
+		w, err := newWriter(&cfg, proc, p, vocab, d.Context())
+		if err != nil {
+			if len(prompts) > 1 {
+				err = fmt.Errorf("prompt %d: %w", i, err)
+			}
+			return nil, err
+		}
+		s.writers = append(s.writers, w)
+		s.rows = append(s.rows, []int{i})
+	}
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	done := make([]Sequence, len(prompts))
+	for i, w := range s.writers {
+		done[i] = w.sequence()
+	}
+	return done, nil
+}
+
+// A writer writes one sequence, by one hypothesis or several.
+type writer interface {
+	// next reads the logits of its hypotheses and says how they go on: hypothesis
+	// i is the old parents[i] followed by ids[i]. None: the sequence has ended.
+	next(logits func(i int) []float32) (parents []int, ids []int32, err error)
+	sequence() Sequence
+}
+
+func newWriter(c *Config, proc *processors, p Prompt, vocab, context int) (writer, error) {
+	if c.Beams.Width < 2 {
+		s, err := NewSampler(*c, vocab)
+		if err != nil {
+			return nil, err
+		}
+		return &single{s: s}, s.Begin(p, context)
+	}
+	h, err := c.begin(nil, p, vocab, context)
+	if err != nil {
+		return nil, err
+	}
+	return newBeam(c, proc, h), nil
+}
+
+// search steps writers together, so that the model's weights are read once for
+// all of them.
+type search struct {
+	d       Decoder
+	writers []writer
+	rows    [][]int // by writer: the decoder's rows of its hypotheses
+
+	parents []int
+	ids     []int32
+}
+
+func (s *search) run(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s.parents, s.ids = s.parents[:0], s.ids[:0]
+		for i, w := range s.writers {
+			rows := s.rows[i]
+			if len(rows) == 0 {
+				continue
+			}
+			parents, ids, err := w.next(func(i int) []float32 { return s.d.Logits(rows[i]) })
+			if err != nil {
+				return err
+			}
+			next := rows[:0:0]
+			for j, p := range parents {
+				next = append(next, len(s.parents))
+				s.parents, s.ids = append(s.parents, rows[p]), append(s.ids, ids[j])
+			}
+			s.rows[i] = next
+		}
+		if len(s.parents) == 0 {
+			return nil
+		}
+		if err := s.d.Step(ctx, s.parents, s.ids); err != nil {
+			return err
+		}
+	}
+}
+
+// single writes with a Sampler.
+type single struct {
+	s      *Sampler
+	end    Finish
+	parent [1]int // 0
+	id     [1]int32
+}
+
+func (w *single) next(logits func(i int) []float32) ([]int, []int32, error) {
+	t, err := w.s.Next(logits(0))
+	if err != nil {
+		return nil, nil, err
+	}
+	if w.end = t.Finish; w.end != Unfinished {
+		return nil, nil, nil
+	}
+	w.id[0] = t.ID
+	return w.parent[:], w.id[:], nil
+}
+
+func (w *single) sequence() Sequence {
+	return Sequence{IDs: w.s.Sequence(), Prompt: w.s.history.prompt, Finish: w.end}
+}
+
+// next of a beam: see advance.
+func (b *beam) next(logits func(i int) []float32) (parents []int, ids []int32, err error) {
+	if err := b.advance(logits); err != nil || b.ended {
+		return nil, nil, err
+	}
+	for i := range b.open {
+		h := &b.open[i]
+		parents, ids = append(parents, h.parent), append(ids, h.ids[len(h.ids)-1])
+	}
+	return parents, ids, nil
+}
+
+func (b *beam) sequence() Sequence {
+	h := b.finished[0]
+	return Sequence{IDs: h.ids, Prompt: h.prompt, Finish: h.finish, Score: h.score}
+}

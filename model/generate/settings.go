@@ -1,0 +1,223 @@
+package generate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// SettingsFile is what a checkpoint's folder calls its settings.
+const SettingsFile = "generation_config.json"
+
+// maxSettings bounds the bytes of such a file; the largest published ones, with
+// long lists of suppressed tokens, have a few kilobytes.
+const maxSettings = 1 << 20
+
+// Settings are what a generation_config.json says, as far as it matters here.
+// Absent numbers are nil.
+type Settings struct {
+	file string
+
+	EOS, ForcedBOS, ForcedEOS []int32
+	BOS, Pad, DecoderStart    *int
+
+	MaxLength, MaxNewTokens, MinLength, MinNewTokens *int
+
+	Suppress, BeginSuppress []int32
+	BadWords                [][]int32
+
+	// What only sampling reads.
+	Temperature, TopP, MinP, RepetitionPenalty *float64
+	TopK                                       *int
+
+	// What only beam search reads.
+	NumBeams, NoRepeatNGram *int
+	LengthPenalty           *float64
+	Early                   *EarlyStopping
+}
+
+// A SettingsError lists everything that is wrong with a file of settings.
+type SettingsError struct {
+	File     string
+	Problems []string // "key: what is wrong with it"
+}
+
+func (e *SettingsError) Error() string {
+	return "generate: " + e.File + ": " + strings.Join(e.Problems, "; ")
+}
+
+// LoadSettings reads the settings of a checkpoint in dir of fsys: of its
+// generation_config.json, or where there is none, of its config.json, where older
+// checkpoints keep them. shown is what messages call dir.
+func LoadSettings(fsys fs.FS, dir, shown string) (*Settings, error) {
+	for _, name := range []string{SettingsFile, "config.json"} {
+		file := filepath.Join(shown, name)
+		data, err := readFile(fsys, path.Join(dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			if p, ok := errors.AsType[*fs.PathError](err); ok {
+				err = p.Err
+			}
+			return nil, fmt.Errorf("generate: %s: %w", file, err)
+		}
+		return parseSettings(file, data, name == SettingsFile)
+	}
+	return &Settings{file: filepath.Join(shown, SettingsFile)}, nil
+}
+
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, 16<<20+1))
+}
+
+// ParseSettings reads a generation_config.json; file names it in errors. Every
+// value that it knows is checked, whether it will be used or not.
+func ParseSettings(file string, data []byte) (*Settings, error) {
+	return parseSettings(file, data, true)
+}
+
+// parseSettings reads a generation_config.json, or only the tokens of a
+// config.json, whose other settings transformers no longer reads.
+func parseSettings(file string, data []byte, own bool) (*Settings, error) {
+	r := settingsReader{file: file}
+	if own && len(data) > maxSettings {
+		return nil, &SettingsError{file, []string{fmt.Sprintf("%d bytes are too many (limit %d)", len(data), maxSettings)}}
+	}
+	if err := json.Unmarshal(data, &r.values); err != nil || r.values == nil {
+		return nil, &SettingsError{file, []string{"not a JSON object"}}
+	}
+	s := &Settings{
+		file:         file,
+		EOS:          r.ids("eos_token_id"),
+		BOS:          r.id("bos_token_id"),
+		Pad:          r.id("pad_token_id"),
+		DecoderStart: r.id("decoder_start_token_id"),
+		ForcedBOS:    r.ids("forced_bos_token_id"),
+		ForcedEOS:    r.ids("forced_eos_token_id"),
+	}
+	if own {
+		s.read(&r)
+	}
+	if len(r.problems) > 0 {
+		return nil, &SettingsError{file, r.problems}
+	}
+	return s, nil
+}
+
+// read reads what only a generation_config.json says.
+func (s *Settings) read(r *settingsReader) {
+	s.MaxLength = r.int("max_length", 1)
+	s.MaxNewTokens = r.int("max_new_tokens", 1)
+	s.MinLength = r.int("min_length", 0)
+	s.MinNewTokens = r.int("min_new_tokens", 0)
+	if s.MaxLength != nil && s.MinLength != nil && s.MaxNewTokens == nil && *s.MinLength > *s.MaxLength {
+		r.problem("min_length", "%d is above max_length %d", *s.MinLength, *s.MaxLength)
+	}
+	s.Suppress = r.ids("suppress_tokens")
+	s.BeginSuppress = r.ids("begin_suppress_tokens")
+	s.BadWords = r.words("bad_words_ids")
+	if len(s.ForcedBOS) > 1 {
+		r.problem("forced_bos_token_id", "%d tokens cannot all come first", len(s.ForcedBOS))
+	}
+	s.checkForced(r, "forced_bos_token_id", s.ForcedBOS)
+	s.checkForced(r, "forced_eos_token_id", s.ForcedEOS)
+	s.Temperature = r.float("temperature", 0, math.MaxFloat32)
+	s.TopP = r.float("top_p", 0, 1)
+	s.MinP = r.float("min_p", 0, 1)
+	s.TopK = r.int("top_k", 0)
+	if s.RepetitionPenalty = r.float("repetition_penalty", 0, math.MaxFloat32); s.RepetitionPenalty != nil && *s.RepetitionPenalty == 0 {
+		r.problem("repetition_penalty", "0 is not above 0")
+	}
+	if s.NumBeams = r.int("num_beams", 1); s.NumBeams != nil && *s.NumBeams > MaxBeams {
+		r.problem("num_beams", "%d are too many (limit %d)", *s.NumBeams, MaxBeams)
+	}
+	s.NoRepeatNGram = r.int("no_repeat_ngram_size", 0)
+	s.LengthPenalty = r.float("length_penalty", -math.MaxFloat32, math.MaxFloat32)
+	s.Early = r.early("early_stopping")
+}
+
+// checkForced refuses to force what is also forbidden.
+func (s *Settings) checkForced(r *settingsReader, key string, forced []int32) {
+	free := func(id int32) bool { return !slices.Contains(s.Suppress, id) }
+	if len(forced) > 0 && !slices.ContainsFunc(forced, free) {
+		r.problem(key, "suppress_tokens has it too")
+	}
+}
+
+// Obey puts into a Config what a checkpoint's settings say of lengths, of forced,
+// excluded and last tokens. Lengths that the Config has stay.
+func (s *Settings) Obey(c *Config) {
+	c.EOS = append(c.EOS, s.EOS...)
+	c.ForcedBOS, c.ForcedEOS = s.ForcedBOS, s.ForcedEOS
+	c.Suppress = append(c.Suppress, s.Suppress...)
+	c.BeginSuppress = append(c.BeginSuppress, s.BeginSuppress...)
+	c.BadWords = append(c.BadWords, s.BadWords...)
+	if c.MaxNewTokens == 0 && c.MaxLength == 0 {
+		set(&c.MaxNewTokens, s.MaxNewTokens)
+		set(&c.MaxLength, s.MaxLength)
+	}
+	if c.MinNewTokens == 0 && c.MinLength == 0 {
+		set(&c.MinNewTokens, s.MinNewTokens)
+		if s.MinNewTokens == nil {
+			set(&c.MinLength, s.MinLength)
+		}
+	}
+}
+
+// Sampling puts what the settings say of sampling into a Config.
+func (s *Settings) Sampling(c *Config) {
+	c.Temperature = 1
+	set(&c.Temperature, s.Temperature)
+	set(&c.TopK, s.TopK)
+	set(&c.MinP, s.MinP)
+	if set(&c.TopP, s.TopP); s.TopP != nil && *s.TopP == 0 {
+		c.TopP = math.SmallestNonzeroFloat64 // only the likeliest: 0 means all in a Config
+	}
+	set(&c.RepetitionPenalty, s.RepetitionPenalty)
+}
+
+// BeamSearch puts what the settings say of beam search into a Config.
+func (s *Settings) BeamSearch(c *Config) {
+	c.Beams = BeamSearch(1)
+	set(&c.Beams.Width, s.NumBeams)
+	set(&c.Beams.LengthPenalty, s.LengthPenalty)
+	set(&c.Beams.Early, s.Early)
+	set(&c.NoRepeatNGram, s.NoRepeatNGram)
+}
+
+// Check gives an error that names the file for tokens outside a vocabulary.
+func (s *Settings) Check(vocab int) error {
+	var c Config
+	s.Obey(&c)
+	for _, t := range []struct {
+		key string
+		id  *int
+	}{{"bos_token_id", s.BOS}, {"pad_token_id", s.Pad}, {"decoder_start_token_id", s.DecoderStart}} {
+		if t.id != nil && *t.id >= vocab {
+			return &SettingsError{s.file, []string{fmt.Sprintf("%s: token %d is not in the vocabulary of %d", t.key, *t.id, vocab)}}
+		}
+	}
+	if bad, ok := errors.AsType[*ConfigError](c.Check(vocab)); ok {
+		return &SettingsError{s.file, []string{bad.Setting + ": " + bad.Problem}}
+	}
+	return nil
+}
+
+func set[T any](dst, src *T) {
+	if src != nil {
+		*dst = *src
+	}
+}

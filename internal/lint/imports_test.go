@@ -30,7 +30,7 @@ var rules = map[string]rule{
 	"pipeline/minilm": {ours: []string{"pipeline"}},
 	"pipeline":        {ours: []string{"model", "model/generate", "model/weights", "model/tokenizer", "kernels", "internal/cpu"}},
 
-	"internal/peak": {ours: []string{"model", "mha", "kernels", "internal/cpu", "internal/par"}},
+	"internal/peak": {ours: []string{"model", "mha", "kernels", "internal/cpu", "internal/par", "internal/mem"}},
 
 	"model":           {ours: []string{"mha", "kernels", "model/weights", "model/tokenizer", "internal/cpu", "internal/mem"}},
 	"model/generate":  {ours: []string{"model", "kernels"}},

@@ -9,8 +9,10 @@ package peak
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/ladon-ml/ladon/internal/mem"
 	"github.com/ladon-ml/ladon/internal/par"
 	"github.com/ladon-ml/ladon/kernels"
 )
@@ -70,11 +72,31 @@ func (r *reader) Run(worker, i int) {
 	}
 }
 
-// Read gives the bytes a second at which threads threads read data over and
-// over, the best seen in about d. What fits a worker's own cache stays with one
-// worker.
-func Read(ctx context.Context, threads int, d time.Duration, data []float32) (float64, error) {
-	const most = 256 << 10 / 4 // elements of an item: about 20 µs of reading
+// Read gives, for each of the sizes in bytes, the bytes a second at which threads
+// threads read so much memory over and over: the best seen in about d. The memory
+// is as a model's: off the Go heap, in huge pages where the system has them. What
+// fits a worker's own cache stays with one worker.
+func Read(ctx context.Context, threads int, d time.Duration, sizes ...int) ([]float64, error) {
+	block, err := mem.Alloc(slices.Max(sizes))
+	if err != nil {
+		return nil, err
+	}
+	defer block.Free()
+	all := block.Float32s()
+	for i := range all {
+		all[i] = 1 // a page that was never written is one shared page of zeros
+	}
+	rates := make([]float64, len(sizes))
+	for i, size := range sizes {
+		if rates[i], err = readRate(ctx, threads, d, all[:size/4]); err != nil {
+			return nil, err
+		}
+	}
+	return rates, nil
+}
+
+func readRate(ctx context.Context, threads int, d time.Duration, data []float32) (float64, error) {
+	const most = 1 << 20 / 4 // elements of an item: about 40 µs of reading
 	r := &reader{data: data, block: (len(data) + threads - 1) / threads, repeat: 1, sums: make([]float32, threads*16)}
 	if r.block > most {
 		r.block = most

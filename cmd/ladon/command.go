@@ -48,6 +48,7 @@ func commands() []command {
 		embedCommand,
 		rankCommand,
 		forwardCommand,
+		attentionCommand,
 		mhaCommand,
 		tokenizeCommand,
 		quantizeCommand,

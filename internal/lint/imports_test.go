@@ -22,7 +22,7 @@ type rule struct {
 // knows architectures, pipeline knows people's tasks, cmd knows files and flags.
 var rules = map[string]rule{
 	"cmd/ladon": {
-		ours:   []string{"pipeline", "pipeline/minilm", "model", "model/generate", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/cpu"},
+		ours:   []string{"pipeline", "pipeline/minilm", "model", "model/generate", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/attnview", "internal/atomicfile", "internal/cpu"},
 		others: []string{"github.com/schollz/progressbar/v3", "golang.org/x/term"},
 	},
 	"bench": {ours: []string{"pipeline", "pipeline/minilm", "model", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/cpu"}},
@@ -30,17 +30,19 @@ var rules = map[string]rule{
 	"pipeline/minilm": {ours: []string{"pipeline"}},
 	"pipeline":        {ours: []string{"model", "model/generate", "model/weights", "model/tokenizer", "kernels", "internal/cpu"}},
 
-	"internal/peak": {ours: []string{"model", "mha", "kernels", "internal/cpu", "internal/par", "internal/mem"}},
+	"internal/attnview": {ours: []string{"kernels"}, others: []string{"golang.org/x/image"}},
+	"internal/peak":     {ours: []string{"model", "mha", "kernels", "internal/cpu", "internal/par", "internal/mem"}},
 
 	"model":           {ours: []string{"mha", "kernels", "model/weights", "model/tokenizer", "internal/cpu", "internal/mem"}},
 	"model/generate":  {ours: []string{"model", "kernels"}},
-	"model/weights":   {others: []string{"golang.org/x/sys"}},
+	"model/weights":   {ours: []string{"internal/atomicfile"}, others: []string{"golang.org/x/sys"}},
 	"model/tokenizer": {others: []string{"golang.org/x/text"}},
 	"model/picture":   {others: []string{"golang.org/x/image"}},
 
 	"mha":     {ours: []string{"kernels", "internal/cpu", "internal/par", "internal/mem"}},
 	"kernels": {ours: []string{"internal/asm/*", "internal/cpu", "internal/par", "internal/mem"}},
 
+	"internal/atomicfile": {},
 	"internal/asm":        {},
 	"internal/asm/avx2":   {},
 	"internal/asm/avx512": {},

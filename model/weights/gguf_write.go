@@ -8,6 +8,8 @@ import (
 	"io"
 	"math"
 	"unicode/utf8"
+
+	"github.com/ladon-ml/ladon/internal/atomicfile"
 )
 
 // An Entry is a key of a GGUF file's metadata and its value.
@@ -125,7 +127,7 @@ func WriteGGUF(path string, sources []Source, metadata []Entry) error {
 	if err != nil {
 		return inFile(err, path)
 	}
-	err = writeFile(path, layout.encode)
+	err = atomicfile.Write(path, layout.encode)
 	if err == nil || errors.Is(err, ErrFormat) {
 		return inFile(err, path)
 	}

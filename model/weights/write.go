@@ -12,6 +12,8 @@ import (
 	"maps"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/ladon-ml/ladon/internal/atomicfile"
 )
 
 // A Source is a tensor to be written, whose bytes are made when their turn comes.
@@ -51,7 +53,7 @@ func WriteSources(path string, sources []Source, metadata map[string]string) err
 	if err != nil {
 		return inFile(err, path)
 	}
-	err = writeFile(path, layout.encode)
+	err = atomicfile.Write(path, layout.encode)
 	if err == nil || errors.Is(err, ErrFormat) {
 		return inFile(err, path)
 	}

@@ -1,4 +1,5 @@
-package weights
+// Package atomicfile writes files that are whole or not there at all.
+package atomicfile
 
 import (
 	"crypto/rand"
@@ -9,9 +10,9 @@ import (
 	"path/filepath"
 )
 
-// writeFile makes path a file that holds what fill writes, or leaves it alone.
+// Write makes path a file that holds what fill writes, or leaves it alone.
 // What is there and no regular file, such as a pipe or /dev/null, is written to.
-func writeFile(path string, fill func(io.Writer) error) (err error) {
+func Write(path string, fill func(io.Writer) error) (err error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		return errors.New("is a directory")

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ladon-ml/ladon/internal/atomicfile"
+	"github.com/ladon-ml/ladon/internal/attnview"
+	"github.com/ladon-ml/ladon/pipeline"
+)
+
+var attentionCommand = command{
+	name:    "attention",
+	summary: "show what every head makes of a text: as a page, a picture or JSON",
+	help: `
+Writes one HTML file that needs nothing else and no network: an overview of all
+heads, lines from token to token, a heatmap and rollout. A name that ends in .png
+gives a picture of all heads, or with -layer and -head of one; .json the weights
+as they are. The text is -text, or standard input.`,
+	setup: func(fs *flag.FlagSet) func(*call) error {
+		a := &attentionFlags{src: modelFlag(fs), layer: -1}
+		fs.Func("text", "the `TEXT` to read (default: standard input)", func(s string) error {
+			a.text, a.hasText = s, true
+			return nil
+		})
+		fs.Func("pair", "a second `TEXT`, read together with the first", func(s string) error {
+			a.pair, a.hasPair = s, true
+			return nil
+		})
+		fs.Var(pathValue{&a.out}, "o", "the `FILE` to write: .html, .png or .json")
+		fs.Var(countValue{&a.layer, 0}, "layer", "the layer `N`, from 0: drawn or written alone, or shown first")
+		fs.Var(planeValue{&a.head}, "head", "the head `N`, from 0, or mean or rollout: likewise")
+		a.maxTokens = countFlag(fs, "max-tokens", 0, 1, "cut the text to `N` tokens (default: what the model takes)")
+		return func(c *call) error { return a.run(c) }
+	},
+}
+
+type attentionFlags struct {
+	src              *modelSource
+	text, pair       string
+	hasText, hasPair bool
+	out              string
+	layer            int
+	head             string
+	maxTokens        *int
+}
+
+// planeValue is a head's number or one of the planes made of heads.
+type planeValue struct{ s *string }
+
+func (v planeValue) String() string { return "" }
+
+func (v planeValue) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	switch {
+	case s == attnview.MeanPlane, s == attnview.RolloutPlane:
+		*v.s = s
+	case err == nil && n >= 0:
+		*v.s = strconv.Itoa(n)
+	default:
+		return fmt.Errorf("a whole number from 0 up, %s or %s", attnview.MeanPlane, attnview.RolloutPlane)
+	}
+	return nil
+}
+
+// A writer of a report is chosen by the name of the file.
+type reportWriter func(*attnview.Report, context.Context, io.Writer, attnview.Selection) error
+
+var reportWriters = map[string]reportWriter{
+	".html": (*attnview.Report).HTML,
+	".htm":  (*attnview.Report).HTML,
+	".png":  (*attnview.Report).PNG,
+	".json": (*attnview.Report).JSON,
+}
+
+func (a *attentionFlags) run(c *call) error {
+	if err := c.noArgs(); err != nil {
+		return err
+	}
+	if a.out == "" {
+		return errors.New("attention: -o is needed")
+	}
+	write := reportWriters[strings.ToLower(filepath.Ext(a.out))]
+	if write == nil {
+		return fmt.Errorf("attention: -o %s: the name must end in .html, .png or .json", a.out)
+	}
+	if err := a.readText(c); err != nil {
+		return err
+	}
+	m, err := a.src.open(c)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	got, err := m.Attention(c.ctx, a.text, pipeline.AttentionConfig{
+		Pair: a.pair, HasPair: a.hasPair, MaxTokens: *a.maxTokens,
+		Truncated: func(kept int) { c.warnf("the text is cut to %d tokens", kept) },
+	})
+	if err != nil {
+		return err
+	}
+	report := a.report(got)
+	return atomicfile.Write(a.out, func(w io.Writer) error {
+		return write(report, c.ctx, w, attnview.Selection{Layer: a.layer, Plane: a.head})
+	})
+}
+
+// readText takes the text from standard input where there is no -text, and
+// checks both.
+func (a *attentionFlags) readText(c *call) error {
+	where := "-text"
+	if !a.hasText {
+		where = "standard input"
+		if isTerminal(c.stdin) {
+			fmt.Fprintln(c.stderr, "ladon: reading a text from the terminal, until the end of input")
+		}
+		data, err := io.ReadAll(&contextReader{ctx: c.ctx, r: c.stdin})
+		if err != nil {
+			return fmt.Errorf("standard input: %w", err)
+		}
+		a.text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	}
+	for _, t := range []struct{ where, text string }{{where, a.text}, {"-pair", a.pair}} {
+		if !utf8.ValidString(t.text) {
+			return fmt.Errorf("%s: byte %d is not UTF-8", t.where, invalidUTF8([]byte(t.text)))
+		}
+	}
+	return nil
+}
+
+// report names what the pipeline gave for people to see.
+func (a *attentionFlags) report(got *pipeline.Attention) *attnview.Report {
+	m := attnview.Map{Name: "self-attention"}
+	for _, t := range got.Tokens {
+		surface := t.Surface
+		if t.Special {
+			surface = "" // [UNK] and the like: what the model sees
+		}
+		m.Queries = append(m.Queries, attnview.Token{
+			ID: t.ID, Token: t.Token, Label: attnview.Label(t.Token, surface), Special: t.Special, Joined: t.Joined,
+		})
+	}
+	for _, l := range got.Layers {
+		m.Layers = append(m.Layers, attnview.Layer(l))
+	}
+	text := got.Text
+	if a.hasPair {
+		text += "\n" + got.Pair
+	}
+	name := filepath.Base(a.src.name())
+	return &attnview.Report{Model: name, Text: abridgeTo(text, 2000), Maps: []attnview.Map{m}}
+}
+
+// abridgeTo cuts a text after about that many bytes.
+func abridgeTo(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

@@ -1,0 +1,99 @@
+package attnview
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// How weights go into the page: each as a byte, 255·√weight, so that small ones
+// keep some digits: the error of a weight w is at most 0.004·√w.
+// Planes follow each other, layer after layer, deflated and in base64.
+const (
+	// maxDense is up to how many weights every one is kept: the page unpacks
+	// them to as many bytes.
+	maxDense = 40 << 20
+	// maxSparse is the most bytes that rows of maxTop weights may take.
+	maxSparse = 96 << 20
+	// maxTop is how many weights a row keeps where there are too many.
+	maxTop = 24
+)
+
+// quantum is the byte of a weight.
+func quantum(w float32) byte {
+	return byte(math.Round(255 * math.Sqrt(float64(min(max(w, 0), 1)))))
+}
+
+// weight is what a byte stands for.
+func weight(b byte) float32 { return float32(b) / 255 * float32(b) / 255 }
+
+// encoded is a field's weights as the page reads them.
+type encoded struct {
+	Top  int    `json:"top"` // weights a row, each three bytes: key, low byte first, and quantum; 0: all of them, a byte each
+	Data string `json:"data"`
+}
+
+func (f *field) encode() (encoded, error) { return f.encodeWithin(maxDense, maxSparse) }
+
+func (f *field) encodeWithin(maxDense, maxSparse int) (encoded, error) {
+	e, bytesPerRow := encoded{}, f.k
+	rows := f.count() * f.q
+	if rows*f.k > maxDense {
+		e.Top = min(maxTop, f.k)
+		bytesPerRow = 3 * e.Top
+	}
+	if rows*bytesPerRow > maxSparse || f.k > math.MaxUint16 {
+		return e, fmt.Errorf("attnview: %s: %d planes of %d×%d tokens are too many for a page: give it a shorter text", f.Name, f.count(), f.q, f.k)
+	}
+	var packed bytes.Buffer
+	z, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	if err != nil {
+		return e, err
+	}
+	line, order := make([]byte, 0, bytesPerRow), make([]int, f.k)
+	for _, layer := range f.planes {
+		for _, p := range layer {
+			for q := range f.q {
+				row := p.weights[q*f.k : (q+1)*f.k]
+				line = line[:0]
+				if e.Top > 0 {
+					line = appendTop(line, row, order, e.Top)
+				} else {
+					for _, w := range row {
+						line = append(line, quantum(w))
+					}
+				}
+				z.Write(line) // a Buffer takes all
+			}
+		}
+	}
+	if err := z.Close(); err != nil {
+		return e, err
+	}
+	e.Data = base64.StdEncoding.EncodeToString(packed.Bytes())
+	return e, nil
+}
+
+// appendTop appends the largest weights of a row, by falling weight and among
+// equals by key.
+func appendTop(dst []byte, row []float32, order []int, top int) []byte {
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		switch {
+		case row[a] > row[b]:
+			return -1
+		case row[a] < row[b]:
+			return 1
+		}
+		return a - b
+	})
+	for _, k := range order[:top] {
+		dst = append(dst, byte(k), byte(k>>8), quantum(row[k]))
+	}
+	return dst
+}

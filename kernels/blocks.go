@@ -18,6 +18,7 @@ type blockKind uint8
 
 const (
 	kindOffset blockKind = iota // codes less an offset, one scale
+	kindBytes                   // kindOffset with codes of 8 bits, too wide for some instructions
 	kindMins                    // codes, one scale, and a number added to each weight
 	kindHalves                  // codes less an offset, a scale for each half
 	numKinds
@@ -25,7 +26,7 @@ const (
 
 // values is the float32 that the scales of a block and one output expand to.
 func (k blockKind) values() int {
-	if k == kindOffset {
+	if k < kindMins {
 		return 1
 	}
 	return 2
@@ -41,7 +42,7 @@ type blockForm struct {
 }
 
 var blockForms = [numDTypes - Q8_0]blockForm{
-	Q8_0 - Q8_0: {32, 34, 8, 128, kindOffset, false},
+	Q8_0 - Q8_0: {32, 34, 8, 128, kindBytes, false},
 	Q4_0 - Q8_0: {32, 18, 4, 8, kindOffset, false},
 	Q4_1 - Q8_0: {32, 20, 4, 0, kindMins, false},
 	Q5_0 - Q8_0: {32, 22, 5, 16, kindOffset, false},

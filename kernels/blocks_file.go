@@ -63,7 +63,7 @@ func (f *blockForm) halves(src []byte) (h [2]uint16, n int) {
 		return h, 1
 	}
 	h[0] = le.Uint16(src)
-	if f.kind == kindOffset {
+	if f.kind.values() == 1 {
 		return h, 1
 	}
 	h[1] = le.Uint16(src[2:])

@@ -52,6 +52,7 @@ var blockGenericConfig = blockConfig{
 	name: "generic 4x16",
 	tiles: [numKinds][]blockTile{
 		{nil, blockOffset1, blockOffset2, blockOffset3, blockOffset4},
+		{nil, blockOffset1, blockOffset2, blockOffset3, blockOffset4},
 		{nil, blockMins1, blockMins2, blockMins3, blockMins4},
 		{nil, blockHalves1, blockHalves2, blockHalves3, blockHalves4},
 	},
@@ -130,7 +131,7 @@ func blockGeneric(mr int, kind blockKind, blocks int, a *uint8, lda int, codes *
 				first, second := blockDots(&r.q, w, j)
 				var f float32
 				switch kind {
-				case kindOffset:
+				case kindOffset, kindBytes:
 					f = float32(first+second+r.offset) * s[0][j]
 				case kindMins:
 					f = fma(math.Float32frombits(r.sum), s[1][j], float32(first+second)*s[0][j])

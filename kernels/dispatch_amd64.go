@@ -292,15 +292,79 @@ func mulStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
 	}
 }
 
-func expand4(dst, src *uint8, n int)              { expand4Generic(dst, src, n) }
-func expand5(dst, src *uint8, n int)              { expand5Generic(dst, src, n) }
-func expand6(dst, src *uint8, n int)              { expand6Generic(dst, src, n) }
-func superMins(dst *float32, src *uint8, n int)   { superMinsGeneric(dst, src, n) }
-func superHalves(dst *float32, src *uint8, n int) { superHalvesGeneric(dst, src, n) }
+func expand4(dst, src *uint8, n int) {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.Expand4(dst, src, n)
+	case cpu.AVX2:
+		avx2.Expand4(dst, src, n)
+	default:
+		expand4Generic(dst, src, n)
+	}
+}
+
+func expand5(dst, src *uint8, n int) {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.Expand5(dst, src, n)
+	case cpu.AVX2:
+		avx2.Expand5(dst, src, n)
+	default:
+		expand5Generic(dst, src, n)
+	}
+}
+
+func expand6(dst, src *uint8, n int) {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.Expand6(dst, src, n)
+	case cpu.AVX2:
+		avx2.Expand6(dst, src, n)
+	default:
+		expand6Generic(dst, src, n)
+	}
+}
+
+func superMins(dst *float32, src *uint8, n int) {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.SuperMins(dst, src, n)
+	case cpu.AVX2:
+		avx2.SuperMins(dst, src, n)
+	default:
+		superMinsGeneric(dst, src, n)
+	}
+}
+
+func superHalves(dst *float32, src *uint8, n int) {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.SuperHalves(dst, src, n)
+	case cpu.AVX2:
+		avx2.SuperHalves(dst, src, n)
+	default:
+		superHalvesGeneric(dst, src, n)
+	}
+}
+
 func quantiseBlocks(dst *uint8, src []float32, n int, factor float32) {
-	quantiseBlocksGeneric(dst, src, n, factor)
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.QuantiseBlocks(dst, &src[0], n, factor)
+	case cpu.AVX2:
+		avx2.QuantiseBlocks(dst, &src[0], n, factor)
+	default:
+		quantiseBlocksGeneric(dst, src, n, factor)
+	}
 }
 
 func quantiseHalves(dst *uint8, src []float32, n int, factor float32) {
-	quantiseHalvesGeneric(dst, src, n, factor)
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.QuantiseHalves(dst, &src[0], n, factor)
+	case cpu.AVX2:
+		avx2.QuantiseHalves(dst, &src[0], n, factor)
+	default:
+		quantiseHalvesGeneric(dst, src, n, factor)
+	}
 }

@@ -14,14 +14,8 @@ import (
 )
 
 // portable lists operations that have no assembly in a tier, with the reason.
-var portable = map[cpu.Tier]map[string]string{cpu.AVX2: blocksInGo, cpu.AVX512: blocksInGo, cpu.NEON: blocksInGo}
-
-const inGo = "weights in blocks are portable so far"
-
-var blocksInGo = map[string]string{
-	"expand4": inGo, "expand5": inGo, "expand6": inGo, "superMins": inGo, "superHalves": inGo,
-	"quantiseBlocks": inGo, "quantiseHalves": inGo,
-}
+// There are none.
+var portable = map[cpu.Tier]map[string]string{}
 
 // implementations reads from the source of a dispatch file which function each
 // operation calls in each tier, such as implementations["exp"]["AVX512"] =
@@ -94,6 +88,8 @@ func TestTilesOfEverySet(t *testing.T) {
 			want = "avx2" // exact products of bytes without VNNI need 16 bits: the AVX2 form
 		}
 		require.Equal(t, want, firstWord(int8Tiles().name))
+		require.Equal(t, want, firstWord(blockTiles().name))
+		checkBlocks(t, blockTiles())
 		checkConfig(t, gemmTiles())
 		checkConfig(t, int8Tiles())
 	})
@@ -123,6 +119,23 @@ func checkConfig[Tile gemmTile | int8Tile](t *testing.T, c *gemmConfig[Tile]) {
 	}
 	for mr := 1; mr <= c.shapes[c.main].rows(); mr++ {
 		require.True(t, c.shapes[c.main].has(mr))
+	}
+	require.Positive(t, c.chunk)
+	require.Positive(t, c.rate)
+}
+
+// checkBlocks holds a configuration against what the driver takes for granted:
+// tiles of every height, and, where there is assembly, rows of every format.
+func checkBlocks(t *testing.T, c *blockConfig) {
+	for kind, tiles := range c.tiles {
+		require.Greater(t, len(tiles), 1, "kind %d", kind)
+		require.LessOrEqual(t, (len(tiles)-1)*panelWidth, tileScratch)
+		for mr := 1; mr < len(tiles); mr++ {
+			require.NotNil(t, tiles[mr], "kind %d, %d rows", kind, mr)
+		}
+	}
+	for _, d := range blockTypes {
+		require.Equal(t, c != &blockGenericConfig, c.rows[d] != nil, "%v", d)
 	}
 	require.Positive(t, c.chunk)
 	require.Positive(t, c.rate)

@@ -35,9 +35,6 @@ func int8Tiles() *gemmConfig[int8Tile] {
 	return &int8GenericConfig
 }
 
-// blockTiles is the configuration of the active set for weights in blocks.
-func blockTiles() *blockConfig { return &blockGenericConfig }
-
 var gemmAVX512 = gemmConfig[gemmTile]{
 	name: "avx512 14x32",
 	shapes: []shape[gemmTile]{

@@ -23,9 +23,6 @@ func int8Tiles() *gemmConfig[int8Tile] {
 	return &int8GenericConfig
 }
 
-// blockTiles is the configuration of the active set for weights in blocks.
-func blockTiles() *blockConfig { return &blockGenericConfig }
-
 var gemmNEON = gemmConfig[gemmTile]{
 	name:   "neon 4x16",
 	shapes: []shape[gemmTile]{{1, []gemmTile{nil, neon.Gemm1x16, neon.Gemm2x16, neon.Gemm3x16, neon.Gemm4x16}}},

@@ -27,6 +27,12 @@ const (
 	avx2WidenRows  = 4
 	neonRows       = 4
 	neonValueRows  = 4
+
+	blockRows512    = 16
+	blockHalves512  = 14 // two sums to a row
+	blockRowsShort  = 3  // AVX2 and NEON
+	blockHalves     = 2
+	blockBytesPairs = 2 // AVX2 without VNNI, codes of eight bits
 )
 
 // file is one source of assembly: its name without suffix and what is in it.
@@ -44,6 +50,30 @@ var portable = []file{
 	{"convert", func(m vm.Machine) { conversions(m); quantise(m) }},
 	{"read", readKernel},
 	{"onequery", oneQuery},
+	{"expand", func(m vm.Machine) { expansions(m); superScales(m); quantiseBlocks(m) }},
+}
+
+// blockProducts are the products with weights in blocks, by the dot products of d.
+func blockProducts(d dots) {
+	for _, kind := range []blockKind{kindOffset, kindBytes, kindMins, kindHalves} {
+		rows := blockRowsShort
+		switch {
+		case kind == kindHalves:
+			rows = blockHalves
+		case kind == kindBytes && d.pairs():
+			rows = blockBytesPairs
+		}
+		for mr := 1; mr <= rows; mr++ {
+			blockTile(d.m, d, kind, mr)
+		}
+	}
+	blockRowsOf(d)
+}
+
+func blockRowsOf(d dots) {
+	for _, f := range blockFormats {
+		blockRow(d.m, d, f)
+	}
 }
 
 func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
@@ -82,8 +112,24 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 		}
 		gemm, int8, value = sizes(gemmX86), sizes(gemmVNNI), sizes(valuesX86)
 	}
+	block := func(m vm.Machine) {
+		blockProducts(dots{m: m})
+		blockProducts(dots{m: m, vnni: true})
+	}
+	if bits == 512 {
+		block = func(m vm.Machine) {
+			for mr := 1; mr <= blockRows512; mr++ {
+				blockTile512(x(m), kindOffset, mr)
+				blockTile512(x(m), kindMins, mr)
+			}
+			for mr := 1; mr <= blockHalves512; mr++ {
+				blockTile512(x(m), kindHalves, mr)
+			}
+			blockRowsOf(dots{m: m})
+		}
+	}
 	return []file{
-		{"gemm", gemm}, {"gemmint8", int8}, {"values", value},
+		{"gemm", gemm}, {"gemmint8", int8}, {"values", value}, {"blocks", block},
 		{"attention", func(m vm.Machine) { softmaxTiles(m, widths); transposeX86(x(m)) }},
 		{"burn", func(m vm.Machine) { burnX86(x(m)) }},
 	}
@@ -102,6 +148,7 @@ func neonFiles() []file {
 		{"gemm", each(neonRows, gemmNEON)},
 		{"gemmint8", each(neonRows, gemmInt8NEON)},
 		{"values", each(neonValueRows, valuesNEON)},
+		{"blocks", func(m vm.Machine) { blockProducts(dots{m: m}) }},
 		{"attention", func(m vm.Machine) { softmaxTiles(m, []int{1}); transposeNEON(n(m)) }},
 		{"burn", func(m vm.Machine) { burnNEON(n(m)) }},
 	}

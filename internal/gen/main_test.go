@@ -48,7 +48,7 @@ var tierFeatures = map[string]string{
 // featureOf gives the further feature that a function's dispatch asks for.
 func featureOf(pkg, function string) string {
 	switch {
-	case pkg == "avx512" && (strings.HasPrefix(function, "GemmInt8") || function == "BurnInt8"):
+	case pkg == "avx512" && (strings.HasPrefix(function, "GemmInt8") || strings.HasPrefix(function, "Block") || function == "BurnInt8"):
 		return "AVX512VNNI"
 	case pkg == "avx2" && strings.Contains(function, "VNNI"):
 		return "AVXVNNI"

@@ -69,36 +69,36 @@ maxDone:
 	VMAXPS       Z1, Z0, Z0
 	VBROADCASTSS k42b17217<>+0(SB), Z1
 	VBROADCASTSS kc2aeac4f<>+0(SB), Z2
-	VPXORD       Z5, Z5, Z5
+	VPXORD       Z3, Z3, Z3
 	MOVQ         AX, BX
 	MOVQ         DX, SI
 	SUBQ         $+16, SI
 	JLT          expTail
 
 expLoop:
-	VMOVUPS           (CX), Z6
-	VSUBPS            Z0, Z6, Z6
-	VMAXPS            Z6, Z2, Z3
-	VMINPS            Z3, Z1, Z3
-	VMULPS.BCST       k3fb8aa3b<>+0(SB), Z3, Z4
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VFNMADD231PS.BCST k3f318000<>+0(SB), Z4, Z3
-	VFNMADD231PS.BCST kb95e8083<>+0(SB), Z4, Z3
+	VMOVUPS           (CX), Z4
+	VSUBPS            Z0, Z4, Z4
+	VMAXPS            Z4, Z2, Z5
+	VMINPS            Z5, Z1, Z5
+	VMULPS.BCST       k3fb8aa3b<>+0(SB), Z5, Z6
+	VRNDSCALEPS       $0x08, Z6, Z6
+	VFNMADD231PS.BCST k3f318000<>+0(SB), Z6, Z5
+	VFNMADD231PS.BCST kb95e8083<>+0(SB), Z6, Z5
 	VBROADCASTSS      k3ab5288d<>+0(SB), Z7
-	VFMADD213PS.BCST  k3c091cbe<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  k3d2aac56<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  k3e2aaa49<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  k3efffffe<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  k3f800000<>+0(SB), Z3, Z7
-	VFMADD213PS.BCST  k3f800000<>+0(SB), Z3, Z7
-	VCVTPS2DQ         Z4, Z4
-	VPSLLD            $0x17, Z4, Z4
-	VPADDD            Z4, Z7, Z7
-	VCMPPS.BCST       $0x15, kc2aeac4f<>+0(SB), Z6, K1
+	VFMADD213PS.BCST  k3c091cbe<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST  k3d2aac56<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST  k3e2aaa49<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST  k3efffffe<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST  k3f800000<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST  k3f800000<>+0(SB), Z5, Z7
+	VCVTPS2DQ         Z6, Z6
+	VPSLLD            $0x17, Z6, Z6
+	VPADDD            Z6, Z7, Z7
+	VCMPPS.BCST       $0x15, kc2aeac4f<>+0(SB), Z4, K1
 	VMOVAPS.Z         Z7, K1, Z7
-	VMOVAPS           Z7, Z6
-	VADDPS            Z6, Z5, Z5
-	VMOVUPS           Z6, (BX)
+	VMOVAPS           Z7, Z4
+	VADDPS            Z4, Z3, Z3
+	VMOVUPS           Z4, (BX)
 	ADDQ              $+64, CX
 	ADDQ              $+64, BX
 	SUBQ              $+16, SI
@@ -108,13 +108,13 @@ expTail:
 	ADDQ              $+16, SI
 	TESTQ             SI, SI
 	JEQ               expDone
-	VBROADCASTSS      kff800000<>+0(SB), Z6
+	VBROADCASTSS      kff800000<>+0(SB), Z4
 	MOVL              $0x0000ffff, DI
 	BZHIL             SI, DI, DI
 	KMOVW             DI, K1
-	VMOVUPS           (CX), K1, Z6
-	VSUBPS            Z0, Z6, Z6
-	VMAXPS            Z6, Z2, Z0
+	VMOVUPS           (CX), K1, Z4
+	VSUBPS            Z0, Z4, Z4
+	VMAXPS            Z4, Z2, Z0
 	VMINPS            Z0, Z1, Z0
 	VMULPS.BCST       k3fb8aa3b<>+0(SB), Z0, Z1
 	VRNDSCALEPS       $0x08, Z1, Z1
@@ -130,36 +130,36 @@ expTail:
 	VCVTPS2DQ         Z1, Z1
 	VPSLLD            $0x17, Z1, Z1
 	VPADDD            Z1, Z2, Z2
-	VCMPPS.BCST       $0x15, kc2aeac4f<>+0(SB), Z6, K1
+	VCMPPS.BCST       $0x15, kc2aeac4f<>+0(SB), Z4, K1
 	VMOVAPS.Z         Z2, K1, Z2
-	VMOVAPS           Z2, Z6
-	VADDPS            Z6, Z5, Z5
+	VMOVAPS           Z2, Z4
+	VADDPS            Z4, Z3, Z3
 	MOVL              $0x0000ffff, CX
 	BZHIL             SI, CX, CX
 	KMOVW             CX, K1
-	VMOVUPS           Z6, K1, (BX)
+	VMOVUPS           Z4, K1, (BX)
 
 expDone:
-	VSHUFF64X2   $0x4e, Z5, Z5, Z0
-	VADDPS       Z0, Z5, Z5
-	VSHUFF64X2   $0xb1, Z5, Z5, Z0
-	VADDPS       Z0, Z5, Z5
-	VPERMILPS    $0x4e, Z5, Z0
-	VADDPS       Z0, Z5, Z5
-	VPERMILPS    $0xb1, Z5, Z0
-	VADDPS       Z0, Z5, Z5
+	VSHUFF64X2   $0x4e, Z3, Z3, Z0
+	VADDPS       Z0, Z3, Z3
+	VSHUFF64X2   $0xb1, Z3, Z3, Z0
+	VADDPS       Z0, Z3, Z3
+	VPERMILPS    $0x4e, Z3, Z0
+	VADDPS       Z0, Z3, Z3
+	VPERMILPS    $0xb1, Z3, Z0
+	VADDPS       Z0, Z3, Z3
 	VBROADCASTSS k3f800000<>+0(SB), Z0
-	VDIVPS       Z5, Z0, Z0
-	VCMPPS.BCST  $0x11, k0da24260<>+0(SB), Z5, K1
+	VDIVPS       Z3, Z0, Z0
+	VCMPPS.BCST  $0x11, k0da24260<>+0(SB), Z3, K1
 	VBROADCASTSS k00000000<>+0(SB), K1, Z0
 	MOVQ         AX, CX
 	SUBQ         $+16, DX
 	JLT          scaleTail
 
 scaleLoop:
-	VMOVUPS (CX), Z6
-	VMULPS  Z0, Z6, Z6
-	VMOVUPS Z6, (CX)
+	VMOVUPS (CX), Z4
+	VMULPS  Z0, Z4, Z4
+	VMOVUPS Z4, (CX)
 	ADDQ    $+64, CX
 	SUBQ    $+16, DX
 	JGE     scaleLoop
@@ -168,16 +168,16 @@ scaleTail:
 	ADDQ    $+16, DX
 	TESTQ   DX, DX
 	JEQ     scaleDone
-	VPXORD  Z6, Z6, Z6
+	VPXORD  Z4, Z4, Z4
 	MOVL    $0x0000ffff, AX
 	BZHIL   DX, AX, AX
 	KMOVW   AX, K1
-	VMOVUPS (CX), K1, Z6
-	VMULPS  Z0, Z6, Z6
+	VMOVUPS (CX), K1, Z4
+	VMULPS  Z0, Z4, Z4
 	MOVL    $0x0000ffff, AX
 	BZHIL   DX, AX, AX
 	KMOVW   AX, K1
-	VMOVUPS Z6, K1, (CX)
+	VMOVUPS Z4, K1, (CX)
 
 scaleDone:
 	VZEROUPPER
@@ -297,26 +297,26 @@ meanDone:
 	VDIVPS       Z1, Z0, Z0
 	MOVQ         SI, DI
 	MOVQ         CX, R8
-	VPXORD       Z5, Z5, Z5
-	VPXORD       Z6, Z6, Z6
-	VPXORD       Z7, Z7, Z7
-	VPXORD       Z8, Z8, Z8
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
 	SUBQ         $+64, DI
 	JLT          varShort
 
 varWide:
-	VMOVUPS     (R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z5
-	VMOVUPS     64(R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z6
-	VMOVUPS     128(R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z7
-	VMOVUPS     192(R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z8
+	VMOVUPS     (R8), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD231PS Z5, Z5, Z1
+	VMOVUPS     64(R8), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD231PS Z5, Z5, Z2
+	VMOVUPS     128(R8), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD231PS Z5, Z5, Z3
+	VMOVUPS     192(R8), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD231PS Z5, Z5, Z4
 	ADDQ        $+256, R8
 	SUBQ        $+64, DI
 	JGE         varWide
@@ -327,9 +327,9 @@ varShort:
 	JLT  varTail
 
 varLoop:
-	VMOVUPS     (R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z5
+	VMOVUPS     (R8), Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD231PS Z5, Z5, Z1
 	ADDQ        $+64, R8
 	SUBQ        $+16, DI
 	JGE         varLoop
@@ -338,47 +338,47 @@ varTail:
 	ADDQ        $+16, DI
 	TESTQ       DI, DI
 	JEQ         varDone
-	VMOVAPS     Z0, Z1
+	VMOVAPS     Z0, Z5
 	MOVL        $0x0000ffff, R9
 	BZHIL       DI, R9, R9
 	KMOVW       R9, K1
-	VMOVUPS     (R8), K1, Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z5
+	VMOVUPS     (R8), K1, Z5
+	VSUBPS      Z0, Z5, Z5
+	VFMADD231PS Z5, Z5, Z1
 
 varDone:
-	VADDPS       Z6, Z5, Z5
-	VADDPS       Z8, Z7, Z7
-	VADDPS       Z7, Z5, Z5
-	VSHUFF64X2   $0x4e, Z5, Z5, Z1
-	VADDPS       Z1, Z5, Z5
-	VSHUFF64X2   $0xb1, Z5, Z5, Z1
-	VADDPS       Z1, Z5, Z5
-	VPERMILPS    $0x4e, Z5, Z1
-	VADDPS       Z1, Z5, Z5
-	VPERMILPS    $0xb1, Z5, Z1
-	VADDPS       Z1, Z5, Z5
-	VBROADCASTSS count+40(FP), Z1
-	VDIVPS       Z1, Z5, Z5
-	VBROADCASTSS eps+44(FP), Z1
-	VADDPS       Z1, Z5, Z5
-	VSQRTPS      Z5, Z5
-	VBROADCASTSS k3f800000<>+0(SB), Z1
-	VDIVPS       Z5, Z1, Z1
-	VMOVAPS      Z1, Z5
+	VADDPS       Z2, Z1, Z1
+	VADDPS       Z4, Z3, Z3
+	VADDPS       Z3, Z1, Z1
+	VSHUFF64X2   $0x4e, Z1, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VSHUFF64X2   $0xb1, Z1, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VPERMILPS    $0x4e, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VPERMILPS    $0xb1, Z1, Z2
+	VADDPS       Z2, Z1, Z1
+	VBROADCASTSS count+40(FP), Z2
+	VDIVPS       Z2, Z1, Z1
+	VBROADCASTSS eps+44(FP), Z2
+	VADDPS       Z2, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VBROADCASTSS k3f800000<>+0(SB), Z2
+	VDIVPS       Z1, Z2, Z2
+	VMOVAPS      Z2, Z1
 	TESTQ        BX, BX
 	JEQ          plain
 	SUBQ         $+16, SI
 	JLT          biasTail
 
 biasLoop:
-	VMOVUPS     (CX), Z9
-	VSUBPS      Z0, Z9, Z9
-	VMULPS      Z5, Z9, Z9
-	VMOVUPS     (DX), Z10
-	VMOVUPS     (BX), Z11
-	VFMADD231PS Z10, Z9, Z11
-	VMOVUPS     Z11, (AX)
+	VMOVUPS     (CX), Z2
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     (DX), Z3
+	VMOVUPS     (BX), Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS     Z4, (AX)
 	ADDQ        $+64, CX
 	ADDQ        $+64, DX
 	ADDQ        $+64, AX
@@ -390,28 +390,28 @@ biasTail:
 	ADDQ        $+16, SI
 	TESTQ       SI, SI
 	JEQ         biasDone
-	VPXORD      Z9, Z9, Z9
+	VPXORD      Z2, Z2, Z2
 	MOVL        $0x0000ffff, DI
 	BZHIL       SI, DI, DI
 	KMOVW       DI, K1
-	VMOVUPS     (CX), K1, Z9
-	VSUBPS      Z0, Z9, Z9
-	VMULPS      Z5, Z9, Z9
-	VPXORD      Z10, Z10, Z10
+	VMOVUPS     (CX), K1, Z2
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VPXORD      Z3, Z3, Z3
 	MOVL        $0x0000ffff, CX
 	BZHIL       SI, CX, CX
 	KMOVW       CX, K1
-	VMOVUPS     (DX), K1, Z10
-	VPXORD      Z11, Z11, Z11
+	VMOVUPS     (DX), K1, Z3
+	VPXORD      Z4, Z4, Z4
 	MOVL        $0x0000ffff, CX
 	BZHIL       SI, CX, CX
 	KMOVW       CX, K1
-	VMOVUPS     (BX), K1, Z11
-	VFMADD231PS Z10, Z9, Z11
+	VMOVUPS     (BX), K1, Z4
+	VFMADD231PS Z3, Z2, Z4
 	MOVL        $0x0000ffff, CX
 	BZHIL       SI, CX, CX
 	KMOVW       CX, K1
-	VMOVUPS     Z11, K1, (AX)
+	VMOVUPS     Z4, K1, (AX)
 
 biasDone:
 	VZEROUPPER
@@ -422,12 +422,12 @@ plain:
 	JLT  plainTail
 
 plainLoop:
-	VMOVUPS (CX), Z9
-	VSUBPS  Z0, Z9, Z9
-	VMULPS  Z5, Z9, Z9
-	VMOVUPS (DX), Z10
-	VMULPS  Z10, Z9, Z9
-	VMOVUPS Z9, (AX)
+	VMOVUPS (CX), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS (DX), Z3
+	VMULPS  Z3, Z2, Z2
+	VMOVUPS Z2, (AX)
 	ADDQ    $+64, CX
 	ADDQ    $+64, DX
 	ADDQ    $+64, AX
@@ -438,23 +438,23 @@ plainTail:
 	ADDQ    $+16, SI
 	TESTQ   SI, SI
 	JEQ     plainDone
-	VPXORD  Z9, Z9, Z9
+	VPXORD  Z2, Z2, Z2
 	MOVL    $0x0000ffff, BX
 	BZHIL   SI, BX, BX
 	KMOVW   BX, K1
-	VMOVUPS (CX), K1, Z9
-	VSUBPS  Z0, Z9, Z9
-	VMULPS  Z5, Z9, Z9
-	VPXORD  Z10, Z10, Z10
+	VMOVUPS (CX), K1, Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VPXORD  Z3, Z3, Z3
 	MOVL    $0x0000ffff, CX
 	BZHIL   SI, CX, CX
 	KMOVW   CX, K1
-	VMOVUPS (DX), K1, Z10
-	VMULPS  Z10, Z9, Z9
+	VMOVUPS (DX), K1, Z3
+	VMULPS  Z3, Z2, Z2
 	MOVL    $0x0000ffff, CX
 	BZHIL   SI, CX, CX
 	KMOVW   CX, K1
-	VMOVUPS Z9, K1, (AX)
+	VMOVUPS Z2, K1, (AX)
 
 plainDone:
 	VZEROUPPER
@@ -536,11 +536,11 @@ sumDone:
 	JLT          normTail
 
 normLoop:
-	VMOVUPS (CX), Z5
-	VMULPS  Z0, Z5, Z5
-	VMOVUPS (DX), Z6
-	VMULPS  Z6, Z5, Z5
-	VMOVUPS Z5, (AX)
+	VMOVUPS (CX), Z1
+	VMULPS  Z0, Z1, Z1
+	VMOVUPS (DX), Z2
+	VMULPS  Z2, Z1, Z1
+	VMOVUPS Z1, (AX)
 	ADDQ    $+64, CX
 	ADDQ    $+64, DX
 	ADDQ    $+64, AX
@@ -551,22 +551,22 @@ normTail:
 	ADDQ    $+16, BX
 	TESTQ   BX, BX
 	JEQ     normDone
-	VPXORD  Z5, Z5, Z5
+	VPXORD  Z1, Z1, Z1
 	MOVL    $0x0000ffff, SI
 	BZHIL   BX, SI, SI
 	KMOVW   SI, K1
-	VMOVUPS (CX), K1, Z5
-	VMULPS  Z0, Z5, Z5
-	VPXORD  Z6, Z6, Z6
+	VMOVUPS (CX), K1, Z1
+	VMULPS  Z0, Z1, Z1
+	VPXORD  Z2, Z2, Z2
 	MOVL    $0x0000ffff, CX
 	BZHIL   BX, CX, CX
 	KMOVW   CX, K1
-	VMOVUPS (DX), K1, Z6
-	VMULPS  Z6, Z5, Z5
+	VMOVUPS (DX), K1, Z2
+	VMULPS  Z2, Z1, Z1
 	MOVL    $0x0000ffff, CX
 	BZHIL   BX, CX, CX
 	KMOVW   CX, K1
-	VMOVUPS Z5, K1, (AX)
+	VMOVUPS Z1, K1, (AX)
 
 normDone:
 	VZEROUPPER

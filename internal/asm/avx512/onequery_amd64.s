@@ -89,44 +89,44 @@ manyTail:
 
 manyDone:
 	MOVQ       lds+48(FP), BX
-	VSHUFF64X2 $0x4e, Z0, Z0, Z6
-	VADDPS     Z6, Z0, Z0
-	VSHUFF64X2 $0xb1, Z0, Z0, Z6
-	VADDPS     Z6, Z0, Z0
-	VPERMILPS  $0x4e, Z0, Z6
-	VADDPS     Z6, Z0, Z0
-	VPERMILPS  $0xb1, Z0, Z6
-	VADDPS     Z6, Z0, Z0
+	VSHUFF64X2 $0x4e, Z0, Z0, Z4
+	VADDPS     Z4, Z0, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z4
+	VADDPS     Z4, Z0, Z0
+	VPERMILPS  $0x4e, Z0, Z4
+	VADDPS     Z4, Z0, Z0
+	VPERMILPS  $0xb1, Z0, Z4
+	VADDPS     Z4, Z0, Z0
 	VMOVSS     X0, (DX)
 	ADDQ       BX, DX
-	VSHUFF64X2 $0x4e, Z1, Z1, Z6
-	VADDPS     Z6, Z1, Z1
-	VSHUFF64X2 $0xb1, Z1, Z1, Z6
-	VADDPS     Z6, Z1, Z1
-	VPERMILPS  $0x4e, Z1, Z6
-	VADDPS     Z6, Z1, Z1
-	VPERMILPS  $0xb1, Z1, Z6
-	VADDPS     Z6, Z1, Z1
+	VSHUFF64X2 $0x4e, Z1, Z1, Z0
+	VADDPS     Z0, Z1, Z1
+	VSHUFF64X2 $0xb1, Z1, Z1, Z0
+	VADDPS     Z0, Z1, Z1
+	VPERMILPS  $0x4e, Z1, Z0
+	VADDPS     Z0, Z1, Z1
+	VPERMILPS  $0xb1, Z1, Z0
+	VADDPS     Z0, Z1, Z1
 	VMOVSS     X1, (DX)
 	ADDQ       BX, DX
-	VSHUFF64X2 $0x4e, Z2, Z2, Z6
-	VADDPS     Z6, Z2, Z2
-	VSHUFF64X2 $0xb1, Z2, Z2, Z6
-	VADDPS     Z6, Z2, Z2
-	VPERMILPS  $0x4e, Z2, Z6
-	VADDPS     Z6, Z2, Z2
-	VPERMILPS  $0xb1, Z2, Z6
-	VADDPS     Z6, Z2, Z2
+	VSHUFF64X2 $0x4e, Z2, Z2, Z0
+	VADDPS     Z0, Z2, Z2
+	VSHUFF64X2 $0xb1, Z2, Z2, Z0
+	VADDPS     Z0, Z2, Z2
+	VPERMILPS  $0x4e, Z2, Z0
+	VADDPS     Z0, Z2, Z2
+	VPERMILPS  $0xb1, Z2, Z0
+	VADDPS     Z0, Z2, Z2
 	VMOVSS     X2, (DX)
 	ADDQ       BX, DX
-	VSHUFF64X2 $0x4e, Z3, Z3, Z6
-	VADDPS     Z6, Z3, Z3
-	VSHUFF64X2 $0xb1, Z3, Z3, Z6
-	VADDPS     Z6, Z3, Z3
-	VPERMILPS  $0x4e, Z3, Z6
-	VADDPS     Z6, Z3, Z3
-	VPERMILPS  $0xb1, Z3, Z6
-	VADDPS     Z6, Z3, Z3
+	VSHUFF64X2 $0x4e, Z3, Z3, Z0
+	VADDPS     Z0, Z3, Z3
+	VSHUFF64X2 $0xb1, Z3, Z3, Z0
+	VADDPS     Z0, Z3, Z3
+	VPERMILPS  $0x4e, Z3, Z0
+	VADDPS     Z0, Z3, Z3
+	VPERMILPS  $0xb1, Z3, Z0
+	VADDPS     Z0, Z3, Z3
 	VMOVSS     X3, (DX)
 	ADDQ       BX, DX
 	MOVQ       ldk+32(FP), BX
@@ -141,7 +141,7 @@ rest:
 	JEQ   end
 
 key:
-	VPXORD Z7, Z7, Z7
+	VPXORD Z0, Z0, Z0
 	MOVQ   CX, BX
 	MOVQ   q+16(FP), SI
 	MOVQ   dim+8(FP), DI
@@ -149,9 +149,9 @@ key:
 	JLT    oneTail
 
 oneLoop:
-	VMOVUPS     (SI), Z8
-	VMOVUPS     (BX), Z9
-	VFMADD231PS Z9, Z8, Z7
+	VMOVUPS     (SI), Z1
+	VMOVUPS     (BX), Z2
+	VFMADD231PS Z2, Z1, Z0
 	ADDQ        $+64, SI
 	ADDQ        $+64, BX
 	SUBQ        $+16, DI
@@ -161,29 +161,29 @@ oneTail:
 	ADDQ        $+16, DI
 	TESTQ       DI, DI
 	JEQ         oneDone
-	VPXORD      Z8, Z8, Z8
+	VPXORD      Z1, Z1, Z1
 	MOVL        $0x0000ffff, R8
 	BZHIL       DI, R8, R8
 	KMOVW       R8, K1
-	VMOVUPS     (SI), K1, Z8
-	VPXORD      Z9, Z9, Z9
+	VMOVUPS     (SI), K1, Z1
+	VPXORD      Z2, Z2, Z2
 	MOVL        $0x0000ffff, SI
 	BZHIL       DI, SI, SI
 	KMOVW       SI, K1
-	VMOVUPS     (BX), K1, Z9
-	VFMADD231PS Z9, Z8, Z7
+	VMOVUPS     (BX), K1, Z2
+	VFMADD231PS Z2, Z1, Z0
 
 oneDone:
 	MOVQ       lds+48(FP), BX
-	VSHUFF64X2 $0x4e, Z7, Z7, Z0
-	VADDPS     Z0, Z7, Z7
-	VSHUFF64X2 $0xb1, Z7, Z7, Z0
-	VADDPS     Z0, Z7, Z7
-	VPERMILPS  $0x4e, Z7, Z0
-	VADDPS     Z0, Z7, Z7
-	VPERMILPS  $0xb1, Z7, Z0
-	VADDPS     Z0, Z7, Z7
-	VMOVSS     X7, (DX)
+	VSHUFF64X2 $0x4e, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VSHUFF64X2 $0xb1, Z0, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VPERMILPS  $0x4e, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VPERMILPS  $0xb1, Z0, Z1
+	VADDPS     Z1, Z0, Z0
+	VMOVSS     X0, (DX)
 	ADDQ       BX, DX
 	MOVQ       ldk+32(FP), BX
 	ADDQ       BX, CX
@@ -310,10 +310,10 @@ value:
 	JLT          oneTail
 
 oneLoop:
-	VMOVUPS     (SI), Z6
-	VMOVUPS     (BX), Z7
-	VFMADD231PS Z7, Z0, Z6
-	VMOVUPS     Z6, (SI)
+	VMOVUPS     (SI), Z1
+	VMOVUPS     (BX), Z2
+	VFMADD231PS Z2, Z0, Z1
+	VMOVUPS     Z1, (SI)
 	ADDQ        $+64, SI
 	ADDQ        $+64, BX
 	SUBQ        $+16, DI
@@ -323,21 +323,21 @@ oneTail:
 	ADDQ        $+16, DI
 	TESTQ       DI, DI
 	JEQ         oneDone
-	VPXORD      Z6, Z6, Z6
+	VPXORD      Z1, Z1, Z1
 	MOVL        $0x0000ffff, R8
 	BZHIL       DI, R8, R8
 	KMOVW       R8, K1
-	VMOVUPS     (SI), K1, Z6
-	VPXORD      Z7, Z7, Z7
+	VMOVUPS     (SI), K1, Z1
+	VPXORD      Z2, Z2, Z2
 	MOVL        $0x0000ffff, R8
 	BZHIL       DI, R8, R8
 	KMOVW       R8, K1
-	VMOVUPS     (BX), K1, Z7
-	VFMADD231PS Z7, Z0, Z6
+	VMOVUPS     (BX), K1, Z2
+	VFMADD231PS Z2, Z0, Z1
 	MOVL        $0x0000ffff, BX
 	BZHIL       DI, BX, BX
 	KMOVW       BX, K1
-	VMOVUPS     Z6, K1, (SI)
+	VMOVUPS     Z1, K1, (SI)
 
 oneDone:
 	MOVQ ldv+40(FP), BX

@@ -116,6 +116,9 @@ func (n *NEON) BroadcastParam(name string) V {
 
 func (n *NEON) GP() GP       { return n.c.GP64() }
 func (n *NEON) MovR(d, s GP) { instr(n.c, "MOVD", []operand.Op{s, d}, []operand.Op{s}, d) }
+func (n *NEON) SetR(d GP, imm int) {
+	instr(n.c, "MOVD", []operand.Op{operand.I32(imm), d}, nil, d)
+}
 func (n *NEON) AddR(d, s GP) { instr(n.c, "ADD", []operand.Op{s, d, d}, []operand.Op{s, d}, d) }
 func (n *NEON) AddI(d GP, imm int) {
 	n.op3("ADD", operand.I32(imm), d, d)
@@ -340,6 +343,17 @@ func (n *NEON) shift(name string, d, a V, bits int) {
 
 func (n *NEON) Shl(d, a V, bits int) { n.shift("VSHL", d, a, bits) }
 func (n *NEON) Shr(d, a V, bits int) { n.shift("VUSHR", d, a, bits) }
+
+func (n *NEON) Load8(base GP, off int, d V) {
+	t := n.Vec()
+	n.LoadVec(base, off, t)
+	for i, name := range []string{"VUXTL8H", "VUXTL2_8H"} {
+		h := n.Vec()
+		n.Op(name, false, t, h)
+		n.Op("VUXTL4S", false, h, d[2*i])
+		n.Op("VUXTL2_4S", false, h, d[2*i+1])
+	}
+}
 
 func (n *NEON) Load16(base GP, off int, d V) {
 	for i := 0; i < 2; i++ {

@@ -34,6 +34,8 @@ var neonWords = map[string]neonWord{
 	"VFCVTL2":     {0x4E217800, 2, "fcvtl2 v%d.4s,v%d.8h"},
 	"VFCVTN":      {0x0E216800, 2, "fcvtn v%d.4h,v%d.4s"},
 	"VFCVTN2":     {0x4E216800, 2, "fcvtn2 v%d.8h,v%d.4s"},
+	"VUXTL8H":     {0x2F08A400, 2, "uxtl v%d.8h,v%d.8b"},
+	"VUXTL2_8H":   {0x6F08A400, 2, "uxtl2 v%d.8h,v%d.16b"},
 	"VUXTL4S":     {0x2F10A400, 2, "uxtl v%d.4s,v%d.4h"},
 	"VUXTL2_4S":   {0x6F10A400, 2, "uxtl2 v%d.4s,v%d.8h"},
 	"VXTN4H":      {0x0E612800, 2, "xtn v%d.4h,v%d.4s"},

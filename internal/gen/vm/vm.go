@@ -58,6 +58,7 @@ type Machine interface {
 	BroadcastParam(name string) V // a float32 or 4-byte parameter in all lanes
 	GP() GP
 	MovR(d, s GP)
+	SetR(d GP, imm int)
 	AddR(d, s GP)
 	AddI(d GP, imm int)
 	ShlR(d GP, bits int)
@@ -103,6 +104,7 @@ type Machine interface {
 	ToInt(d, a V)         // nearest even
 	ToFloat(d, a V)
 
+	Load8(base GP, off int, d V)    // zero-extend 16 × 8 bits
 	Load16(base GP, off int, d V)   // zero-extend 16 × 16 bits
 	Store16(s V, base GP, off int)  // keep the low 16 bits of each lane; they must be below 2^16
 	LoadF16(base GP, off int, d V)  // 16 half floats

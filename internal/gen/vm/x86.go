@@ -64,6 +64,7 @@ func (x *X86) BroadcastParam(name string) V {
 
 func (x *X86) GP() GP              { return x.c.GP64() }
 func (x *X86) MovR(d, s GP)        { x.c.MOVQ(s, d) }
+func (x *X86) SetR(d GP, imm int)  { x.c.MOVQ(operand.I32(imm), d) }
 func (x *X86) AddR(d, s GP)        { x.c.ADDQ(s, d) }
 func (x *X86) AddI(d GP, imm int)  { x.c.ADDQ(operand.I32(imm), d) }
 func (x *X86) ShlR(d GP, bits int) { x.c.SHLQ(operand.Imm(uint64(bits)), d) }
@@ -98,13 +99,18 @@ func (x *X86) V() V {
 	return v
 }
 
-// Zero emits d = 0.
+// Zero emits d = 0. avo is told that what d held does not matter, which it does not know of VPXORD.
 func (x *X86) Zero(d Vec) {
+	f := x86.VXORPS
 	if x.bits == 512 {
-		x.c.VPXORD(d, d, d)
-	} else {
-		x.c.VXORPS(d, d, d)
+		f = x86.VPXORD
 	}
+	i, err := f(d, d, d)
+	if err != nil {
+		panic(err)
+	}
+	i.CancellingInputs = true
+	x.c.Instruction(i)
 }
 
 func (x *X86) Splat(c Const) V {
@@ -142,6 +148,9 @@ func (x *X86) constant(c Const) operand.Mem {
 	}
 	return m
 }
+
+// Memory is where the constant c lies, as often as a register of AVX2 has lanes; AVX-512 broadcasts it.
+func (x *X86) Memory(c Const) operand.Mem { return x.constant(c) }
 
 type constructor func(...operand.Op) (*ir.Instruction, error)
 
@@ -398,6 +407,12 @@ func (x *X86) ToInt(d, a V) {
 func (x *X86) ToFloat(d, a V) {
 	for i := range d {
 		x.c.VCVTDQ2PS(a[i], d[i])
+	}
+}
+
+func (x *X86) Load8(base GP, off int, d V) {
+	for i, r := range d {
+		x.c.VPMOVZXBD(mem(base, off+i*x.Bytes()/4), r)
 	}
 }
 

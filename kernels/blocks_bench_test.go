@@ -1,0 +1,56 @@
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// packBench is a matrix in d of n rows that are like the first few.
+func packBench(b *testing.B, d DType, n, k int) *Matrix {
+	rows := randomRows(rand.New(rand.NewPCG(1, 2)), d, 16, k, 0.1)
+	m, err := PackBlocks(d, n, k, func(i int, dst []byte) error { copy(dst, rows[i%16]); return nil })
+	if err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+// BenchmarkBlocks multiplies a prompt, as a share of the peak of integers or
+// floats, and single rows by weights that come from memory, in bytes of weights a
+// second.
+func BenchmarkBlocks(b *testing.B) {
+	forEachBench(b, func(b *testing.B) {
+		for _, d := range append([]DType{F32, F16, BF16}, blockTypes...) {
+			for _, k := range []int{576, 1536, 2048} {
+				if elements, _ := d.Block(); k%elements != 0 {
+					k = 512
+				}
+				for _, m := range []int{1, 128} {
+					n := k
+					if m == 1 {
+						elements, bytes := d.Block()
+						n = 128 << 20 / (k / elements * bytes)
+					}
+					b.Run(fmt.Sprintf("dtype=%v/m=%d/n=%d/k=%d", d, m, n, k), func(b *testing.B) {
+						w := packBench(b, d, n, k)
+						a, c := at[float32](m*k, 0), at[float32](m*n, 0)
+						for i := range a {
+							a[i] = float32(i%11) - 5
+						}
+						var x Exec
+						for b.Loop() {
+							x.MatMul(Out{C: c, LD: n}, a, m, k, w, Epilogue{})
+						}
+						ns := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+						if m == 1 {
+							b.ReportMetric(float64(w.Bytes())/ns, "GB/s")
+							return
+						}
+						b.ReportMetric(2*float64(m)*float64(n)*float64(k)/ns, "GOP/s")
+					})
+				}
+			}
+		}
+	})
+}

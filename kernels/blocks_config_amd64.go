@@ -1,0 +1,89 @@
+//go:build !purego
+
+package kernels
+
+import (
+	"github.com/ladon-ml/ladon/internal/asm/avx2"
+	"github.com/ladon-ml/ladon/internal/asm/avx512"
+	"github.com/ladon-ml/ladon/internal/cpu"
+)
+
+// blockTiles is the configuration of the active set for weights in blocks.
+func blockTiles() *blockConfig {
+	set := cpu.Active()
+	switch {
+	case set.VNNI:
+		return &blockAVX512
+	case set.AVXVNNI:
+		return &blockAVXVNNI
+	case set.Tier == cpu.AVX512, set.Tier == cpu.AVX2:
+		return &blockAVX2
+	}
+	return &blockGenericConfig
+}
+
+var blockAVX512 = blockConfig{
+	name: "avx512 vnni 16x16",
+	tiles: [numKinds][]blockTile{
+		kindOffset: {nil, avx512.BlockOffset1, avx512.BlockOffset2, avx512.BlockOffset3, avx512.BlockOffset4, avx512.BlockOffset5, avx512.BlockOffset6, avx512.BlockOffset7, avx512.BlockOffset8, avx512.BlockOffset9, avx512.BlockOffset10, avx512.BlockOffset11, avx512.BlockOffset12, avx512.BlockOffset13, avx512.BlockOffset14, avx512.BlockOffset15, avx512.BlockOffset16},
+		kindBytes:  {nil, avx512.BlockOffset1, avx512.BlockOffset2, avx512.BlockOffset3, avx512.BlockOffset4, avx512.BlockOffset5, avx512.BlockOffset6, avx512.BlockOffset7, avx512.BlockOffset8, avx512.BlockOffset9, avx512.BlockOffset10, avx512.BlockOffset11, avx512.BlockOffset12, avx512.BlockOffset13, avx512.BlockOffset14, avx512.BlockOffset15, avx512.BlockOffset16},
+		kindMins:   {nil, avx512.BlockMins1, avx512.BlockMins2, avx512.BlockMins3, avx512.BlockMins4, avx512.BlockMins5, avx512.BlockMins6, avx512.BlockMins7, avx512.BlockMins8, avx512.BlockMins9, avx512.BlockMins10, avx512.BlockMins11, avx512.BlockMins12, avx512.BlockMins13, avx512.BlockMins14, avx512.BlockMins15, avx512.BlockMins16},
+		kindHalves: {nil, avx512.BlockHalves1, avx512.BlockHalves2, avx512.BlockHalves3, avx512.BlockHalves4, avx512.BlockHalves5, avx512.BlockHalves6, avx512.BlockHalves7, avx512.BlockHalves8, avx512.BlockHalves9, avx512.BlockHalves10, avx512.BlockHalves11, avx512.BlockHalves12, avx512.BlockHalves13, avx512.BlockHalves14},
+	},
+	rows: [numDTypes]blockRow{
+		Q8_0: avx512.BlockRowQ80,
+		Q4_0: avx512.BlockRowQ40,
+		Q4_1: avx512.BlockRowQ41,
+		Q5_0: avx512.BlockRowQ50,
+		Q5_1: avx512.BlockRowQ51,
+		Q4_K: avx512.BlockRowQ4K,
+		Q5_K: avx512.BlockRowQ5K,
+		Q6_K: avx512.BlockRowQ6K,
+	},
+	chunk: 512 << 10,
+	rate:  150,
+}
+
+var blockAVXVNNI = blockConfig{
+	name: "avx2 vnni 3x16",
+	tiles: [numKinds][]blockTile{
+		kindOffset: {nil, avx2.BlockVNNIOffset1, avx2.BlockVNNIOffset2, avx2.BlockVNNIOffset3},
+		kindBytes:  {nil, avx2.BlockVNNIBytes1, avx2.BlockVNNIBytes2, avx2.BlockVNNIBytes3},
+		kindMins:   {nil, avx2.BlockVNNIMins1, avx2.BlockVNNIMins2, avx2.BlockVNNIMins3},
+		kindHalves: {nil, avx2.BlockVNNIHalves1, avx2.BlockVNNIHalves2},
+	},
+	rows: [numDTypes]blockRow{
+		Q8_0: avx2.BlockRowVNNIQ80,
+		Q4_0: avx2.BlockRowVNNIQ40,
+		Q4_1: avx2.BlockRowVNNIQ41,
+		Q5_0: avx2.BlockRowVNNIQ50,
+		Q5_1: avx2.BlockRowVNNIQ51,
+		Q4_K: avx2.BlockRowVNNIQ4K,
+		Q5_K: avx2.BlockRowVNNIQ5K,
+		Q6_K: avx2.BlockRowVNNIQ6K,
+	},
+	chunk: 512 << 10,
+	rate:  80,
+}
+
+var blockAVX2 = blockConfig{
+	name: "avx2 3x16",
+	tiles: [numKinds][]blockTile{
+		kindOffset: {nil, avx2.BlockOffset1, avx2.BlockOffset2, avx2.BlockOffset3},
+		kindBytes:  {nil, avx2.BlockBytes1, avx2.BlockBytes2},
+		kindMins:   {nil, avx2.BlockMins1, avx2.BlockMins2, avx2.BlockMins3},
+		kindHalves: {nil, avx2.BlockHalves1, avx2.BlockHalves2},
+	},
+	rows: [numDTypes]blockRow{
+		Q8_0: avx2.BlockRowQ80,
+		Q4_0: avx2.BlockRowQ40,
+		Q4_1: avx2.BlockRowQ41,
+		Q5_0: avx2.BlockRowQ50,
+		Q5_1: avx2.BlockRowQ51,
+		Q4_K: avx2.BlockRowQ4K,
+		Q5_K: avx2.BlockRowQ5K,
+		Q6_K: avx2.BlockRowQ6K,
+	},
+	chunk: 512 << 10,
+	rate:  40,
+}

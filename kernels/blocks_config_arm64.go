@@ -1,0 +1,38 @@
+//go:build !purego
+
+package kernels
+
+import (
+	"github.com/ladon-ml/ladon/internal/asm/neon"
+	"github.com/ladon-ml/ladon/internal/cpu"
+)
+
+// blockTiles is the configuration of the active set for weights in blocks.
+func blockTiles() *blockConfig {
+	if cpu.Active().DotProd {
+		return &blockNEON
+	}
+	return &blockGenericConfig
+}
+
+var blockNEON = blockConfig{
+	name: "neon dotprod 3x16",
+	tiles: [numKinds][]blockTile{
+		kindOffset: {nil, neon.BlockOffset1, neon.BlockOffset2, neon.BlockOffset3},
+		kindBytes:  {nil, neon.BlockBytes1, neon.BlockBytes2, neon.BlockBytes3},
+		kindMins:   {nil, neon.BlockMins1, neon.BlockMins2, neon.BlockMins3},
+		kindHalves: {nil, neon.BlockHalves1, neon.BlockHalves2},
+	},
+	rows: [numDTypes]blockRow{
+		Q8_0: neon.BlockRowQ80,
+		Q4_0: neon.BlockRowQ40,
+		Q4_1: neon.BlockRowQ41,
+		Q5_0: neon.BlockRowQ50,
+		Q5_1: neon.BlockRowQ51,
+		Q4_K: neon.BlockRowQ4K,
+		Q5_K: neon.BlockRowQ5K,
+		Q6_K: neon.BlockRowQ6K,
+	},
+	chunk: 512 << 10,
+	rate:  60,
+}

@@ -20,73 +20,114 @@ func PackBlocks(d DType, n, k int, row func(i int, dst []byte) error) (*Matrix, 
 // PackBlocksIn is [PackBlocks] into memory of the caller's choice, whose error it
 // returns.
 func PackBlocksIn(in Memory, d DType, n, k int, row func(i int, dst []byte) error) (*Matrix, error) {
+	p, err := NewPacker(in, d, n, k)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Pack(0, n, row); err != nil {
+		return nil, err
+	}
+	return p.Matrix(), nil
+}
+
+// A Packer is [PackBlocksIn] in parts, which may be packed at the same time.
+type Packer struct{ m Matrix }
+
+// NewPacker takes the memory for W [n, k] in the format d.
+func NewPacker(in Memory, d DType, n, k int) (*Packer, error) {
 	checkShape(n, k)
-	elements, bytes := d.Block()
+	elements, _ := d.Block()
 	if elements == 0 {
 		panic(errDType)
 	}
 	if k%elements != 0 {
 		return nil, weightsError(fmt.Sprintf("kernels: rows of %d weights are not whole blocks of %d", k, elements))
 	}
-	src := make([]byte, k/elements*bytes)
+	p := &Packer{Matrix{n: n, k: k, dtype: d}}
+	var err error
 	switch {
 	case d == F32:
-		return PackRowsIn(in, n, k, func(i int, dst []float32) error {
-			if err := row(i, src); err != nil {
-				return err
-			}
-			Dequantize(F32, dst, src)
-			return nil
-		})
+		p.m.f32, err = in.Float32s(panelsOf(n) * panelWidth * k)
 	case d.half():
-		return packHalves(in, d, n, k, src, row)
+		p.m.i8, err = in.Int8s(panelsOf(n) * panelWidth * 2 * k)
+	default:
+		p.m.i8, err = in.Int8s(panelsOf(n) * d.form().panelBytes(k/blockLen))
 	}
-	f := d.form()
-	panel := f.panelBytes(k / blockLen)
-	packed, err := in.Int8s(panelsOf(n) * panel)
 	if err != nil {
 		return nil, err
 	}
-	m := &Matrix{n: n, k: k, dtype: d, i8: packed}
-	for i := range n {
+	return p, nil
+}
+
+// PackerRows is what the first row of a part must be a multiple of.
+const PackerRows = panelWidth
+
+// Pack packs the rows from first up to end. row is called for each of them, in
+// order. Parts of different rows may be packed by several goroutines at once.
+func (p *Packer) Pack(first, end int, row func(i int, dst []byte) error) error {
+	if first%PackerRows != 0 || first > end || end > p.m.n {
+		panic(errRow)
+	}
+	elements, bytes := p.m.dtype.Block()
+	src := make([]byte, p.m.k/elements*bytes)
+	switch {
+	case p.m.dtype == F32:
+		return p.packFloats(first, end, src, row)
+	case p.m.dtype.half():
+		return p.packHalves(first, end, src, row)
+	}
+	for i := first; i < end; i++ {
 		if err := row(i, src); err != nil {
-			return nil, err
+			return err
 		}
-		column := m.column(i)
-		for b := range k / elements {
+		column := p.m.column(i)
+		for b := range p.m.k / elements {
 			if err := column.set(b, src[b*bytes:(b+1)*bytes]); err != nil {
-				return nil, weightsError(fmt.Sprintf("kernels: row %d, block %d of the weights: %v", i, b, err))
+				return weightsError(fmt.Sprintf("kernels: row %d, block %d of the weights: %v", i, b, err))
 			}
 		}
 	}
-	return m, nil
+	return nil
+}
+
+// Matrix gives the matrix once all rows are packed. The Packer must not be used
+// afterwards.
+func (p *Packer) Matrix() *Matrix { return &p.m }
+
+func (p *Packer) packFloats(first, end int, src []byte, row func(i int, dst []byte) error) error {
+	k := p.m.k
+	wide := make([]float32, packBlock*k)
+	return packPanels(p.m.f32, first, end, k, func(i int) ([]float32, error) {
+		dst := wide[i%packBlock*k:][:k:k]
+		if err := row(i, src); err != nil {
+			return nil, err
+		}
+		Dequantize(F32, dst, src)
+		return dst, nil
+	})
 }
 
 // packHalves interleaves rows of 16-bit floats to panels.
-func packHalves(in Memory, d DType, n, k int, src []byte, row func(i int, dst []byte) error) (*Matrix, error) {
-	packed, err := in.Int8s(panelsOf(n) * panelWidth * 2 * k)
-	if err != nil {
-		return nil, err
-	}
-	m := &Matrix{n: n, k: k, dtype: d, i8: packed}
+func (p *Packer) packHalves(first, end int, src []byte, row func(i int, dst []byte) error) error {
+	m := &p.m
 	infinity := uint16(0x7c00)
-	if d == BF16 {
+	if m.dtype == BF16 {
 		infinity = 0x7f80
 	}
-	for i := range n {
+	for i := first; i < end; i++ {
 		if err := row(i, src); err != nil {
-			return nil, err
+			return err
 		}
-		dst := m.halves()[i/panelWidth*panelWidth*k+i%panelWidth:]
-		for j := range k {
+		dst := m.halves()[i/panelWidth*panelWidth*m.k+i%panelWidth:]
+		for j := range m.k {
 			h := binary.LittleEndian.Uint16(src[2*j:])
 			if h&0x7fff > infinity {
-				return nil, weightsError(fmt.Sprintf("kernels: weight at row %d, column %d is NaN", i, j))
+				return weightsError(fmt.Sprintf("kernels: weight at row %d, column %d is NaN", i, j))
 			}
 			dst[j*panelWidth] = h
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // column is one row of W in its panel.

@@ -390,3 +390,27 @@ func TestFMA(t *testing.T) {
 	check(0, 0, 0)
 	check(math.MaxFloat32, 2, -math.MaxFloat32)
 }
+
+// Parts that are packed at the same time make the matrix that one pass makes.
+func TestPackerInParts(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	const n, k = 75, 512
+	for _, d := range append([]DType{F32, F16, BF16}, blockTypes...) {
+		rows := randomRows(r, d, n, k, 0.1)
+		row := func(i int, dst []byte) error { copy(dst, rows[i]); return nil }
+		whole, err := PackBlocks(d, n, k, row)
+		require.NoError(t, err)
+		p, err := NewPacker(heap{}, d, n, k)
+		require.NoError(t, err)
+		parts := make(chan error)
+		bounds := []int{0, 16, 48, n}
+		for i := range len(bounds) - 1 {
+			go func() { parts <- p.Pack(bounds[i], bounds[i+1], row) }()
+		}
+		for range len(bounds) - 1 {
+			require.NoError(t, <-parts)
+		}
+		require.Equal(t, whole, p.Matrix(), d)
+		require.Panics(t, func() { p.Pack(8, 16, row) })
+	}
+}

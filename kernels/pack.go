@@ -85,28 +85,35 @@ func packRows(in Memory, n, k int, row func(i int) ([]float32, error)) (*Matrix,
 	if err != nil {
 		return nil, err
 	}
-	m := &Matrix{n: n, k: k, dtype: F32, f32: packed}
+	if err := packPanels(packed, 0, n, k, row); err != nil {
+		return nil, err
+	}
+	return &Matrix{n: n, k: k, dtype: F32, f32: packed}, nil
+}
+
+// packPanels packs the rows from first, which begins a panel, up to end.
+func packPanels(packed []float32, first, end, k int, row func(i int) ([]float32, error)) error {
 	var block [packBlock][]float32
 	none := make([]float32, k)
-	for i := range n {
+	for i := first; i < end; i++ {
 		src, err := row(i)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if largest := absMax(src); largest != largest {
-			return nil, nanError(src, i)
+			return nanError(src, i)
 		}
 		block[i%packBlock] = src
-		if i%packBlock < packBlock-1 && i < n-1 {
+		if i%packBlock < packBlock-1 && i < end-1 {
 			continue
 		}
 		for r := i%packBlock + 1; r < packBlock; r++ {
 			block[r] = none
 		}
-		first := i / packBlock * packBlock
-		interleave(packed[first/panelWidth*panelWidth*k+first%panelWidth:], &block)
+		at := i / packBlock * packBlock
+		interleave(packed[at/panelWidth*panelWidth*k+at%panelWidth:], &block)
 	}
-	return m, nil
+	return nil
 }
 
 // packBlock is how many rows are packed together: one at a time, every line of

@@ -3,7 +3,6 @@ package model
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -40,54 +39,34 @@ type QuantizeReport struct {
 // dstDir must be empty or not exist. It appears whole or not at all.
 func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (QuantizeReport, error) {
 	var report QuantizeReport
-	if entries, err := os.ReadDir(dstDir); err == nil && len(entries) > 0 {
-		return report, fmt.Errorf("model: %s: the folder to write is not empty", dstDir)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return report, fileError(dstDir, err)
-	}
-	opts := []Option{WithDType(Int8)}
-	if o.WithoutHeads {
-		opts = append(opts, WithoutHeads())
-	}
-	before, err := floatBytes(srcDir)
-	if err != nil {
-		return report, err
-	}
-	m, err := Load(srcDir, opts...)
-	if err != nil {
-		return report, err
-	}
-	defer m.Close()
-	report.BytesBefore = before
-	report.Parameters, _ = m.Parameters()
-
-	tmp, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dstDir)), ".ladon-quantize-*")
-	if err != nil {
-		return report, fileError(filepath.Dir(dstDir), err)
-	}
-	defer os.RemoveAll(tmp)
-	if err := m.write(tmp, &report); err != nil {
-		return report, err
-	}
-	if err := writeConfig(srcDir, tmp, m.spec.class()); err != nil {
-		return report, err
-	}
-	if report.Copied, err = copyCompanions(ctx, srcDir, tmp); err != nil {
-		return report, err
-	}
-	if err := ctx.Err(); err != nil {
-		return report, err
-	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return report, fileError(dstDir, err)
-	}
-	if err := os.Remove(dstDir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return report, fileError(dstDir, err)
-	}
-	if err := os.Rename(tmp, dstDir); err != nil {
-		return report, fmt.Errorf("model: %s: %w", dstDir, err)
-	}
-	return report, nil
+	err := newFolder(dstDir, func(tmp string) error {
+		opts := []Option{WithDType(Int8)}
+		if o.WithoutHeads {
+			opts = append(opts, WithoutHeads())
+		}
+		before, err := floatBytes(srcDir)
+		if err != nil {
+			return err
+		}
+		m, err := Load(srcDir, opts...)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		report.BytesBefore = before
+		report.Parameters, _ = m.Parameters()
+		if err := m.write(tmp, &report); err != nil {
+			return err
+		}
+		if err := writeConfig(srcDir, tmp, m.spec.class()); err != nil {
+			return err
+		}
+		if report.Copied, err = copyCompanions(ctx, srcDir, tmp); err != nil {
+			return err
+		}
+		return ctx.Err()
+	})
+	return report, err
 }
 
 // floatBytes sums the tensors of a checkpoint, which must not be quantised already.

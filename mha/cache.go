@@ -109,18 +109,24 @@ func (c *Cache) Fork() *Cache {
 
 // Truncate keeps the first n tokens; n must not be negative. With a window it may give a *DroppedError.
 func (c *Cache) Truncate(n int) error {
-	switch dropped := c.first * CacheBlock; {
-	case n >= c.n:
-		return nil
-	case n <= 0:
-		c.release(0)
-		c.first, c.n = 0, 0
-		return nil
-	case dropped > max(0, n-c.config.Window+1):
+	if err := c.CanTruncate(n); err != nil {
+		return err
+	}
+	switch {
+	case n == 0:
+		c.Close()
+	case n < c.n:
+		c.release((n+CacheBlock-1)/CacheBlock - c.first)
+		c.n = n
+	}
+	return nil
+}
+
+// CanTruncate gives the error that Truncate would.
+func (c *Cache) CanTruncate(n int) error {
+	if dropped := c.first * CacheBlock; n > 0 && n < c.n && dropped > max(0, n-c.config.Window+1) {
 		return &DroppedError{To: n, Dropped: dropped, Window: c.config.Window}
 	}
-	c.release((n+CacheBlock-1)/CacheBlock - c.first)
-	c.n = n
 	return nil
 }
 

@@ -9,6 +9,19 @@ import (
 // ErrClosed is what a Model answers after Close.
 var ErrClosed = errors.New("model: closed")
 
+// ErrBusy is what a Session answers while another goroutine uses it.
+var ErrBusy = errors.New("model: the session is in use by another goroutine")
+
+// A ContextError says that a session has no room for more tokens.
+type ContextError struct {
+	Len, Add int // tokens that it has, and that were to come
+	Max      int // and that it may have
+}
+
+func (e *ContextError) Error() string {
+	return fmt.Sprintf("model: %d tokens after %d do not fit into a context of %d", e.Add, e.Len, e.Max)
+}
+
 // A ConfigError lists everything that is wrong with a configuration file.
 type ConfigError struct {
 	File     string

@@ -97,7 +97,7 @@ func (w *workspace) attention(l int, r *Result) {
 	w.MatMul(perHead, in, tokens, hidden, p.qkv.w, kernels.Epilogue{Bias: p.qkv.bias})
 	w.prepare(l)
 	w.attend(l, r)
-	if from := r.onlyRows(); l == len(s.Layers)-1 && from != EveryToken {
+	if from := w.wanted(r); l == len(s.Layers)-1 && from != EveryToken {
 		// The last layer need not go on with what nobody reads.
 		w.keepRows(w.x, hidden, from)
 		w.keepRows(w.o, width, from)
@@ -117,6 +117,14 @@ func (w *workspace) attention(l int, r *Result) {
 			w.x, w.y = w.y, w.x
 		}
 	}
+}
+
+// wanted is the row of each sequence that all reads which matters.
+func (w *workspace) wanted(r *Result) Rows {
+	if r == nil {
+		return w.only
+	}
+	return r.onlyRows()
 }
 
 // feedForward: x = x + down(act(up(x))), with the norms where they stand.

@@ -1,9 +1,11 @@
 package model
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/ladon-ml/ladon/internal/mem"
+	"github.com/ladon-ml/ladon/mha"
 )
 
 // A Model is a loaded checkpoint. It is immutable and safe for concurrent use.
@@ -23,6 +25,7 @@ type Model struct {
 	memory    mem.Arena // holds the matrices and tables
 
 	workspaces shelf
+	blocks     mha.CachePool // of the sessions
 
 	mu     sync.RWMutex // held for reading by calls, for writing by Close
 	closed bool
@@ -74,7 +77,7 @@ func (m *Model) free() error {
 	for i := range m.params {
 		m.params[i].free()
 	}
-	return m.memory.Free()
+	return errors.Join(m.memory.Free(), m.blocks.Close())
 }
 
 func (p *param) free() {

@@ -188,7 +188,7 @@ func (r *Result) needs(from Rows) bool {
 // onlyRows is the row of each sequence that all reads which is wanted, or
 // EveryToken if there is more to read.
 func (r *Result) onlyRows() Rows {
-	if r == nil || r.last != nil || r.hidden != nil || len(r.heads) == 0 {
+	if r.last != nil || r.hidden != nil || len(r.heads) == 0 {
 		return EveryToken
 	}
 	from := r.model.heads[r.heads[0].head].From

@@ -104,6 +104,9 @@ func (t *rotation) grow(have *mha.RoPE, freqs []float32, positions int) *mha.RoP
 // longest is one more than the largest position of each sequence of the stream,
 // and of all together.
 func (s *stream) longest(seq int) int {
+	if s.totals != nil {
+		return int(s.totals[seq])
+	}
 	n := int32(0)
 	for _, p := range s.positions[s.cuSeqlens[seq]:s.cuSeqlens[seq+1]] {
 		n = max(n, p+1)

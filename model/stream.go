@@ -10,6 +10,7 @@ type stream struct {
 	unseen                []int32   // [sequences] or nil: none
 	seqK                  []int32   // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
 	counted               []int32   // positions that nobody gave
+	totals                []int32   // [sequences] the length that each counts as, or nil: as far as its positions reach
 	pad                   int32     // the id that a last token is not
 	tokens                int
 
@@ -82,7 +83,7 @@ func (s *stream) row(i int, from Rows) int {
 
 // release lets go of the caller's slices.
 func (s *stream) release() {
-	s.ids, s.types, s.positions, s.unseen, s.embeds = nil, nil, nil, nil, nil
+	s.ids, s.types, s.positions, s.totals, s.unseen, s.embeds = nil, nil, nil, nil, nil, nil
 }
 
 func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }

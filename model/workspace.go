@@ -16,6 +16,7 @@ type workspace struct {
 
 	x, y, o []float32 // [rows, hidden]; o is [rows, heads·headDim]
 	rows    int       // tokens, or sequences where one row of each goes on
+	only    Rows      // which, where there is no result that says so
 	qkv     []float32 // [heads+2·kvHeads, tokens, headDim]
 	h, g    []float32 // [tokens, ffn], rows a Stride apart; g is the gate
 
@@ -25,6 +26,8 @@ type workspace struct {
 	attender attender  // nil: the stream attends to itself
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
 	one      [4]int32  // the offsets of one sequence
+
+	appending appending // tokens for sessions
 
 	picked []int32      // [sequences]: the row that is read of each
 	first  []float32    // [sequences, hidden]: those rows

@@ -40,6 +40,9 @@ type AttentionTile struct {
 // that a hidden score is 2^-Inf = 0 beside it.
 const hiddenMax = -1e30
 
+// MaxTileQueries is the most that TileQueries gives.
+const MaxTileQueries = 2 * panelWidth
+
 // TileQueries is how many queries a tile takes at most.
 func TileQueries() int { return attention().lanes }
 
@@ -190,6 +193,7 @@ type attentionConfig struct {
 	transpose func(dst []float32, ldd int, src []float32, ld, dim int, scale float32)
 	scoresRow func(n, dim int, q, k *float32, ldk int, s *float32, lds int)
 	valuesRow func(n, dim int, w *float32, ldw int, v *float32, ldv int, o *float32)
+	keptConfig
 }
 
 func (c *attentionConfig) values(np int) []valueTile {
@@ -210,4 +214,13 @@ func scoreTiles(np int) []gemmTile {
 		}
 	}
 	return nil
+}
+
+// keptConfig is what looks into scores that were kept, sixteen lanes at a time.
+type keptConfig struct {
+	weighLanes  func(keys int, s *float32, ld int, row, entropy *float32)
+	topLanes    func(keys int, s *float32, ld, k int, best *float32, index *int32, first int32)
+	massLanes   func(keys int, s *float32, ld int, u, mass *float32)
+	spreadLanes func(keys int, s *float32, ld int, offset, sum *float32)
+	nearLanes   func(keys int, s *float32, ld int, offset, sum *float32, limit float32)
 }

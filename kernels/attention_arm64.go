@@ -31,4 +31,5 @@ var attentionNEON = attentionConfig{
 		}
 		transposeTail(dst, ldd, src, ld, dim, scale)
 	},
+	keptConfig: keptConfig{weighLanes: neon.WeighLanes, topLanes: neon.TopLanes, massLanes: neon.MassLanes, spreadLanes: neon.SpreadLanes, nearLanes: neon.NearLanes},
 }

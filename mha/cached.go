@@ -115,27 +115,18 @@ func (a *Attention) RunCached(x *kernels.Exec, p Params, b Batch, out, q View, c
 		}
 	}
 	j.run(x)
+	j.forget()
 }
 
-// whole does a span and writes its lanes to rows of out that are ldo apart.
-func (j *job) whole(w *scratch, sp *span, out []float32, ldo int) {
-	if j.caches == nil {
-		j.attend(w, sp, false, out, ldo)
-		return
-	}
-	j.inParts(w, sp, out, ldo)
-}
-
-// inParts is whole for RunCached: each range of SplitKeys by itself, merged in order, as a few queries have it.
-func (j *job) inParts(w *scratch, sp *span, out []float32, ldo int) {
+// inParts is attend for RunCached: each range of SplitKeys by itself, merged in order, as a few queries have it.
+func (j *job) inParts(w *scratch, sp *span, out []float32, ldo int) bool {
 	sight := j.sight(sp)
 	first, end := sight.lo/SplitKeys*SplitKeys, max(sight.prefix, sight.hi)
 	if sight.prefix > 0 {
 		first = 0
 	}
 	if end-first <= SplitKeys && j.Sinks == nil {
-		j.attend(w, sp, false, out, ldo)
-		return
+		return j.attend(w, sp, false, out, ldo)
 	}
 	sums := w.sums[:sp.lanes()]
 	for r := range sums {
@@ -151,8 +142,10 @@ func (j *job) inParts(w *scratch, sp *span, out []float32, ldo int) {
 		}
 	}
 	for r := range sums {
-		sums[r].finish(out[r*ldo:][:j.ValueDim])
+		sums[r].finish(out[r*ldo:][:j.ValueDim], j.factor(sp.seq, sp.head+r/sp.queries))
+		w.Begin(r, sums[r].top, sums[r].sum) // where look finds them
 	}
+	return true
 }
 
 // keys gives those of a span from k on, and values their values: n of them, and the distance between rows.

@@ -37,6 +37,13 @@ type Params struct {
 
 	// Sinks are a logit per query head that takes its share of the softmax and has no value (Xiao et al. 2023).
 	Sinks []float32
+
+	// HeadMask are factors of the weights of every query head, or of every sequence's heads, [Heads] or
+	// [sequences, Heads]; nil: 1. A head whose factor is 0 is not computed, and gives zeros.
+	HeadMask []float32
+
+	// Probe, unless nil, gets what its Look asks for.
+	Probe *Probe
 }
 
 func (p Params) withDefaults() Params {
@@ -117,6 +124,7 @@ const (
 	errMask  = "mha: mask or bias smaller than the batch, or with a negative stride"
 	errOut   = "mha: the output overlaps an input"
 	errSinks = "mha: there must be a sink for every head"
+	errFewer = "mha: a head mask needs a factor for every head, or for every head of every sequence"
 )
 
 // MaxDim is the largest size of a query, key or value.
@@ -171,6 +179,12 @@ func checkSight(p *Params, b Batch) {
 	if p.Sinks != nil && len(p.Sinks) != p.Heads {
 		panic(errSinks)
 	}
+	if n := len(p.HeadMask); p.HeadMask != nil && n != p.Heads && n != p.Heads*(len(b.SeqQ)-1) {
+		panic(errFewer)
+	}
+	if p.Probe != nil {
+		p.Probe.Look.check(p, b)
+	}
 }
 
 func rising(offsets []int32) bool {
@@ -191,6 +205,7 @@ type Attention struct {
 	preparation preparation
 	storing     storing
 	seqK        []int32 // of RunCached
+	own         Probe   // for Weights and Rollout
 }
 
 // Run sets, for every query head h, sequence and query i in it,
@@ -222,6 +237,7 @@ func (a *Attention) Run(x *kernels.Exec, p Params, b Batch, out, q, k, v View) {
 	j := &a.job
 	j.Params, j.Batch, j.out, j.q, j.k, j.v = p, b, out, q, k, v
 	j.run(x)
+	j.forget()
 }
 
 // Map is where attention weights lie: that of key j for query i of head h of sequence s, i and j counted from the
@@ -232,18 +248,30 @@ type Map struct {
 }
 
 // Weights sets w to the softmax of Run, without the values: rows add up to 1, less the share of a sink, and are zeros
-// for a query that sees nothing. Only q and k are looked at, and p.ValueDim is not.
+// for a query that sees nothing. Only q and k are looked at, and p.ValueDim and p.Probe are not.
 func (a *Attention) Weights(x *kernels.Exec, p Params, b Batch, w Map, q, k View) {
-	p.ValueDim = 0
+	j := a.onlyLook(Look{Weights: true}, p, b, q, k)
+	if !holds(len(w.Data), &j.Params, j.Batch, w.Seq, w.Head, w.Query, 1) {
+		panic(errView)
+	}
+	j.weights = w
+	j.run(x)
+	j.forget()
+}
+
+// onlyLook prepares a job without values, for what l asks.
+func (a *Attention) onlyLook(l Look, p Params, b Batch, q, k View) *job {
+	a.own.Look = l
+	p.ValueDim, p.Probe = 0, &a.own
 	p = p.withDefaults()
 	if b.SeqK == nil {
 		b.SeqK = b.SeqQ
 	}
 	check(&p, b, q)
-	if !k.holds(p.KVHeads, int(b.SeqK[len(b.SeqK)-1]), p.HeadDim) || !holds(len(w.Data), &p, b, w.Seq, w.Head, w.Query, 1) {
+	if !k.holds(p.KVHeads, int(b.SeqK[len(b.SeqK)-1]), p.HeadDim) {
 		panic(errView)
 	}
 	j := &a.job
-	j.Params, j.Batch, j.q, j.k, j.weights = p, b, q, k, w
-	j.run(x)
+	j.Params, j.Batch, j.q, j.k, j.noValues = p, b, q, k, true
+	return j
 }

@@ -27,18 +27,44 @@ func reference[T float](p Params, b Batch, out []T, q, k, v View) {
 
 // softmaxRow gives the weights of query i of a head of a sequence.
 func softmaxRow[T float](p Params, b Batch, s, head, i int, q, k View) []T {
+	weights, _ := softmaxOf(scoreRow[T](p, b, s, head, i, q, k))
+	return weights
+}
+
+// softmaxOf turns scores, beside that of a sink, into weights in place, and gives their log-sum-exp.
+func softmaxOf[T float](scores []T, sink T) (weights []T, lse T) {
+	top := sink
+	for _, x := range scores {
+		top = max(top, x)
+	}
+	if math.IsInf(float64(top), -1) {
+		clear(scores)
+		return scores, top
+	}
+	total := exp(sink - top)
+	for j, x := range scores {
+		scores[j] = exp(x - top)
+		total += scores[j]
+	}
+	for j := range scores {
+		scores[j] /= total
+	}
+	return scores, top + T(math.Log(float64(total)))
+}
+
+// scoreRow gives the scores of query i of a head of a sequence, and that of its sink.
+func scoreRow[T float](p Params, b Batch, s, head, i int, q, k View) (scores []T, sink T) {
 	firstQ, firstK := int(b.SeqQ[s]), int(b.SeqK[s])
 	queries, keys := int(b.SeqQ[s+1])-firstQ, int(b.SeqK[s+1])-firstK
 	place := i + p.Offset
 	if !p.TopLeft {
 		place += keys - queries
 	}
-	scores := make([]T, keys)
-	top := T(math.Inf(-1))
+	sink = T(math.Inf(-1))
 	if p.Sinks != nil {
-		top = T(p.Sinks[head])
+		sink = T(p.Sinks[head])
 	}
-	sink := top
+	scores = make([]T, keys)
 	for j := range scores {
 		sum := T(0)
 		for d := range p.HeadDim {
@@ -57,24 +83,8 @@ func softmaxRow[T float](p Params, b Batch, s, head, i int, q, k View) []T {
 			sum = T(math.Inf(-1))
 		}
 		scores[j] = sum
-		top = max(top, sum)
 	}
-	if math.IsInf(float64(top), -1) {
-		clear(scores)
-		return scores
-	}
-	total := T(0)
-	if p.Sinks != nil {
-		total = exp(sink - top)
-	}
-	for j, x := range scores {
-		scores[j] = exp(x - top)
-		total += scores[j]
-	}
-	for j := range scores {
-		scores[j] /= total
-	}
-	return scores
+	return scores, sink
 }
 
 func visible(p Params, s, head, i, j, place int) bool {

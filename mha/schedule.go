@@ -30,14 +30,17 @@ type job struct {
 	Params
 	Batch
 	out, q, k, v View
-	weights      Map      // instead of out
+	weights      Map      // where the probe's go, unless Data is nil
+	noValues     bool     // there is no output, only the probe's
 	caches       []*Cache // instead of k and v
+	looking
 
 	lanes int       // queries of a tile
 	seqs  []plan    // per sequence
 	first []int32   // per sequence: its first item; one more at the end
 	tiles []scratch // per worker
 	merge merge
+	again again
 }
 
 // plan is how a sequence is cut.
@@ -55,17 +58,25 @@ type scratch struct {
 
 	sums [32]rowSum // of inParts, per lane
 	wide []float32  // keys or values of a block, widened
-	_    [64]byte
+
+	keeping bool // scores, for a probe
+	kept    kernels.KeptScores
+	factors [kernels.MaxTileQueries]float32
+	row     []float32
+	_       [64]byte
 }
 
 func (j *job) run(x *kernels.Exec) {
 	j.lanes = kernels.TileQueries()
 	total := j.plan()
+	if j.Probe != nil {
+		j.beginLook()
+	}
 	if w := x.Width(); len(j.tiles) < w {
 		j.tiles = make([]scratch, w)
 	}
 	items := int(j.first[len(j.first)-1])
-	j.merge.job = j
+	j.merge.job, j.again.job = j, j
 	if total < serialBelow {
 		for i := range items {
 			j.Run(0, i)
@@ -77,12 +88,16 @@ func (j *job) run(x *kernels.Exec) {
 		x.Do(items, j)
 		x.Do(len(j.merge.seqs)*j.KVHeads, &j.merge)
 	}
-	j.forget()
+	if j.Probe != nil {
+		x.Do(len(j.merge.seqs)*j.KVHeads, &j.again)
+		j.gather()
+	}
 }
 
 // forget keeps no caller's memory alive.
 func (j *job) forget() {
 	j.out, j.q, j.k, j.v, j.weights, j.caches, j.Batch, j.Params = View{}, View{}, View{}, View{}, Map{}, nil, Batch{}, Params{}
+	j.noValues, j.rows = false, nil
 }
 
 // plan fills seqs and first, and estimates the time of the whole in ns on one core.
@@ -98,7 +113,7 @@ func (j *job) plan() float64 {
 		j.first[s] = items
 		p := &j.seqs[s]
 		*p = plan{}
-		if queries*group <= fewQueries && queries > 0 && (group > 1 || keys > SplitKeys) && j.weights.Data == nil {
+		if queries*group <= fewQueries && queries > 0 && (group > 1 || keys > SplitKeys) && !j.noValues {
 			p.parts = int32(max(1, (keys+SplitKeys-1)/SplitKeys))
 			items += p.parts * int32(j.KVHeads)
 			total += float64(keys*j.KVHeads) * 4 * float64(j.HeadDim+j.ValueDim) / bytesPerNS
@@ -117,8 +132,11 @@ func (j *job) plan() float64 {
 			seen = seen/2 + 1
 		}
 		ns := float64(min(queries, j.lanes)*seen*(j.HeadDim+j.ValueDim)) / flopsPerNS
-		total += ns * float64(tiles*j.Heads)
+		total += ns * float64(tiles*j.live(s))
 		p.each = int32(min(max(1, itemTarget/max(ns, 1)), float64(max(1, tiles))))
+		if j.Probe != nil && j.Probe.Look.Mass {
+			p.each = int32(massChunk(queries) / j.lanes)
+		}
 		items += int32(j.Heads * ((tiles + int(p.each) - 1) / int(p.each)))
 	}
 	j.first[n] = items
@@ -149,10 +167,16 @@ func (j *job) Run(worker, i int) {
 	step := j.lanes * int(p.each)
 	for i := part * step; i < min((part+1)*step, queries); i += j.lanes {
 		sp := span{seq: s, head: head, heads: 1, query: i, queries: min(j.lanes, queries-i), to: keys}
-		if j.weights.Data != nil {
-			j.weigh(w, &sp)
-			continue
+		switch {
+		case j.masked(&sp):
+			j.leaveOut(&sp)
+			if j.Probe != nil {
+				j.blank(&sp)
+			}
+		case j.noValues:
+			j.whole(w, &sp, nil, 0)
+		default:
+			j.whole(w, &sp, j.out.head(head, int(j.SeqQ[s])+i), j.out.Token)
 		}
-		j.whole(w, &sp, j.out.head(head, int(j.SeqQ[s])+i), j.out.Token)
 	}
 }

@@ -10,7 +10,17 @@ import (
 // part's place among those that wait for merging.
 func (j *job) few(w *scratch, sp *span, part int) {
 	p := &j.seqs[sp.seq]
+	if j.masked(sp) {
+		if p.parts == 1 {
+			j.leaveOut(sp)
+			if j.Probe != nil {
+				j.blank(sp)
+			}
+		}
+		return
+	}
 	if p.parts > 1 {
+		w.keeping = false
 		began := j.attend(w, sp, true, nil, 0)
 		for r := range sp.lanes() {
 			s := j.merge.part(p, sp.head*sp.queries+r, part, j.ValueDim)
@@ -32,6 +42,7 @@ func (j *job) few(w *scratch, sp *span, part int) {
 	for r := range sp.lanes() {
 		copy(j.out.head(sp.head+r/sp.queries, first+r%sp.queries)[:j.ValueDim], w.out[r*j.ValueDim:])
 	}
+	j.leaveOut(sp)
 }
 
 // merge puts together the parts of queries that are split over keys, in the order of the keys.
@@ -56,13 +67,19 @@ func (m *merge) Run(_, item int) {
 	head := item % m.KVHeads * group
 	for lane := head * queries; lane < (head+group)*queries; lane++ {
 		h := lane / queries
-		out := m.out.head(h, firstQ+lane%queries)[:m.ValueDim]
+		out, factor := m.out.head(h, firstQ+lane%queries)[:m.ValueDim], m.factor(s, h)
+		if factor == 0 {
+			clear(out)
+			continue
+		}
 		sum := m.begin(h, out)
 		for i := range int(p.parts) {
 			part := m.part(p, lane, i, m.ValueDim)
 			sum.absorb(out, part[0], part[1], part[2:])
 		}
-		sum.finish(out)
+		sum.finish(out, factor)
+		first := m.part(p, lane, 0, m.ValueDim)
+		first[0], first[1] = sum.top, sum.sum // for again
 	}
 }
 
@@ -101,26 +118,13 @@ func (s *rowSum) absorb(out []float32, top, sum float32, values []float32) {
 	kernels.Add(out, out, values)
 }
 
-// finish divides by the sum of weights, as a tile's last block does.
-func (s *rowSum) finish(out []float32) {
+// finish divides by the sum of weights and multiplies by the head mask's factor, as a tile's last block does.
+func (s *rowSum) finish(out []float32, factor float32) {
 	if s.sum < 1e-30 {
 		clear(out)
 		return
 	}
-	kernels.Scale(out, out, 1/s.sum)
-}
-
-// normalise turns scores in units of log2 into weights.
-func normalise(row []float32, top, sum float32) {
-	if sum < 1e-30 {
-		clear(row)
-		return
-	}
-	for i, s := range row {
-		row[i] = (s - top) * math.Ln2
-	}
-	kernels.Exp(row, row)
-	kernels.Scale(row, row, 1/sum)
+	kernels.Scale(out, out, 1/s.sum*factor)
 }
 
 // grow is s with room for n elements, which are not kept.

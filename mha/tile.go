@@ -7,13 +7,34 @@ import "math"
 // Scores of a block, 32 queries wide, are 16 KiB: half of the smallest first cache.
 const KeyBlock = 128
 
+// whole does a span, writes its lanes to rows of out that are ldo apart, and looks into it.
+func (j *job) whole(w *scratch, sp *span, out []float32, ldo int) {
+	looks := j.Probe != nil && j.Probe.sees(sp)
+	w.keeping = looks && j.Probe.Look.wantsScores()
+	if looks {
+		w.kept.Reset(sp.lanes())
+	}
+	var began bool
+	if j.caches == nil {
+		began = j.attend(w, sp, false, out, ldo)
+	} else {
+		began = j.inParts(w, sp, out, ldo)
+	}
+	switch {
+	case looks && began:
+		j.look(w, sp)
+	case looks:
+		j.blank(sp)
+	}
+}
+
 // attend does a span and writes its lanes to rows of out that are ldo apart. With partial it leaves the sums in the
 // tile, and gives false if the span sees nothing.
 func (j *job) attend(w *scratch, sp *span, partial bool, out []float32, ldo int) bool {
 	sight := j.sight(sp)
 	k, n := sight.next(0)
 	if n == 0 {
-		if !partial {
+		if !partial && !j.noValues {
 			for r := range sp.lanes() {
 				clear(out[r*ldo:][:j.ValueDim])
 			}
@@ -27,11 +48,19 @@ func (j *job) attend(w *scratch, sp *span, partial bool, out []float32, ldo int)
 		next, more := sight.next(k + n)
 		if more == 0 && !partial || !j.hidesAll(sp, k, n) {
 			from, to := j.scores(w, sp, &sight, kvHead, k, n)
+			if w.keeping {
+				w.kept.Keep(&w.AttentionTile, k, n)
+			}
 			w.Softmax(n)
-			last := more == 0 && !partial
-			rows, ld := j.values(w, sp, kvHead, k, n)
-			w.ValuesHidden(rows, ld, n, from, to, last, out, ldo)
 			began = true
+			if !j.noValues {
+				last := more == 0 && !partial
+				if last && j.HeadMask != nil {
+					j.scaleRows(w, sp)
+				}
+				rows, ld := j.values(w, sp, kvHead, k, n)
+				w.ValuesHidden(rows, ld, n, from, to, last, out, ldo)
+			}
 		}
 		k, n = next, more
 	}
@@ -106,32 +135,4 @@ func (j *job) hidesAll(sp *span, k, n int) bool {
 		}
 	}
 	return false
-}
-
-// weigh sets the rows of a span in the weights.
-func (j *job) weigh(w *scratch, sp *span) {
-	row := func(r int) []float32 {
-		m := &j.weights
-		return m.Data[sp.seq*m.Seq+(sp.head+r/sp.queries)*m.Head+(sp.query+r%sp.queries)*m.Query:][:sp.to]
-	}
-	if sp.to == 0 {
-		return
-	}
-	for r := range sp.lanes() {
-		fill(row(r))
-	}
-	sight := j.sight(sp)
-	j.queries(w, sp, false)
-	for k, n := sight.next(0); n > 0; k, n = sight.next(k + n) {
-		j.scores(w, sp, &sight, sp.head*j.KVHeads/j.Heads, k, n)
-		for i := range n {
-			for r, s := range w.Score(i) {
-				row(r)[k+i] = s
-			}
-		}
-		w.Softmax(n)
-	}
-	for r := range sp.lanes() {
-		normalise(row(r), w.RowMax(r), w.RowSum(r))
-	}
 }

@@ -50,6 +50,7 @@ var portable = []file{
 	{"convert", func(m vm.Machine) { conversions(m); quantise(m) }},
 	{"read", readKernel},
 	{"onequery", oneQuery},
+	{"lookin", lookIn},
 	{"expand", func(m vm.Machine) { expansions(m); superScales(m); quantiseBlocks(m) }},
 }
 

@@ -78,7 +78,7 @@ func lowerNEON(fn *ir.Function) error {
 			arr := arrangement[i.Opcode]
 			for k, p := range o {
 				s := lowerOperand(p, arr)
-				if i.Opcode == "FMOVQ" && s[0] == 'V' {
+				if (i.Opcode == "FMOVQ" || i.Opcode == "FMOVD") && s[0] == 'V' {
 					s = "F" + s[1:]
 				}
 				if i.Opcode == "VDUP" && s[0] == 'R' {

@@ -63,6 +63,7 @@ type Machine interface {
 	AddI(d GP, imm int)
 	ShlR(d GP, bits int)
 	SubJump(r GP, imm int, cond Cond, label string) // r -= imm, then jump if r cond 0
+	JumpAnyLess(a, b V, label string)               // jump if a < b in any lane; NaN is not less
 	Jump(label string)
 	Label(name string)
 	Ret()

@@ -19,17 +19,22 @@ const bmpSize = 0x10000
 // bmpClasses spreads classRuns over the Basic Multilingual Plane: one byte for each code point, made on first use.
 var bmpClasses = sync.OnceValue(func() *[bmpSize]uint8 {
 	t := new([bmpSize]uint8)
-	for i, run := range classRuns {
+	spread(t, classRuns[:])
+	return t
+})
+
+// spread fills t with the values of runs: code point<<8 | value at every place where the value changes.
+func spread(t *[bmpSize]uint8, runs []uint32) {
+	for i, run := range runs {
 		end := uint32(bmpSize)
-		if i+1 < len(classRuns) {
-			end = min(end, classRuns[i+1]>>8)
+		if i+1 < len(runs) {
+			end = min(end, runs[i+1]>>8)
 		}
 		for c := run >> 8; c < end; c++ {
 			t[c] = uint8(run)
 		}
 	}
-	return t
-})
+}
 
 // classes looks up character classes. It is held by value so that the table is found without synchronization.
 type classes struct{ bmp *[bmpSize]uint8 }
@@ -40,21 +45,21 @@ func (t classes) of(r rune) uint8 {
 	if uint32(r) < bmpSize {
 		return t.bmp[r]
 	}
-	return classOfAstral(r)
+	return searchRuns(classRuns[:], r)
 }
 
-// classOfAstral searches classRuns for the last run that starts at or before r.
-func classOfAstral(r rune) uint8 {
-	lo, hi := 0, len(classRuns)
+// searchRuns returns the value of the last run that starts at or before r.
+func searchRuns(runs []uint32, r rune) uint8 {
+	lo, hi := 0, len(runs)
 	for hi-lo > 1 {
 		mid := int(uint(lo+hi) >> 1)
-		if rune(classRuns[mid]>>8) <= r {
+		if rune(runs[mid]>>8) <= r {
 			lo = mid
 		} else {
 			hi = mid
 		}
 	}
-	return uint8(classRuns[lo])
+	return uint8(runs[lo])
 }
 
 // isCJK is BERT's test for an ideograph that becomes a word of its own.

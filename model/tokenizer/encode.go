@@ -120,10 +120,14 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 	if o.HasPair && how == longestFirst && limit%2 == 1 {
 		stop = math.MaxInt // the longer text gets the odd token, so both must be known whole
 	}
+	dst.work.err = nil
 	t.tokenize(dst, &dst.seqs[0], text, stop)
 	dst.seqs[1].reset()
 	if o.HasPair {
 		t.tokenize(dst, &dst.seqs[1], o.Pair, stop)
+	}
+	if dst.work.err != nil {
+		return 0, fmt.Errorf("tokenizer: %s: %w", t.name, dst.work.err)
 	}
 	return limit, nil
 }
@@ -131,7 +135,8 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 // tokenize fills s with the tokens of a text; once there are more than stop it may stop.
 func (t *Tokenizer) tokenize(dst *Encoding, s *sequence, in string, stop int) {
 	s.reset()
-	w := worker{t: t, x: &dst.text, s: s, in: in, stop: stop, scratch: dst.word}
+	s.in = in
+	w := worker{t: t, x: &dst.text, ws: &dst.work, s: s, in: in, stop: stop, scratch: dst.word}
 	f := finder{m: t.raw, classes: t.classes, s: in}
 	for {
 		m, ok := f.next()
@@ -151,6 +156,7 @@ func (t *Tokenizer) tokenize(dst *Encoding, s *sequence, in string, stop int) {
 type worker struct {
 	t       *Tokenizer
 	x       *text
+	ws      *workspace
 	s       *sequence
 	in      string
 	words   int32 // so far
@@ -161,12 +167,17 @@ type worker struct {
 // addToken appends an added token that matched some letters.
 func (w *worker) addToken(a *AddedToken, letters string, span Span) {
 	if letters != a.Content {
-		start := len(w.s.letters)
-		w.s.letters = append(w.s.letters, letters...)
-		w.s.surfaces = append(w.s.surfaces, surface{len(w.s.tokens), start, len(w.s.letters)})
+		w.spell(len(w.s.tokens), unsafe.Slice(unsafe.StringData(letters), len(letters)))
 	}
 	w.s.tokens = append(w.s.tokens, token{a.ID, span, w.words})
 	w.words++
+}
+
+// spell notes the text of token i, which is not that of its id.
+func (w *worker) spell(i int, letters []byte) {
+	start := len(w.s.letters)
+	w.s.letters = append(w.s.letters, letters...)
+	w.s.surfaces = append(w.s.surfaces, surface{i, start, len(w.s.letters)})
 }
 
 // plain tokenizes in[a:b], which holds no added token of the raw kind.
@@ -203,9 +214,12 @@ func (w *worker) general(a, b int) {
 			continue
 		}
 		first := len(w.s.tokens)
-		w.s.tokens = w.t.model.tokenize(w.s.tokens, x.buf[p.a:p.b])
-		for i := range w.s.tokens[first:] {
-			k := &w.s.tokens[first+i]
+		w.s.tokens = w.t.model.tokenize(w.ws, w.s.tokens, x.buf[p.a:p.b])
+		for i := first; i < len(w.s.tokens); i++ {
+			k := &w.s.tokens[i]
+			if k.id == w.t.spelled {
+				w.spell(i, x.buf[p.a+int(k.span.Start):p.a+int(k.span.End)])
+			}
 			k.span = x.span(p.a+int(k.span.Start), p.a+int(k.span.End))
 			k.word = w.words
 		}

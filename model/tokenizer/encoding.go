@@ -20,6 +20,18 @@ type Encoding struct {
 	text text
 	cuts [][2]Span
 	word []byte
+	work workspace
+}
+
+// workspace is what models need for a word.
+type workspace struct {
+	key, char []byte
+	symbols   []symbol
+	spelled   []symbol
+	links     []link
+	heap      []uint64
+	path      []pathNode
+	err       error // the first that tokenize met
 }
 
 // surface is the text of a token where it is not the vocabulary's, such as white space that an added token took along.
@@ -30,13 +42,14 @@ type surface struct {
 
 // sequence is one of the two texts of a call, before truncation and template.
 type sequence struct {
+	in       string
 	tokens   []token
 	surfaces []surface
 	letters  []byte
 }
 
 func (s *sequence) reset() {
-	s.tokens, s.surfaces, s.letters = s.tokens[:0], s.surfaces[:0], s.letters[:0]
+	s.in, s.tokens, s.surfaces, s.letters = "", s.tokens[:0], s.surfaces[:0], s.letters[:0]
 }
 
 // Reset empties the encoding and keeps its memory.

@@ -128,7 +128,7 @@ func (w *worker) wordASCII(a, b int) {
 		word[i] = w.t.ascii.lower[w.in[a+i]]
 	}
 	first := len(w.s.tokens)
-	w.s.tokens = w.t.model.tokenize(w.s.tokens, word)
+	w.s.tokens = w.t.model.tokenize(w.ws, w.s.tokens, word)
 	for i := range w.s.tokens[first:] {
 		k := &w.s.tokens[first+i]
 		k.span.Start += int32(a)

@@ -47,7 +47,7 @@ func decompose(x *text, form norm.Form) {
 	classes := newClasses()
 	x.changes = x.changes[:0]
 	run := 0 // where the marks since the last starter begin
-	put := func(r rune, n int16) {
+	put := func(r rune, n int32) {
 		class := combiningClass(classes, r)
 		if class == 0 {
 			x.sortMarks(run)
@@ -61,7 +61,7 @@ func decompose(x *text, form norm.Form) {
 		case r >= hangulBase && r < hangulEnd:
 			for k, jamo := range decomposeHangul(r) {
 				if jamo != 0 {
-					put(jamo, min(int16(k), 1))
+					put(jamo, min(int32(k), 1))
 				}
 			}
 		case classes.of(r)&classNorm != 0:
@@ -71,7 +71,7 @@ func decompose(x *text, form norm.Form) {
 			}
 			for j := 0; j < len(d); {
 				c, n := decode(d, j)
-				put(c, min(int16(j), 1))
+				put(c, min(int32(j), 1))
 				j += n
 			}
 		default:

@@ -136,9 +136,12 @@ func load(name string, data []byte) (*Tokenizer, error) {
 	if _, ok := f.sections["model"]; !ok {
 		return nil, errors.New("there is no model section")
 	}
-	t := &Tokenizer{name: name, classes: newClasses()}
+	t := &Tokenizer{name: name, classes: newClasses(), spelled: -1}
 	if t.model, err = f.parseModel(); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
+	}
+	if m, ok := t.model.(*unigram); ok {
+		t.spelled = m.unk
 	}
 	type section struct {
 		name  string
@@ -161,7 +164,7 @@ func load(name string, data []byte) (*Tokenizer, error) {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	t.ascii = newASCIITable(t)
+	t.finish()
 	return t, nil
 }
 

@@ -1,8 +1,6 @@
 package tokenizer
 
 import (
-	"bytes"
-	"regexp"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -299,47 +297,31 @@ func (n prepend) normalize(x *text) {
 	x.end()
 }
 
-// replace puts content in the place of every match of a literal or a regular expression.
+// replace puts content in the place of every match.
 type replace struct {
-	literal []byte
-	regex   *regexp.Regexp // when literal is nil
+	match   searcher
 	content string
 }
 
 func (replace) local() bool { return false }
 
 func (n replace) normalize(x *text) {
+	a, b := n.match.next(x.buf, 0)
+	if a < 0 {
+		return
+	}
 	x.begin()
 	from := 0
-	for from <= len(x.buf) {
-		a, b := n.next(x.buf, from)
-		if a < 0 {
-			break
-		}
+	for a >= 0 {
 		x.nextBuf = append(x.nextBuf, x.buf[from:a]...)
 		x.nextAlign = append(x.nextAlign, x.align[from:a]...)
 		for _, r := range n.content {
 			x.put(r, x.align[b-1])
 		}
 		from = b
+		a, b = n.match.next(x.buf, from)
 	}
 	x.nextBuf = append(x.nextBuf, x.buf[from:]...)
 	x.nextAlign = append(x.nextAlign, x.align[from:]...)
 	x.end()
-}
-
-// next returns the first match at or after from that is not empty, or -1.
-func (n replace) next(buf []byte, from int) (int, int) {
-	if n.literal != nil {
-		i := bytes.Index(buf[from:], n.literal)
-		if i < 0 {
-			return -1, -1
-		}
-		return from + i, from + i + len(n.literal)
-	}
-	loc := n.regex.FindIndex(buf[from:])
-	if loc == nil {
-		return -1, -1
-	}
-	return from + loc[0], from + loc[1]
 }

@@ -37,6 +37,10 @@ func (f *file) parseModel() (model, error) {
 		return f.parseWordPiece()
 	case "WordLevel":
 		return f.parseWordLevel()
+	case "BPE":
+		return f.parseBPE()
+	case "Unigram":
+		return f.parseUnigram()
 	}
 	return nil, unsupported("type", kind)
 }
@@ -64,7 +68,7 @@ func (f *file) parseVocab() (*vocab, error) {
 	if f.model["vocab"] != nil {
 		return nil, errors.New("vocab is not an object")
 	}
-	v, err := newVocab(&f.tokens, false)
+	v, err := newVocab(&f.tokens, refuseTwins)
 	if err != nil {
 		return nil, fmt.Errorf("vocab: %w", err)
 	}

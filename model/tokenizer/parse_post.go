@@ -10,13 +10,36 @@ type rawMessage = json.RawMessage
 
 func (t *Tokenizer) parsePost(data []byte) error {
 	p, err := t.newTemplate(data)
-	if err == nil && p == nil {
-		p = &plainTemplate
+	if err != nil {
+		return err
 	}
-	if err == nil {
+	t.template = plainTemplate
+	if p != nil && p.single != nil {
 		t.template = *p
+	} else if p != nil {
+		t.template.trims, t.template.spares = p.trims, p.spares
 	}
-	return err
+	return nil
+}
+
+// then puts a template after another; only one of them may be more than a trimming of offsets.
+func (t *template) then(next *template) (*template, error) {
+	switch {
+	case t == nil:
+		return next, nil
+	case next == nil:
+		return t, nil
+	case t.single != nil && next.single != nil, t.trims && next.trims:
+		return nil, fmt.Errorf("a second template is %w", ErrUnsupported)
+	}
+	both := *t
+	if next.single != nil {
+		both.single, both.pair = next.single, next.pair
+	}
+	if next.trims {
+		both.trims, both.spares = true, next.spares
+	}
+	return &both, nil
 }
 
 // newTemplate returns nil for null.
@@ -33,7 +56,11 @@ func (t *Tokenizer) newTemplate(data []byte) (*template, error) {
 		}
 		return p, nil
 	case "BertProcessing", "RobertaProcessing":
-		var v struct{ Sep, CLS namedID }
+		v := struct {
+			Sep, CLS  namedID
+			Trim      bool `json:"trim_offsets"`
+			AddPrefix bool `json:"add_prefix_space"`
+		}{Trim: true, AddPrefix: true}
 		if err := unmarshal(data, &v); err != nil {
 			return nil, fmt.Errorf("%s: %w", kind, err)
 		}
@@ -47,7 +74,7 @@ func (t *Tokenizer) newTemplate(data []byte) (*template, error) {
 		}
 		p := &template{single: []step{cls, {sequence: 0}, sep}}
 		if kind == "RobertaProcessing" {
-			// Trimming of offsets is about byte-level tokens, which begin with their blank; there are none here.
+			p.trims, p.spares = v.Trim, v.AddPrefix
 			p.pair = []step{cls, {sequence: 0}, sep, sep, {sequence: 1}, sep}
 		} else {
 			second := sep
@@ -55,6 +82,15 @@ func (t *Tokenizer) newTemplate(data []byte) (*template, error) {
 			p.pair = []step{cls, {sequence: 0}, sep, {sequence: 1, typeID: 1}, second}
 		}
 		return p, nil
+	case "ByteLevel":
+		v := struct {
+			Trim      bool `json:"trim_offsets"`
+			AddPrefix bool `json:"add_prefix_space"`
+		}{true, true}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("ByteLevel: %w", err)
+		}
+		return &template{trims: v.Trim, spares: v.AddPrefix}, nil
 	case "Sequence":
 		var v struct{ Processors []rawMessage }
 		if err := unmarshal(data, &v); err != nil {
@@ -66,11 +102,8 @@ func (t *Tokenizer) newTemplate(data []byte) (*template, error) {
 			if err != nil {
 				return nil, fmt.Errorf("Sequence[%d]: %w", i, err)
 			}
-			if next != nil && p != nil {
-				return nil, fmt.Errorf("Sequence[%d]: a second template is %w", i, ErrUnsupported)
-			}
-			if next != nil {
-				p = next
+			if p, err = p.then(next); err != nil {
+				return nil, fmt.Errorf("Sequence[%d]: %w", i, err)
 			}
 		}
 		return p, nil
@@ -203,24 +236,4 @@ func (t *Tokenizer) specialStep(ids []int64, names []string) (step, error) {
 		s.ids = append(s.ids, id)
 	}
 	return s, nil
-}
-
-func (t *Tokenizer) parseDecoder(data []byte) error {
-	kind, err := typed(data)
-	if err != nil || kind == "" {
-		return err
-	}
-	switch kind {
-	case "WordPiece":
-		v := struct {
-			Prefix  string
-			Cleanup bool
-		}{defaultPrefix, true}
-		if err := unmarshal(data, &v); err != nil {
-			return fmt.Errorf("WordPiece: %w", err)
-		}
-		t.decoder = wordPieceDecoder{v.Prefix, v.Cleanup}
-		return nil
-	}
-	return unsupported("type", kind)
 }

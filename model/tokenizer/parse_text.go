@@ -3,7 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"unicode/utf8"
 )
 
 func (t *Tokenizer) parseNormalizer(data []byte) error {
@@ -35,6 +35,18 @@ func newNormalizer(data []byte, classes classes) (normalizer, error) {
 		return nmt{}, nil
 	case "StripAccents":
 		return stripAccents{classes}, nil
+	case "Precompiled":
+		var v struct {
+			Map string `json:"precompiled_charsmap"`
+		}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("Precompiled: %w", err)
+		}
+		n, err := decodeCharsmap(v.Map)
+		if err != nil {
+			return nil, fmt.Errorf("Precompiled: %w", err)
+		}
+		return n, nil
 	case "Strip":
 		var v struct {
 			Left  *bool `json:"strip_left"`
@@ -62,7 +74,7 @@ func newNormalizer(data []byte, classes classes) (normalizer, error) {
 			return nil, fmt.Errorf("Replace: %w", err)
 		}
 		n := replace{content: v.Content}
-		if n.literal, n.regex, err = v.Pattern.compile(); err != nil {
+		if n.match, err = v.Pattern.compile(); err != nil {
 			return nil, fmt.Errorf("Replace: %w", err)
 		}
 		return n, nil
@@ -155,6 +167,25 @@ func newPreTokenizer(data []byte, classes classes) (preTokenizer, error) {
 		return delimiterSplit{[]byte(v.Delimiter)}, nil
 	case "Split":
 		return newSplit(data)
+	case "ByteLevel":
+		v := struct {
+			AddPrefix bool `json:"add_prefix_space"`
+			UseRegex  bool `json:"use_regex"`
+		}{true, true}
+		if err := unmarshal(data, &v); err != nil {
+			return nil, fmt.Errorf("ByteLevel: %w", err)
+		}
+		p := byteLevel{addPrefix: v.AddPrefix}
+		if v.UseRegex {
+			p.match = scannerOf(patternGPT2)
+		}
+		return p, nil
+	case "Metaspace":
+		p, err := parseMetaspace(data)
+		if err != nil {
+			return nil, fmt.Errorf("Metaspace: %w", err)
+		}
+		return p, nil
 	case "Sequence":
 		var v struct {
 			PreTokenizers []rawMessage `json:"pretokenizers"`
@@ -177,6 +208,41 @@ func newPreTokenizer(data []byte, classes classes) (preTokenizer, error) {
 	return nil, unsupported("type", kind)
 }
 
+// parseMetaspace reads what the pre-tokenizer and the decoder have in common.
+func parseMetaspace(data []byte) (metaspacePre, error) {
+	v := struct {
+		Mark      string  `json:"replacement"`
+		Scheme    *string `json:"prepend_scheme"`
+		Split     *bool
+		AddPrefix *bool `json:"add_prefix_space"` // of older files, for the scheme
+	}{Mark: metaspace}
+	p := metaspacePre{split: true}
+	if err := unmarshal(data, &v); err != nil {
+		return p, err
+	}
+	if r, n := utf8.DecodeRuneInString(v.Mark); n == 0 || n != len(v.Mark) || r == ' ' {
+		return p, fmt.Errorf("replacement %s is not one character other than the blank", quote(v.Mark))
+	}
+	p.mark = v.Mark
+	if v.Split != nil {
+		p.split = *v.Split
+	}
+	if v.AddPrefix != nil && !*v.AddPrefix {
+		p.scheme = prependNever
+	}
+	if v.Scheme != nil {
+		scheme, ok := prependSchemes[*v.Scheme]
+		if !ok {
+			return p, unsupported("prepend_scheme", *v.Scheme)
+		}
+		if v.AddPrefix != nil && !*v.AddPrefix && scheme != prependNever {
+			return p, errors.New("add_prefix_space and prepend_scheme contradict each other")
+		}
+		p.scheme = scheme
+	}
+	return p, nil
+}
+
 func newSplit(data []byte) (preTokenizer, error) {
 	var v struct {
 		Pattern  pattern
@@ -189,7 +255,7 @@ func newSplit(data []byte) (preTokenizer, error) {
 		p.behavior, err = parseBehavior(v.Behavior)
 	}
 	if err == nil {
-		p.literal, p.regex, err = v.Pattern.compile()
+		p.match, err = v.Pattern.compile()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("Split: %w", err)
@@ -208,16 +274,22 @@ func parseBehavior(name string) (behavior, error) {
 // pattern is {"String": …} or {"Regex": …}.
 type pattern struct{ String, Regex *string }
 
-func (p pattern) compile() (literal []byte, regex *regexp.Regexp, err error) {
+func (p pattern) compile() (searcher, error) {
 	switch {
 	case p.String != nil && p.Regex == nil:
 		if *p.String == "" {
-			return nil, nil, errors.New("an empty pattern")
+			return nil, errors.New("an empty pattern")
 		}
-		return []byte(*p.String), nil, nil
+		return literal(*p.String), nil
 	case p.Regex != nil && p.String == nil:
-		regex, err = compileRegex(*p.Regex)
-		return nil, regex, err
+		if s := scannerOf(*p.Regex); s != nil {
+			return s, nil
+		}
+		re, err := compileRegex(*p.Regex)
+		if err != nil {
+			return nil, err
+		}
+		return expression{re}, nil
 	}
-	return nil, nil, errors.New("a pattern is either a String or a Regex")
+	return nil, errors.New("a pattern is either a String or a Regex")
 }

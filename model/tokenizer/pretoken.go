@@ -1,9 +1,6 @@
 package tokenizer
 
-import (
-	"bytes"
-	"regexp"
-)
+import "bytes"
 
 // preTokenizer cuts a text into words.
 type preTokenizer interface {
@@ -217,10 +214,9 @@ type digits struct {
 func (p digits) preTokenize(x *text)              { splitClass(x, p.classes, classDigit, p.behavior) }
 func (digits) asciiClass(byte) (asciiClass, bool) { return 0, false }
 
-// split splits at every match of a literal or a regular expression or, inverted, between the matches.
+// split splits at every match or, inverted, between the matches.
 type split struct {
-	literal  []byte
-	regex    *regexp.Regexp // when literal is nil
+	match    searcher
 	behavior behavior
 	invert   bool
 }
@@ -229,9 +225,8 @@ func (p split) preTokenize(x *text) {
 	s := splitter{x: x, behavior: p.behavior}
 	x.cut(func(a, b int) {
 		s.begin()
-		find := replace{literal: p.literal, regex: p.regex}
 		for a < b {
-			from, to := find.next(x.buf[:b], a)
+			from, to := p.match.next(x.buf[:b], a)
 			if from < 0 {
 				break
 			}

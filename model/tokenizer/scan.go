@@ -89,6 +89,29 @@ func (s *scanner) object(f func(key []byte) error) error {
 	}
 }
 
+// array calls f with the index of each element; f must read the element.
+func (s *scanner) array(f func(i int) error) error {
+	if err := s.expect('['); err != nil {
+		return err
+	}
+	if s.peek() == ']' {
+		s.pos++
+		return nil
+	}
+	for i := 0; ; i++ {
+		if err := f(i); err != nil {
+			return err
+		}
+		if s.peek() == ']' {
+			s.pos++
+			return nil
+		}
+		if err := s.expect(','); err != nil {
+			return err
+		}
+	}
+}
+
 // str reads a string. The result is valid until the next call.
 func (s *scanner) str() ([]byte, error) {
 	if err := s.expect('"'); err != nil {

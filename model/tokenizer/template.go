@@ -1,7 +1,12 @@
 package tokenizer
 
-// template says where the texts and the special tokens around them go.
-type template struct{ single, pair []step }
+// template says where the texts and the special tokens around them go. A nil list of steps leaves texts as they are.
+type template struct {
+	single, pair []step
+
+	trims  bool // tokens do not stand for the white space at their ends
+	spares bool // but for one blank where a text begins, which the pre-tokenizer may have added
+}
 
 // step is one piece of a template: a text, or special tokens.
 type step struct {
@@ -38,23 +43,25 @@ func (t *Tokenizer) assemble(e *Encoding, keep [2]Span, o Options) {
 	for _, s := range steps {
 		switch {
 		case s.sequence >= 0:
-			e.appendTokens(&e.seqs[s.sequence], keep[s.sequence], s, o.IDsOnly)
+			t.appendTokens(e, keep[s.sequence], s, o)
 		case !o.NoSpecial:
 			e.appendSpecial(s, o.IDsOnly)
 		}
 	}
 }
 
-func (e *Encoding) appendTokens(q *sequence, keep Span, s step, idsOnly bool) {
+func (t *Tokenizer) appendTokens(e *Encoding, keep Span, s step, o Options) {
+	q := &e.seqs[s.sequence]
 	base := len(e.IDs) - int(keep.Start)
 	tokens := q.tokens[keep.Start:keep.End]
 	for i := range tokens {
 		e.IDs = append(e.IDs, tokens[i].id)
 		e.TypeIDs = append(e.TypeIDs, s.typeID)
 	}
-	if idsOnly {
+	if o.IDsOnly {
 		return
 	}
+	first := len(e.Offsets)
 	for i := range tokens {
 		e.Offsets = append(e.Offsets, tokens[i].span)
 		e.Words = append(e.Words, tokens[i].word)
@@ -66,6 +73,9 @@ func (e *Encoding) appendTokens(q *sequence, keep Span, s step, idsOnly bool) {
 			e.letters = append(e.letters, q.letters[f.start:f.end]...)
 			e.surfaces = append(e.surfaces, surface{base + f.index, start, len(e.letters)})
 		}
+	}
+	if t.template.trims {
+		t.trim(e, first, q, keep)
 	}
 }
 

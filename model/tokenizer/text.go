@@ -97,7 +97,7 @@ func (x *text) ascii() bool {
 // it is inserted; otherwise it replaces one old character and -n more that follow it are gone.
 type change struct {
 	r     rune
-	n     int16
+	n     int32
 	class uint8 // combining class
 }
 

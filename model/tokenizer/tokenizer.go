@@ -20,9 +20,15 @@ type Tokenizer struct {
 	padding    *Padding
 	decoder    decoder // nil: tokens with blanks between
 	ascii      asciiTable
+	spelled    int32             // an id whose tokens are given as they are spelled in the text, or -1
 	roles      map[string]string // "cls_token" → "[CLS]"
 	modelMax   int
 	size       int
+}
+
+// finish prepares what follows from all the parts.
+func (t *Tokenizer) finish() {
+	t.ascii = newASCIITable(t)
 }
 
 // VocabSize is the number of different ids, those of added tokens included.

@@ -49,9 +49,17 @@ func (l *tokenList) add(token []byte, id int64) {
 
 func (l *tokenList) token(e entry) string { return string(l.text[e.start : e.start+uint32(e.n)]) }
 
-// newVocab indexes the tokens. Ids may have holes, but not so many that the table is mostly holes. Of equal tokens only
-// the last is kept if lastWins; otherwise they are an error.
-func newVocab(l *tokenList, lastWins bool) (*vocab, error) {
+// twins says what becomes of tokens with the same spelling.
+type twins uint8
+
+const (
+	refuseTwins twins = iota
+	keepLast          // the others are no tokens
+	keepAll           // all are tokens, and the spelling is that of the last
+)
+
+// newVocab indexes the tokens. Ids may have holes, but not so many that the table is mostly holes.
+func newVocab(l *tokenList, how twins) (*vocab, error) {
 	if len(l.text) > maxVocabBytes {
 		return nil, fmt.Errorf("%d bytes of tokens are more than the %d supported", len(l.text), maxVocabBytes)
 	}
@@ -75,8 +83,8 @@ func newVocab(l *tokenList, lastWins bool) (*vocab, error) {
 	v.whole = newIndex(len(l.entries))
 	for _, e := range l.entries {
 		switch old := v.insert(&v.whole, 0, int32(e.id)); {
-		case old < 0:
-		case lastWins:
+		case old < 0, how == keepAll:
+		case how == keepLast:
 			v.places[old].n = -1
 			v.count--
 		default:

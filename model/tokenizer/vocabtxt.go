@@ -163,7 +163,7 @@ func loadVocab(name string, data []byte, c Config) (*Tokenizer, error) {
 			roles[role[0]] = token
 		}
 	}
-	t := &Tokenizer{name: name, classes: newClasses(), roles: roles, modelMax: c.MaxLen}
+	t := &Tokenizer{name: name, classes: newClasses(), spelled: -1, roles: roles, modelMax: c.MaxLen}
 	if t.model, err = newWordPiece(v, roles["unk_token"], defaultPrefix, defaultMaxChars); err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func loadVocab(name string, data []byte, c Config) (*Tokenizer, error) {
 	second.typeID = 1
 	t.template.single = []step{cls, {sequence: 0}, sep}
 	t.template.pair = []step{cls, {sequence: 0}, sep, {sequence: 1, typeID: 1}, second}
-	t.ascii = newASCIITable(t)
+	t.finish()
 	return t, nil
 }
 
@@ -209,5 +209,5 @@ func parseVocabText(data []byte) (*vocab, error) {
 		list.add(bytes.TrimSuffix(line, []byte{'\r'}), id)
 		data = rest
 	}
-	return newVocab(&list, true)
+	return newVocab(&list, keepLast)
 }

@@ -8,8 +8,9 @@ import (
 
 // model turns a word into tokens.
 type model interface {
-	// tokenize appends the tokens of a word that is not empty; their spans are bytes of the word.
-	tokenize(dst []token, word []byte) []token
+	// tokenize appends the tokens of a word that is not empty; their spans are bytes of the word. What it cannot do is
+	// an error in the workspace.
+	tokenize(ws *workspace, dst []token, word []byte) []token
 	vocabulary() *vocab
 }
 
@@ -51,7 +52,7 @@ func newWordPiece(v *vocab, unk, prefix string, maxChars int) (*wordPiece, error
 
 func (m *wordPiece) vocabulary() *vocab { return m.vocab }
 
-func (m *wordPiece) tokenize(dst []token, word []byte) []token {
+func (m *wordPiece) tokenize(_ *workspace, dst []token, word []byte) []token {
 	if len(word) > m.maxChars && utf8.RuneCount(word) > m.maxChars {
 		return append(dst, token{id: m.unk, span: Span{0, int32(len(word))}})
 	}
@@ -79,7 +80,7 @@ type wordLevel struct {
 
 func (m *wordLevel) vocabulary() *vocab { return m.vocab }
 
-func (m *wordLevel) tokenize(dst []token, word []byte) []token {
+func (m *wordLevel) tokenize(_ *workspace, dst []token, word []byte) []token {
 	id := m.vocab.find(&m.vocab.whole, 0, word)
 	if id < 0 {
 		id = m.unk

@@ -21,7 +21,9 @@ type architecture struct {
 }
 
 // architectures is the one list of what this package runs.
-var architectures = []*architecture{&bert, &distilBERT}
+var architectures = []*architecture{&bert, &distilBERT,
+	&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3,
+}
 
 // SupportedArchitectures lists the values of model_type that Load understands.
 func SupportedArchitectures() []string {

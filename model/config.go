@@ -30,11 +30,13 @@ const (
 type config struct {
 	file     string
 	values   map[string]json.RawMessage
-	problems []string
+	nulls    map[string]bool // keys that are there without a value
+	problems *[]string
+	path     string // before the keys in problems: "rope_parameters."
 }
 
 func parseConfig(file string, data []byte) (*config, error) {
-	c := &config{file: file}
+	c := &config{file: file, problems: new([]string)}
 	if len(data) > maxConfig {
 		return nil, &ConfigError{file, []string{fmt.Sprintf("%d bytes are too many (limit %d)", len(data), maxConfig)}}
 	}
@@ -44,24 +46,47 @@ func parseConfig(file string, data []byte) (*config, error) {
 	if c.values == nil {
 		return nil, &ConfigError{file, []string{"not a JSON object"}}
 	}
-	for key, v := range c.values {
-		// Python writes None as null, which means the same as no key.
-		if bytes.Equal(v, []byte("null")) {
-			delete(c.values, key)
-		}
-	}
+	c.dropNulls()
 	return c, nil
 }
 
+// dropNulls takes keys without a value, Python's None, for keys that are not
+// there, which mostly means the same; null tells where it does not.
+func (c *config) dropNulls() {
+	c.nulls = map[string]bool{}
+	for key, v := range c.values {
+		if bytes.Equal(v, []byte("null")) {
+			c.nulls[key] = true
+			delete(c.values, key)
+		}
+	}
+}
+
+// null says whether a key is there without a value, which then means none at
+// all, and not the default.
+func (c *config) null(key string) bool { return c.nulls[key] }
+
+// object reads an object; without the key, an empty one.
+func (c *config) object(key string) *config {
+	o := &config{file: c.file, problems: c.problems, path: c.path + key + "."}
+	if v, ok := c.values[key]; ok {
+		if err := json.Unmarshal(v, &o.values); err != nil {
+			c.problem(key, "%s is not an object", shown(v))
+		}
+	}
+	o.dropNulls()
+	return o
+}
+
 func (c *config) problem(key, format string, args ...any) {
-	c.problems = append(c.problems, key+": "+fmt.Sprintf(format, args...))
+	*c.problems = append(*c.problems, c.path+key+": "+fmt.Sprintf(format, args...))
 }
 
 func (c *config) err() error {
-	if len(c.problems) == 0 {
+	if len(*c.problems) == 0 {
 		return nil
 	}
-	return &ConfigError{c.file, c.problems}
+	return &ConfigError{c.file, *c.problems}
 }
 
 func (c *config) has(key string) bool {

@@ -22,6 +22,9 @@ type golden struct {
 		MaxAbs       float64 `json:"max_abs"`
 		Float32Error float64 `json:"float32_error"`
 	}
+	// Greedy is what transformers' generate continues a prompt with, where the
+	// model is a language model.
+	Greedy *struct{ Prompt, Tokens []int32 }
 }
 
 // forGoldens runs a test for every checkpoint of testdata.

@@ -42,11 +42,20 @@ func (r *Rotary) freqs(length int) []float32 {
 
 // rotaryFreqs are base^(-2i/dim), the frequencies of the paper.
 func rotaryFreqs(base float64, dim int) []float32 {
-	freqs := make([]float32, dim/2)
-	for i := range freqs {
-		freqs[i] = 1 / float32(math.Pow(base, float64(float32(2*i)/float32(dim))))
+	freqs := rotaryWaves(base, dim)
+	for i, wave := range freqs {
+		freqs[i] = 1 / wave
 	}
 	return freqs
+}
+
+// rotaryWaves are base^(2i/dim): positions a radian.
+func rotaryWaves(base float64, dim int) []float32 {
+	waves := make([]float32, dim/2)
+	for i := range waves {
+		waves[i] = float32(math.Pow(base, float64(float32(2*i)/float32(dim))))
+	}
+	return waves
 }
 
 // A rotation keeps the tables of a Rotary. They grow with the positions that are

@@ -87,12 +87,15 @@ class Case:
     choices: bool = False
     drop_pooler: bool = False
     shard: str = ""
+    greedy: bool = False  # golden.json has 24 tokens that generate() gives
     edit_config: Callable | None = None
     edit_weights: Callable | None = None
 
     @property
     def family(self):
-        return "distilbert" if self.arch.startswith("Distil") else "bert"
+        if self.arch.startswith(("Bert", "Distil")):
+            return "distilbert" if self.arch.startswith("Distil") else "bert"
+        return "decoder"
 
 
 def drop(*keys):

@@ -1,0 +1,109 @@
+package model
+
+import "github.com/ladon-ml/ladon/kernels"
+
+// OpenAI GPT: Radford et al. 2018, "Improving Language Understanding by Generative
+// Pre-Training".
+var openAIGPT = architecture{
+	modelType: "openai-gpt",
+	base:      "OpenAIGPTModel",
+	spec: func(c *config) Spec {
+		s := c.gpt(512, 40478)
+		layer := &s.Layers[0]
+		layer.FeedForward.Width = 4 * s.Hidden
+		layer.FeedForward.Act = c.activation("afn", "gelu")
+		if layer.FeedForward.Act == kernels.GELU {
+			layer.FeedForward.Act = kernels.GELUTanh // which is what this one has always called gelu
+		}
+		s.Layers = repeat(c.int("n_layer", 12, 1, maxLayers), *layer)
+		return s
+	},
+	names: func(*Spec) names {
+		n := gptNames
+		n.Words, n.Positions = "tokens_embed", "positions_embed"
+		return n
+	},
+	heads: map[string]func(*config, *Spec) []Head{
+		"OpenAIGPTModel":                     noHeads,
+		"OpenAIGPTLMHeadModel":               languageModel("lm_head", true, 0),
+		"OpenAIGPTForSequenceClassification": lastClassifier("score"),
+	},
+}
+
+// GPT-2: Radford et al. 2019, "Language Models are Unsupervised Multitask
+// Learners". The norms stand before their part.
+var gpt2 = architecture{
+	modelType: "gpt2",
+	base:      "GPT2Model",
+	spec: func(c *config) Spec {
+		s := c.gpt(1024, 50257)
+		s.Norm.Place, s.FinalNorm = PreNorm, true
+		layer := &s.Layers[0]
+		layer.FeedForward.Width = c.int("n_inner", 4*s.Hidden, 1, maxWidth)
+		layer.FeedForward.Act = c.activation("activation_function", "gelu_new")
+		if c.bool("add_cross_attention", false) {
+			c.problem("add_cross_attention", "GPT-2 with cross-attention is not supported")
+		}
+		if !c.bool("scale_attn_weights", true) {
+			layer.Attention.Scale = 1
+		}
+		s.Layers = repeat(c.int("n_layer", 12, 1, maxLayers), *layer)
+		if c.bool("scale_attn_by_inverse_layer_idx", false) {
+			for i := range s.Layers {
+				s.Layers[i].Attention.Scale /= float32(i + 1)
+			}
+		}
+		return s
+	},
+	names: func(*Spec) names {
+		n := gptNames
+		n.Words, n.Positions, n.FinalNorm = "wte", "wpe", "ln_f"
+		return n
+	},
+	heads: map[string]func(*config, *Spec) []Head{
+		"GPT2Model":                     noHeads,
+		"GPT2LMHeadModel":               languageModel("lm_head", true, 0),
+		"GPT2ForSequenceClassification": lastClassifier("score"),
+		"GPT2ForTokenClassification":    tokenClassifier("classifier"),
+		"GPT2ForQuestionAnswering":      spanClassifier("qa_outputs"),
+	},
+}
+
+// gpt reads what both have in common, with one layer that lacks its feed-forward
+// network.
+func (c *config) gpt(positions, vocab int) Spec {
+	hidden := c.int("n_embd", 768, 1, maxWidth)
+	heads := c.int("n_head", 12, 1, maxHeads)
+	headDim := c.headDim("n_embd", hidden, "n_head", heads)
+	layer := Layer{
+		Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: true, QKVBias: true, OutBias: true},
+		FeedForward: FeedForward{Bias: true},
+	}
+	return Spec{
+		Stack: Stack{
+			Hidden: hidden,
+			Embeddings: Embeddings{
+				Vocab:     c.int("vocab_size", vocab, 1, maxVocab),
+				Positions: c.int("n_positions", positions, 1, maxPositions),
+				Learned:   true,
+				Pad:       c.pad(-1),
+			},
+			Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_epsilon", 1e-5)},
+			Layers: []Layer{layer},
+		},
+		Labels:  c.labels(),
+		Problem: c.string("problem_type", ""),
+	}
+}
+
+var gptNames = names{
+	Prefix:          "transformer.",
+	Layer:           "h.%d.",
+	QKV:             "attn.c_attn",
+	Out:             "attn.c_proj",
+	AttentionNorm:   "ln_1",
+	Up:              "mlp.c_fc",
+	Down:            "mlp.c_proj",
+	FeedForwardNorm: "ln_2",
+	Transposed:      true,
+}

@@ -65,14 +65,18 @@ const PackerRows = panelWidth
 // Pack packs the rows from first up to end. row is called for each of them, in
 // order. Parts of different rows may be packed by several goroutines at once.
 func (p *Packer) Pack(first, end int, row func(i int, dst []byte) error) error {
-	if first%PackerRows != 0 || first > end || end > p.m.n {
-		panic(errRow)
-	}
+	p.check(first, end)
 	elements, bytes := p.m.dtype.Block()
 	src := make([]byte, p.m.k/elements*bytes)
 	switch {
 	case p.m.dtype == F32:
-		return p.packFloats(first, end, src, row)
+		return p.PackFloats(first, end, func(i int, dst []float32) error {
+			if err := row(i, src); err != nil {
+				return err
+			}
+			Dequantize(F32, dst, src)
+			return nil
+		})
 	case p.m.dtype.half():
 		return p.packHalves(first, end, src, row)
 	}
@@ -90,20 +94,27 @@ func (p *Packer) Pack(first, end int, row func(i int, dst []byte) error) error {
 	return nil
 }
 
+func (p *Packer) check(first, end int) {
+	if first < 0 || first%PackerRows != 0 || first > end || end > p.m.n {
+		panic(errRow)
+	}
+}
+
 // Matrix gives the matrix once all rows are packed. The Packer must not be used
 // afterwards.
 func (p *Packer) Matrix() *Matrix { return &p.m }
 
-func (p *Packer) packFloats(first, end int, src []byte, row func(i int, dst []byte) error) error {
+// PackFloats is Pack for rows that are float32 in memory, and matrices of F32.
+func (p *Packer) PackFloats(first, end int, row func(i int, dst []float32) error) error {
+	p.check(first, end)
+	if p.m.dtype != F32 {
+		panic(errDType)
+	}
 	k := p.m.k
 	wide := make([]float32, packBlock*k)
 	return packPanels(p.m.f32, first, end, k, func(i int) ([]float32, error) {
 		dst := wide[i%packBlock*k:][:k:k]
-		if err := row(i, src); err != nil {
-			return nil, err
-		}
-		Dequantize(F32, dst, src)
-		return dst, nil
+		return dst, row(i, dst)
 	})
 }
 

@@ -122,7 +122,10 @@ func (c *checkpoint) check(params []param) error {
 }
 
 // floats are the dtypes that parameters may be stored in.
-var floats = []weights.DType{weights.F32, weights.F16, weights.BF16, weights.F64}
+var floats = []weights.DType{
+	weights.F32, weights.F16, weights.BF16, weights.F64,
+	weights.Q8_0, weights.Q4_0, weights.Q4_1, weights.Q5_0, weights.Q5_1, weights.Q4_K, weights.Q5_K, weights.Q6_K,
+}
 
 // resolve finds the tensor of a source and leaves its name as the only one.
 func (c *checkpoint) resolve(s *source) (problem string) {

@@ -153,7 +153,7 @@ func FuzzConfig(f *testing.F) {
 			if a.modelType != s.Architecture || len(s.Layers) > 64 {
 				continue
 			}
-			for _, p := range m.parameters(a.names(&s), "") {
+			for _, p := range m.parameters(a.names(&s), "", nil) {
 				if p.rows < 1 || p.cols < 1 || len(p.from) == 0 {
 					t.Errorf("parameter %s is %d×%d, from %d tensors", p.name, p.rows, p.cols, len(p.from))
 				}

@@ -94,7 +94,11 @@ func (w *workspace) attention(l int, r *Result) {
 	}
 	// Each head's queries, keys and values lie together, token after token.
 	perHead := kernels.Out{C: w.qkv, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: tokens * a.HeadDim}
-	w.MatMul(perHead, in, tokens, hidden, p.qkv.w, kernels.Epilogue{Bias: p.qkv.bias})
+	for i := range p.qkv {
+		qkv := &p.qkv[i]
+		w.MatMul(perHead, in, tokens, hidden, qkv.w, kernels.Epilogue{Bias: qkv.bias})
+		perHead.C = perHead.C[tokens*qkv.w.N():]
+	}
 	w.prepare(l)
 	w.attend(l, r)
 	if from := w.wanted(r); l == len(s.Layers)-1 && from != EveryToken {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/model/weights"
 )
 
@@ -95,20 +96,20 @@ func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 	if err := c.untie(&m.spec, &n, prefix+n.Words+".weight"); err != nil {
 		return nil, err
 	}
-	m.params = m.parameters(n, prefix)
+	m.dtype = o.dtype
+	if m.dtype == Auto && c.own {
+		m.dtype = Int8
+	}
+	m.params = m.parameters(n, prefix, func(name string) kernels.DType { return c.kept(name, m.dtype) })
 	if err := c.check(m.params); err != nil {
 		return nil, err
 	}
-	m.dtype = o.dtype
-	if m.dtype == Auto {
-		m.dtype = F32
-		if c.own {
-			m.dtype = Int8
-		}
-	}
-	if err := c.fill(m.params, m.dtype, &m.memory); err != nil {
+	if err := c.fill(m.params, m.dtype, &m.memory, o.threads); err != nil {
 		m.free()
 		return nil, err
+	}
+	if m.dtype == Auto {
+		m.dtype = m.storedDType()
 	}
 	for i := range m.heads {
 		for j := range m.heads[i].layers {

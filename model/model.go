@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/ladon-ml/ladon/internal/mem"
+	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/mha"
 )
 
@@ -13,7 +14,7 @@ import (
 type Model struct {
 	spec    Spec
 	threads int
-	dtype   DType // of the matrices: F32 or Int8
+	dtype   DType // of the matrices: F32, Int8 or Stored
 
 	embed     embeddings
 	layers    []*layer
@@ -34,8 +35,41 @@ type Model struct {
 // Spec describes the model. Its slices must not be modified.
 func (m *Model) Spec() Spec { return m.spec }
 
-// DType is the precision of the matrices: F32 or Int8.
+// DType is the precision of the matrices: F32, Int8 or Stored.
 func (m *Model) DType() DType { return m.dtype }
+
+// Formats counts the learned numbers by the form in which the model keeps them.
+func (m *Model) Formats() map[kernels.DType]int {
+	counts := map[kernels.DType]int{}
+	for i := range m.params {
+		p := &m.params[i]
+		counts[p.format()] += p.rows * p.cols
+	}
+	return counts
+}
+
+// format is the form in which the model keeps p.
+func (p *param) format() kernels.DType {
+	switch {
+	case p.kind == vector:
+		return kernels.F32
+	case p.kind != rows:
+		return (*p.matrix).DType()
+	case p.table.i8 != nil:
+		return kernels.Int8
+	}
+	return p.table.format
+}
+
+// storedDType says whether some parameters are kept in a form of their file's.
+func (m *Model) storedDType() DType {
+	for i := range m.params {
+		if m.params[i].format() > kernels.Int8 {
+			return Stored
+		}
+	}
+	return F32
+}
 
 // Parameters is the number of learned numbers, and Bytes the memory that they
 // take. A matrix that is used twice counts once.

@@ -30,6 +30,10 @@ type names struct {
 	// NormLessOne: the norms' weights are stored less 1.
 	NormLessOne bool
 
+	// PairedQK: of each head's queries and keys, elements i and i+headDim/2 are
+	// stored next to each other.
+	PairedQK bool
+
 	// Heads renames the layers of heads, whose Dense.Name is Hugging Face's.
 	Heads map[string]string
 }

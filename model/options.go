@@ -6,9 +6,10 @@ import "fmt"
 type DType uint8
 
 const (
-	Auto DType = iota // as stored: float32 for float checkpoints, int8 for those that Quantize wrote
-	F32
-	Int8 // rows of 8 bits with a float32 scale each; activations are quantised row by row as they come
+	Auto   DType = iota // as stored: int8 for what Quantize wrote, floats of 16 bits and GGUF's blocks as they are, else float32
+	F32                 // activations are float32 too, as with all floats
+	Int8                // rows of 8 bits with a float32 scale each; activations are quantised row by row as they come
+	Stored              // what Auto turned out to be where the file has other forms: blocks, whose activations are quantised by 32, or floats of 16 bits
 )
 
 // ParseDType reads "auto", "f32" or "int8".
@@ -29,6 +30,8 @@ func (d DType) String() string {
 		return "f32"
 	case Int8:
 		return "int8"
+	case Stored:
+		return "stored"
 	}
 	return fmt.Sprintf("DType(%d)", uint8(d))
 }

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/ladon-ml/ladon/kernels"
 )
@@ -19,7 +20,10 @@ type norm struct {
 
 // layer holds what one layer has learned.
 type layer struct {
-	qkv                linear // [(heads+2·kvHeads)·headDim, hidden]: queries, then keys, then values, each head after head
+	// [(heads+2·kvHeads)·headDim, hidden]: queries, then keys, then values, each
+	// head after head. It is one matrix above the other where a file stores them in
+	// different forms.
+	qkv                []linear
 	queryNorm, keyNorm norm   // [headDim]
 	out                linear // [hidden, heads·headDim]
 	gate, up           linear // [ffn, hidden]
@@ -77,10 +81,11 @@ type param struct {
 
 // parameters lists the parameters of m.spec, which has the heads that the
 // checkpoint turned out to have. prefix is what the checkpoint puts before the
-// names of the base model's tensors.
-func (m *Model) parameters(n names, prefix string) []param {
+// names of the base model's tensors, and stored the form in which a tensor is to
+// be kept; nil: in the same as all others.
+func (m *Model) parameters(n names, prefix string, stored func(name string) kernels.DType) []param {
 	s := &m.spec
-	p := paramList{names: &n, prefix: prefix, spec: s}
+	p := paramList{names: &n, prefix: prefix, spec: s, stored: stored}
 	p.embeddings(&m.embed)
 	m.layers = make([]*layer, len(s.Layers))
 	for i := range m.layers {
@@ -127,6 +132,7 @@ type paramList struct {
 	*names
 	prefix string
 	spec   *Spec
+	stored func(name string) kernels.DType
 	list   []param
 }
 
@@ -153,11 +159,23 @@ func (p *paramList) layer(l *layer, i int) {
 	ours, theirs := fmt.Sprintf("layers.%d.", i), p.prefix+p.names.layer(i)
 
 	q, kv := a.Heads*a.HeadDim, a.KVHeads*a.HeadDim
-	qkv := []part{{name: theirs + p.Query, rows: q}, {name: theirs + p.Key, rows: kv}, {name: theirs + p.Value, rows: kv}}
+	pairs := 0
+	if p.PairedQK {
+		pairs = a.HeadDim
+	}
+	qkv := []part{{name: theirs + p.Query, rows: q, pairs: pairs}, {name: theirs + p.Key, rows: kv, pairs: pairs}, {name: theirs + p.Value, rows: kv}}
 	if p.QKV != "" {
 		qkv = []part{{name: theirs + p.QKV, rows: q + 2*kv}}
 	}
-	p.linear(ours+"qkv", &l.qkv, s.Hidden, a.QKVBias, qkv...)
+	alike := p.alike(qkv)
+	l.qkv = make([]linear, len(alike))
+	for i, parts := range alike {
+		name := ours + "qkv"
+		if i > 0 {
+			name += strconv.Itoa(i)
+		}
+		p.linear(name, &l.qkv[i], s.Hidden, a.QKVBias, parts...)
+	}
 	if a.QKNorm {
 		p.norm(ours+"query_norm", &l.queryNorm, a.HeadDim, theirs+p.QueryNorm)
 		p.norm(ours+"key_norm", &l.keyNorm, a.HeadDim, theirs+p.KeyNorm)
@@ -221,6 +239,19 @@ type part struct {
 	rows  int
 	of    int // rows of the tensor; 0: no more
 	first int
+	pairs int // see source
+}
+
+// alike cuts parts where the form changes in which they are to be kept.
+func (p *paramList) alike(parts []part) (groups [][]part) {
+	begin := 0
+	for i := 1; i <= len(parts); i++ {
+		if i == len(parts) || p.stored != nil && p.stored(parts[i].name+".weight") != p.stored(parts[begin].name+".weight") {
+			groups = append(groups, parts[begin:i])
+			begin = i
+		}
+	}
+	return groups
 }
 
 // linear stacks the outputs of projections that a checkpoint stores apart, or
@@ -234,8 +265,8 @@ func (p *paramList) linear(name string, l *linear, in int, bias bool, parts ...p
 		if p.Transposed {
 			shape = []int{in, of}
 		}
-		w.from = append(w.from, source{names: []string{t.name + ".weight"}, shape: shape, transposed: p.Transposed, rows: t.rows, first: t.first})
-		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{of}, rows: t.rows, first: t.first})
+		w.from = append(w.from, source{names: []string{t.name + ".weight"}, shape: shape, transposed: p.Transposed, rows: t.rows, first: t.first, pairs: t.pairs})
+		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{of}, rows: t.rows, first: t.first, pairs: t.pairs})
 		w.rows += t.rows
 	}
 	b.cols = w.rows

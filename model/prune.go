@@ -126,7 +126,7 @@ func outline(file string, config []byte, set *weights.Set) (*Model, *checkpoint,
 	if c.has(n.Prefix + n.Words + ".weight") {
 		prefix = n.Prefix
 	}
-	m.params = m.parameters(n, prefix)
+	m.params = m.parameters(n, prefix, nil)
 	return m, c, c.check(m.params)
 }
 
@@ -137,7 +137,7 @@ func (r *PruneReport) count(m *Model, cuts []cut) {
 	for _, p := range m.params {
 		r.ParametersBefore += p.rows * p.cols
 	}
-	for _, p := range after.parameters(names{}, "") {
+	for _, p := range after.parameters(names{}, "", nil) {
 		r.ParametersAfter += p.rows * p.cols
 	}
 	for l := range cuts {

@@ -145,7 +145,7 @@ func (m *Model) keptTensors(cuts []cut) map[string]*kept {
 		if c.heads != nil {
 			heads, kv := spans(c.heads, a.HeadDim), spans(c.kvHeads, a.HeadDim)
 			// Queries, keys and values follow each other: see layer.
-			byLinear[&m.layers[l].qkv] = kept{slices.Concat(heads, shifted(kv, a.Heads*a.HeadDim), shifted(kv, (a.Heads+a.KVHeads)*a.HeadDim)), nil}
+			byLinear[&m.layers[l].qkv[0]] = kept{slices.Concat(heads, shifted(kv, a.Heads*a.HeadDim), shifted(kv, (a.Heads+a.KVHeads)*a.HeadDim)), nil}
 			byLinear[&m.layers[l].out] = kept{nil, heads}
 		}
 		if c.neurons != nil {

@@ -1,57 +1,85 @@
 package model
 
-// A rowReader reads the rows of a parameter in order, many at a time. It leaves
-// NaN to whoever takes the rows.
-type rowReader struct {
-	*filler
+// A rowReader reads the rows of a parameter in order, many at a time: as float32,
+// or as the bytes that they are stored in. It leaves NaN to whoever takes the
+// rows.
+type rowReader[T byte | float32] struct {
 	p     *param
-	from  int       // index of the source
-	next  int       // its first row that is not in rows yet
-	rows  []float32 // rows that were read and not asked for yet
-	whole []float32 // a source that is transposed
+	read  func(dst []T, name string, off int64) error
+	width int // of a row, in T
+
+	from int // index of the source
+	next int // its first row that is not in rows yet
+	room *[]T
+	rows []T // rows that were read and not asked for yet
+
+	whole []T // a source that is transposed
 }
 
-// pieceFloats is how much a rowReader reads at once: little enough for a cache.
-const pieceFloats = 64 << 10
+// pieceBytes is how much a rowReader reads at once: little enough for a cache.
+const pieceBytes = 256 << 10
 
-func (r *rowReader) source() *source { return &r.p.from[r.from] }
+// floatRows reads the rows from first on.
+func (f *filler) floatRows(p *param, first int) *rowReader[float32] {
+	r := &rowReader[float32]{p: p, read: f.set.ReadFloat32s, width: p.cols, room: &f.floats}
+	r.seek(first)
+	return r
+}
+
+// byteRows reads the rows from first on, each of width bytes.
+func (f *filler) byteRows(p *param, first, width int) *rowReader[byte] {
+	r := &rowReader[byte]{p: p, read: f.set.ReadBytes, width: width, room: &f.bytes}
+	r.seek(first)
+	return r
+}
+
+func (r *rowReader[T]) seek(row int) {
+	for r.next = row; r.from < len(r.p.from)-1 && r.next >= r.source().count(); r.from++ {
+		r.next -= r.source().count()
+	}
+}
+
+func (r *rowReader[T]) source() *source { return &r.p.from[r.from] }
 
 // row sets dst to the next row, whatever its number.
-func (r *rowReader) row(_ int, dst []float32) error {
+func (r *rowReader[T]) row(_ int, dst []T) error {
 	if len(r.rows) == 0 {
-		if err := r.read(); err != nil {
+		if err := r.fetch(); err != nil {
 			return err
 		}
 	}
-	copy(dst, r.rows)
-	r.rows = r.rows[r.p.cols:]
+	copy(dst, r.rows[:r.width])
+	r.rows = r.rows[r.width:]
 	return nil
 }
 
-// read reads some rows.
-func (r *rowReader) read() error {
+// fetch reads some rows.
+func (r *rowReader[T]) fetch() error {
 	if r.next == r.source().count() {
 		r.from, r.next, r.whole = r.from+1, 0, nil
 	}
-	s, cols := r.source(), r.p.cols
-	n := min(max(pieceFloats/cols, 1), s.count()-r.next)
-	r.scratch = grow(r.scratch, n*cols)
-	r.rows = r.scratch
-	if s.transposed {
-		return r.readColumns(n)
+	s := r.source()
+	n := min(max(pieceBytes/(4*r.width), 1), s.count()-r.next)
+	if s.pairs > 0 {
+		n = 1 // its neighbour lies elsewhere
 	}
-	at := s.first + r.next
+	*r.room = grow(*r.room, n*r.width)
+	r.rows = *r.room
+	if s.transposed {
+		return r.fetchColumns(n)
+	}
+	at := s.row(r.next)
 	r.next += n
-	return r.set.ReadFloat32s(r.rows, s.names[0], int64(at*cols))
+	return r.read(r.rows, s.names[0], int64(at)*int64(r.width))
 }
 
-// readColumns reads the next n columns of a tensor as rows. Columns lie apart in
+// fetchColumns reads the next n columns of a tensor as rows. Columns lie apart in
 // a file, so the tensor is read whole.
-func (r *rowReader) readColumns(n int) error {
-	s, cols := r.source(), r.p.cols
+func (r *rowReader[T]) fetchColumns(n int) error {
+	s, cols := r.source(), r.width
 	if r.whole == nil {
-		r.whole = make([]float32, s.shape[0]*s.shape[1])
-		if err := r.set.ReadFloat32s(r.whole, s.names[0], 0); err != nil {
+		r.whole = make([]T, s.shape[0]*s.shape[1])
+		if err := r.read(r.whole, s.names[0], 0); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,10 @@ type source struct {
 	rows, first int  // so many rows of the tensor, from that one on; 0, 0: all
 	transposed  bool // a row of the parameter is a column of the tensor
 	plusOne     bool // what is stored is one less
+
+	// pairs: of each so many rows, the first half are stored as the even ones and
+	// the second as the odd ones. 0: rows are stored in order.
+	pairs int
 }
 
 // count is how many rows of the parameter, or elements of a vector, it has.
@@ -20,4 +24,13 @@ func (s *source) count() int {
 		return s.shape[1]
 	}
 	return s.shape[0]
+}
+
+// row is where row i of the parameter is stored.
+func (s *source) row(i int) int {
+	if s.pairs > 0 {
+		j, half := i%s.pairs, s.pairs/2
+		i += j%half*2 + j/half - j
+	}
+	return s.first + i
 }

@@ -7,10 +7,11 @@ type table struct {
 	cols int
 
 	f32    []float32 // [rows, cols]
-	f16    []uint16  // [rows, cols]
-	bf16   []uint16  // [rows, cols]
 	i8     []int8    // [rows, cols], to be multiplied by
 	scales []float32 // [rows]
+
+	stored []byte        // rows as a file has them
+	format kernels.DType // in this form
 
 	packed *kernels.Matrix // [rows, cols]: shared with a head that multiplies by it
 }
@@ -28,10 +29,9 @@ func (t *table) row(dst []float32, i int) {
 		for j, q := range t.i8[at:end] {
 			dst[j] = float32(q) * scale
 		}
-	case t.f16 != nil:
-		kernels.F16ToF32(dst, t.f16[at:end])
-	case t.bf16 != nil:
-		kernels.BF16ToF32(dst, t.bf16[at:end])
+	case t.stored != nil:
+		width := rowBytes(t.format, t.cols)
+		kernels.Dequantize(t.format, dst, t.stored[i*width:(i+1)*width])
 	}
 }
 
@@ -40,7 +40,13 @@ func (t *table) addRow(dst []float32, i int) {
 	kernels.Add(dst, dst, t.f32[i*t.cols:(i+1)*t.cols])
 }
 
+// rowBytes is what a row takes as a file has it.
+func rowBytes(d kernels.DType, cols int) int {
+	elements, bytes := d.Block()
+	return cols / elements * bytes
+}
+
 // bytes is the memory that the table holds, without a packed matrix's.
 func (t *table) bytes() int {
-	return 4*len(t.f32) + 2*len(t.f16) + 2*len(t.bf16) + len(t.i8) + 4*len(t.scales)
+	return 4*len(t.f32) + len(t.i8) + 4*len(t.scales) + len(t.stored)
 }

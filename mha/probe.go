@@ -65,6 +65,57 @@ func (p *Probe) WeightsOf(seq, head int) (weights []float32, queries, keys int) 
 	return p.Weights[s.weights+head*n:][:n], s.queries, s.keys
 }
 
+// Prepare makes room for the results of a whole batch, the sequences of which then run in several calls, each with a
+// [Probe.Part]. Of params only the heads are looked at. It panics as Run does if Look does not fit.
+func (p *Probe) Prepare(params Params, b Batch) {
+	if b.SeqK == nil {
+		b.SeqK = b.SeqQ
+	}
+	p.Look.check(&params, b)
+	p.prepare(&params, b, false)
+}
+
+// Part makes dst a probe for a Run of the sequences first to end-1 of the batch that p was prepared for, the results of
+// which are p's. Parts may run at the same time.
+func (p *Probe) Part(dst *Probe, first, end int) {
+	dst.Look = p.Look
+	var from, to probed
+	longest := 0
+	for i, s := range p.seqs[:end] {
+		if i < first {
+			from = s.after(p.heads)
+		} else {
+			longest = max(longest, s.queries)
+		}
+		to = s.after(p.heads)
+	}
+	if p.Look.To > 0 && p.Look.From+longest < p.Look.To {
+		dst.Look.To = 0 // all of these sequences end before
+	}
+	l := &p.Look
+	rows := func(s []float32, n int) []float32 { return part(s, from.row*n, to.row*n) }
+	dst.LogSumExp, dst.TopWeights = rows(p.LogSumExp, 1), rows(p.TopWeights, l.TopK)
+	dst.TopKeys = part(p.TopKeys, from.row*l.TopK, to.row*l.TopK)
+	dst.Entropy, dst.Distance, dst.Near = rows(p.Entropy, 1), rows(p.Distance, 1), rows(p.Near, len(l.Near))
+	dst.Mass, dst.Weights = part(p.Mass, from.mass, to.mass), part(p.Weights, from.weights, to.weights)
+}
+
+// part is s[from:to], or nothing where there is nothing.
+func part[T any](s []T, from, to int) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	return s[from:to:to]
+}
+
+// after is where the next sequence begins.
+func (s probed) after(heads int) probed {
+	s.row += heads * s.queries
+	s.mass += heads * s.keys
+	s.weights += heads * s.queries * s.keys
+	return s
+}
+
 // wantsWeights tells whether anything is kept that needs the scores to become weights.
 func (l *Look) wantsWeights() bool {
 	return l.Entropy || l.Distance || len(l.Near) > 0 || l.Mass || l.Weights
@@ -121,9 +172,7 @@ func (p *Probe) prepare(params *Params, b Batch, placed bool) {
 		}
 		at.queries = max(0, at.queries-l.From)
 		p.seqs = append(p.seqs, at)
-		at.row += p.heads * at.queries
-		at.mass += p.heads * at.keys
-		at.weights += p.heads * at.queries * at.keys
+		at = at.after(p.heads)
 	}
 	rows := at.row
 	want := func(is bool, n int) int {

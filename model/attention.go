@@ -1,8 +1,6 @@
 package model
 
-import (
-	"github.com/ladon-ml/ladon/mha"
-)
+import "github.com/ladon-ml/ladon/mha"
 
 // prepare normalises and turns queries and keys.
 func (w *workspace) prepare(l int) {
@@ -69,10 +67,11 @@ func (w *workspace) attend(l int, r *Result) {
 	if w.stream.unseen != nil {
 		k, v, seqK = w.seen(a, keys, values)
 	}
-	w.mha.Run(&w.Exec, w.params, mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}, out, q, k, v)
-	if r != nil && r.attentions != nil {
-		w.weigh(r.attentions[l].Data[w.stream.square*a.Heads:], a, q, k, seqK)
+	w.params.HeadMask = w.stream.factors(l, a.Heads)
+	if r != nil && r.probes != nil {
+		w.params.Probe = w.look(l, r)
 	}
+	w.mha.Run(&w.Exec, w.params, mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}, out, q, k, v)
 }
 
 // seen copies the keys and values without those that no token sees. Attention
@@ -97,25 +96,4 @@ func (w *workspace) seen(a *Attention, k, v []float32) (seenK, seenV mha.View, s
 		}
 	}
 	return mha.PerHead(toK, keys, d), mha.PerHead(toV, keys, d), seqK
-}
-
-// weigh writes the attention weights of a layer, sequence after sequence [heads,
-// length, length]: a second computation beside the tiled one, which never has
-// them all.
-func (w *workspace) weigh(weights []float32, a *Attention, q, k mha.View, seqK []int32) {
-	s := &w.stream
-	for i := range s.sequences() {
-		n, keys := int(s.cuSeqlens[i+1]-s.cuSeqlens[i]), int(seqK[i+1]-seqK[i])
-		squares := weights[:a.Heads*n*n]
-		weights = weights[a.Heads*n*n:]
-		clear(squares)
-		if keys == 0 {
-			continue
-		}
-		w.one = [4]int32{0, int32(n), 0, int32(keys)}
-		qs, ks := q, k
-		qs.Data, ks.Data = q.Data[int(s.cuSeqlens[i])*a.HeadDim:], k.Data[int(seqK[i])*a.HeadDim:]
-		to := mha.Map{Data: squares[n-keys:], Head: n * n, Query: n}
-		w.mha.Weights(&w.Exec, w.params, mha.Batch{SeqQ: w.one[:2], SeqK: w.one[2:]}, to, qs, ks)
-	}
 }

@@ -19,6 +19,11 @@ type Batch struct {
 	// token, themselves included. nil: none. It serves padding on the left,
 	// where a pooler reads a first token that the attention mask hides.
 	Unseen []int32
+
+	// HeadMask multiplies the attention weights of heads; a head whose factor is
+	// 0 is not computed. For every layer it has [heads], or [sequences, heads],
+	// or nil: all 1. nil: all layers are nil.
+	HeadMask [][]float32
 }
 
 // tokens is how many there are in all, by a batch that was checked.
@@ -64,6 +69,14 @@ func (m *Model) check(b *Batch) error {
 		}
 		if b.Unseen != nil && (b.Unseen[s] < 0 || int(b.Unseen[s]) > n) {
 			return inputError("sequence %d has %d tokens, of which %d cannot be unseen", s, n, b.Unseen[s])
+		}
+	}
+	if b.HeadMask != nil && len(b.HeadMask) != len(m.spec.Layers) {
+		return inputError("a head mask of %d layers for a model of %d", len(b.HeadMask), len(m.spec.Layers))
+	}
+	for l, mask := range b.HeadMask {
+		if heads := m.spec.Layers[l].Attention.Heads; mask != nil && len(mask) != heads && len(mask) != seqs*heads {
+			return inputError("a head mask of %d factors for the %d heads of layer %d", len(mask), heads, l)
 		}
 	}
 	if i := outside(b.IDs, e.Vocab); i >= 0 {

@@ -35,11 +35,15 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 		return err
 	}
 	r.resize(&b)
+	if err := r.prepareLooks(&b); err != nil {
+		return err
+	}
 
 	w := m.workspaces.get(m)
 	defer m.workspaces.put(w)
 	w.Begin(ctx, m.threads)
 	w.run(b, r)
+	r.squares(&b)
 	return w.End()
 }
 

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ladon-ml/ladon/mha"
 )
 
 // Names of the results that every model can give, beside those of its heads.
@@ -35,6 +37,9 @@ type Result struct {
 	hidden     []Output
 	attentions []Output
 	heads      []headResult
+
+	probes []*mha.Probe // of every layer, nil where nobody looks; nil: nowhere
+	seqK   []int32      // [sequences+1], for the probes
 }
 
 // headResult is where the outputs of one head go. They share one buffer, column
@@ -84,6 +89,7 @@ func (m *Model) NewResult(names ...string) (*Result, error) {
 	if slices.Contains(names, Attentions) {
 		for i := range m.spec.Layers {
 			r.attentions = append(r.attentions, Output{Name: Attentions + "." + strconv.Itoa(i), Cols: 1})
+			r.probes = append(r.probes, &mha.Probe{Look: mha.Look{Weights: true}})
 		}
 	}
 	for i, h := range m.heads {
@@ -144,16 +150,6 @@ func (r *Result) resize(b *Batch) {
 	}
 	for i := range r.hidden {
 		r.hidden[i].resize(tokens)
-	}
-	if len(r.attentions) > 0 {
-		squares := 0
-		for s := range seqs {
-			n := int(b.CuSeqlens[s+1] - b.CuSeqlens[s])
-			squares += n * n
-		}
-		for i := range r.attentions {
-			r.attentions[i].resize(squares * r.model.spec.Layers[i].Attention.Heads)
-		}
 	}
 	for i := range r.heads {
 		h := &r.heads[i]

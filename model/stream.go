@@ -13,6 +13,7 @@ type stream struct {
 	totals                []int32   // [sequences] the length that each counts as, or nil: as far as its positions reach
 	pad                   int32     // the id that a last token is not
 	tokens                int
+	headMask              [][]float32 // as the batch's
 
 	token, sequence int // where in the batch it begins
 	square          int // the squares of the lengths of all sequences before
@@ -43,6 +44,7 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	if b.Unseen != nil && slices.Max(b.Unseen[first:end]) > 0 {
 		s.unseen = b.Unseen[first:end]
 	}
+	s.headMask = b.HeadMask
 	s.cuSeqlens = grow(s.cuSeqlens, end-first+1)
 	for i := range s.cuSeqlens {
 		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
@@ -84,6 +86,7 @@ func (s *stream) row(i int, from Rows) int {
 // release lets go of the caller's slices.
 func (s *stream) release() {
 	s.ids, s.types, s.positions, s.totals, s.unseen, s.embeds = nil, nil, nil, nil, nil, nil
+	s.headMask = nil
 }
 
 func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }

@@ -16,7 +16,8 @@ import (
 //
 // Every model takes input_ids [batch, length], or inputs_embeds [batch, length,
 // hidden] in its place, attention_mask and position_ids; those with token types
-// take token_type_ids. Multiple choice has another
+// take token_type_ids, and head_mask [layers, heads] or [heads] multiplies
+// attention weights. Multiple choice has another
 // dimension, choices, before the length. What is missing takes its default, and
 // a first dimension of 1 serves every row. An unknown tensor is an error.
 func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, outputs ...string) ([]weights.Tensor, error) {
@@ -42,6 +43,8 @@ type padded struct {
 
 	ids, types, positions, mask []int32   // [batch, length]; nil: default
 	embeds                      []float32 // [batch, length, hidden]; nil: ids select them
+
+	headMask [][]float32
 
 	kept []int32 // [tokens] of the batch made of it: where each comes from; -1: compute, but do not show
 }
@@ -106,12 +109,43 @@ func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
 		}
 		*in.to = values
 	}
-	return p, nil
+	p.headMask, err = m.readHeadMask(byName["head_mask"])
+	return p, err
+}
+
+// readHeadMask reads factors of every layer's heads, [layers, heads], or of the
+// heads of all layers, [heads].
+func (m *Model) readHeadMask(t *weights.Tensor) ([][]float32, error) {
+	if t == nil {
+		return nil, nil
+	}
+	layers := m.spec.Layers
+	heads := layers[0].Attention.Heads
+	for i := range layers {
+		if layers[i].Attention.Heads != heads {
+			return nil, inputError("input tensor %q, but the layers have %d heads and %d", t.Name, heads, layers[i].Attention.Heads)
+		}
+	}
+	if !slices.Equal(t.Shape, []int{heads}) && !slices.Equal(t.Shape, []int{len(layers), heads}) {
+		return nil, inputError("input tensor %q has shape %v, want %v or %v", t.Name, t.Shape, []int{len(layers), heads}, []int{heads})
+	}
+	factors, err := t.Float32s(nil)
+	if err != nil {
+		return nil, inputError("input tensor %q: %v", t.Name, err)
+	}
+	mask := make([][]float32, len(layers))
+	for i := range mask {
+		mask[i] = factors[:heads]
+		if len(t.Shape) == 2 {
+			mask[i] = factors[i*heads : (i+1)*heads]
+		}
+	}
+	return mask, nil
 }
 
 // inputs sorts the tensors by name, of which it allows those that the model takes.
 func (m *Model) inputs(list []weights.Tensor) (map[string]*weights.Tensor, error) {
-	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids"}
+	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids", "head_mask"}
 	if m.spec.Embeddings.Types > 0 {
 		known = append(known, "token_type_ids")
 	}
@@ -181,7 +215,7 @@ func wholeNumbers(t *weights.Tensor) ([]int64, error) {
 // batch leaves the masked positions out. Where first is set, a row's first
 // position stays even if masked: outputs read it, though no token sees it.
 func (p *padded) batch(first bool) Batch {
-	b := Batch{CuSeqlens: []int32{0}}
+	b := Batch{CuSeqlens: []int32{0}, HeadMask: p.headMask}
 	hidden := len(p.embeds) / (p.rows * p.length)
 	for row := range p.rows {
 		unseen := int32(0)

@@ -28,7 +28,7 @@ func TestBadTensors(t *testing.T) {
 		want  string
 	}{
 		"nothing":           {m, nil, `input tensor "input_ids" is missing`},
-		"unknown":           {m, []weights.Tensor{ids, {Name: "pixel_values"}}, `unknown input tensor "pixel_values"; this model takes input_ids, inputs_embeds, attention_mask, position_ids, token_type_ids`},
+		"unknown":           {m, []weights.Tensor{ids, {Name: "pixel_values"}}, `unknown input tensor "pixel_values"; this model takes input_ids, inputs_embeds, attention_mask, position_ids, head_mask, token_type_ids`},
 		"no types":          {distil, []weights.Tensor{ids, weights.Of("token_type_ids", []int{2, 2}, make([]int64, 4))}, `unknown input tensor "token_type_ids"`},
 		"rank":              {m, []weights.Tensor{weights.Of("input_ids", []int{4}, make([]int64, 4))}, `"input_ids" has shape [4], want [batch length]`},
 		"choices":           {choice, []weights.Tensor{ids}, `"input_ids" has shape [2 2], want [batch choices length]`},

@@ -21,6 +21,7 @@ type workspace struct {
 	h, g    []float32 // [tokens, ffn], rows a Stride apart; g is the gate
 
 	mha      mha.Attention
+	probe    mha.Probe // this workspace's part of a Result's
 	params   mha.Params
 	headNorm mha.Norm
 	attender attender  // nil: the stream attends to itself

@@ -13,7 +13,7 @@ var forwardCommand = command{
 	summary: "run a checkpoint on tensors from a file and write what it gives",
 	help: `
 The input file holds tensors named as the arguments of Hugging Face's forward
-(input_ids, attention_mask, token_type_ids, position_ids), of which missing ones
+(input_ids, attention_mask, token_type_ids, position_ids, head_mask), of which missing ones
 take their defaults. The output file gets float32 tensors named as its results:
 last_hidden_state and those of the head that config.json names. Positions that
 attention_mask excludes are zero.`,

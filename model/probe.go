@@ -1,0 +1,125 @@
+package model
+
+import (
+	"slices"
+
+	"github.com/ladon-ml/ladon/mha"
+)
+
+// Look asks for a probe of the attention of a layer, beside the other outputs, in
+// place of what an earlier call asked for. A Result with [Attentions] has the
+// weights of every layer already, and takes no other.
+func (r *Result) Look(layer int, l mha.Look) error {
+	layers := r.model.spec.Layers
+	if layer < 0 || layer >= len(layers) {
+		return inputError("no layer %d; this model has %d", layer, len(layers))
+	}
+	if r.attentions != nil {
+		return inputError("layer %d is looked into for %s", layer, Attentions)
+	}
+	last := -1
+	for _, h := range l.Heads {
+		if h <= last || h >= layers[layer].Attention.Heads {
+			return inputError("heads %d of layer %d do not rise within its %d", l.Heads, layer, layers[layer].Attention.Heads)
+		}
+		last = h
+	}
+	if l.From < 0 || l.To < 0 || l.To > 0 && l.To < l.From {
+		return inputError("no tokens from %d to %d", l.From, l.To)
+	}
+	if l.TopK < 0 || slices.ContainsFunc(l.Near, func(n int) bool { return n < 0 }) {
+		return inputError("a negative number of keys to look for")
+	}
+	if r.probes == nil {
+		r.probes = make([]*mha.Probe, len(layers))
+	}
+	r.probes[layer] = &mha.Probe{Look: l}
+	return nil
+}
+
+// Probe is what was found in a layer by the last Forward, nil if nobody looked.
+// Rows are the batch's: sequence after sequence [heads, tokens]. Keys are counted
+// among those that are not Unseen.
+func (r *Result) Probe(layer int) *mha.Probe {
+	if r.probes == nil {
+		return nil
+	}
+	return r.probes[layer]
+}
+
+// prepareLooks makes room for what the probes find in a batch.
+func (r *Result) prepareLooks(b *Batch) error {
+	if r.probes == nil {
+		return nil
+	}
+	longest := int32(0)
+	r.seqK = append(r.seqK[:0], 0)
+	for s := range b.sequences() {
+		n := b.CuSeqlens[s+1] - b.CuSeqlens[s]
+		longest = max(longest, n)
+		if b.Unseen != nil {
+			n -= b.Unseen[s]
+		}
+		r.seqK = append(r.seqK, r.seqK[s]+n)
+	}
+	for l, p := range r.probes {
+		if p == nil {
+			continue
+		}
+		if p.Look.To > int(longest) || p.Look.From > int(longest) {
+			return inputError("a look at the tokens from %d to %d of sequences of at most %d", p.Look.From, p.Look.To, longest)
+		}
+		p.Prepare(mha.Params{Heads: r.model.spec.Layers[l].Attention.Heads}, mha.Batch{SeqQ: b.CuSeqlens, SeqK: r.seqK})
+	}
+	return nil
+}
+
+// look gives the probe for the stream's part of the batch.
+func (w *workspace) look(l int, r *Result) *mha.Probe {
+	p := r.probes[l]
+	if p == nil {
+		return nil
+	}
+	p.Part(&w.probe, w.stream.sequence, w.stream.sequence+w.stream.sequences())
+	return &w.probe
+}
+
+// squares gives the attention outputs the weights that were found, wider by the
+// columns of the tokens that are not seen.
+func (r *Result) squares(b *Batch) {
+	for l := range r.attentions {
+		o, p := &r.attentions[l], r.probes[l]
+		heads := r.model.spec.Layers[l].Attention.Heads
+		if r.seqK[b.sequences()] == b.CuSeqlens[b.sequences()] {
+			o.Data, o.Rows = p.Weights, len(p.Weights)
+			continue
+		}
+		squares := 0
+		for s := range b.sequences() {
+			n := int(b.CuSeqlens[s+1] - b.CuSeqlens[s])
+			squares += n * n
+		}
+		data := make([]float32, 0, squares*heads)
+		for s := range b.sequences() {
+			for h := range heads {
+				weights, rows, keys := p.WeightsOf(s, h)
+				for i := range rows {
+					data = append(data, make([]float32, rows-keys)...)
+					data = append(data, weights[i*keys:(i+1)*keys]...)
+				}
+			}
+		}
+		o.Data, o.Rows = data, len(data)
+	}
+}
+
+// factors is a layer's head mask for the stream.
+func (s *stream) factors(l, heads int) []float32 {
+	if s.headMask == nil || len(s.headMask[l]) <= heads {
+		if s.headMask == nil {
+			return nil
+		}
+		return s.headMask[l]
+	}
+	return s.headMask[l][s.sequence*heads : (s.sequence+s.sequences())*heads]
+}

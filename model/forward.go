@@ -156,6 +156,9 @@ func (w *workspace) feedForward(l int) {
 	} else {
 		w.MatMul(kernels.Out{C: h, LD: ldh}, in, rows, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: f.Act})
 	}
+	if w.active != nil {
+		w.active.add(w.model.spec.params(l), h, rows, ldh)
+	}
 	out := kernels.Out{C: to, LD: hidden}
 	switch s.Norm.Place {
 	case SandwichNorm:

@@ -68,6 +68,11 @@ func (m *Model) NewResult(names ...string) (*Result, error) {
 	if m.closed {
 		return nil, ErrClosed
 	}
+	return m.newResult(names...)
+}
+
+// newResult is NewResult of a model that is open.
+func (m *Model) newResult(names ...string) (*Result, error) {
 	all := m.Outputs()
 	if len(names) == 0 {
 		names = all[:len(all)-2]

@@ -25,6 +25,7 @@ type workspace struct {
 	params   mha.Params
 	headNorm mha.Norm
 	attender attender  // nil: the stream attends to itself
+	active   *activity // nil: nobody asks what the neurons give
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
 	one      [4]int32  // the offsets of one sequence
 

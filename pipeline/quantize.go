@@ -17,9 +17,23 @@ import (
 // the checkpoint may lie in a folder of its own, and Dense modules, which stay as
 // they are, have weights too. dst must be empty or not exist, and appears whole
 // or not at all.
-func Quantize(ctx context.Context, src, dst string, o model.QuantizeOptions) (model.QuantizeReport, error) {
-	fail := func(name string, err error) (model.QuantizeReport, error) {
-		return model.QuantizeReport{}, fmt.Errorf("pipeline: %s: %w", name, bare(err))
+func Quantize(ctx context.Context, src, dst string, o model.QuantizeOptions) (report model.QuantizeReport, err error) {
+	copied, err := rewrite(ctx, src, dst, func(from, to string) error {
+		report, err = model.Quantize(ctx, from, to, o)
+		return err
+	})
+	if err != nil {
+		return model.QuantizeReport{}, err
+	}
+	report.Copied = append(report.Copied, copied...)
+	return report, nil
+}
+
+// rewrite writes the checkpoint of a folder anew, by the folder that it lies in
+// and the one that it goes to, and copies the modules that stand beside it.
+func rewrite(ctx context.Context, src, dst string, checkpoint func(from, to string) error) (copied []string, err error) {
+	fail := func(name string, err error) ([]string, error) {
+		return nil, fmt.Errorf("pipeline: %s: %w", name, bare(err))
 	}
 	f, err := readFolder(os.DirFS(src))
 	if err != nil {
@@ -27,7 +41,7 @@ func Quantize(ctx context.Context, src, dst string, o model.QuantizeOptions) (mo
 	}
 	hasDense := slices.ContainsFunc(f.stages, func(s stage) bool { return s.dense != nil })
 	if f.transformer == "." && !hasDense {
-		return model.Quantize(ctx, src, dst, o)
+		return nil, checkpoint(src, dst)
 	}
 	switch entries, err := os.ReadDir(dst); {
 	case err == nil && len(entries) > 0:
@@ -36,33 +50,30 @@ func Quantize(ctx context.Context, src, dst string, o model.QuantizeOptions) (mo
 		return fail(dst, err)
 	}
 	parent := filepath.Dir(filepath.Clean(dst))
-	tmp, err := os.MkdirTemp(parent, ".ladon-quantize-*")
+	tmp, err := os.MkdirTemp(parent, ".ladon-model-*")
 	if err != nil {
 		return fail(parent, err)
 	}
 	defer os.RemoveAll(tmp)
-	out := filepath.Join(tmp, "out") // model.Quantize gives it the rights that tmp lacks
+	out := filepath.Join(tmp, "out") // checkpoint gives it the rights that tmp lacks
 	if f.transformer != "." {
 		if err := os.MkdirAll(filepath.Join(out, filepath.Dir(f.transformer)), 0o755); err != nil {
 			return fail(dst, err)
 		}
 	}
-	report, err := model.Quantize(ctx, filepath.Join(src, f.transformer), filepath.Join(out, f.transformer), o)
-	if err != nil {
-		return model.QuantizeReport{}, err
+	if err := checkpoint(filepath.Join(src, f.transformer), filepath.Join(out, f.transformer)); err != nil {
+		return nil, err
 	}
-	copied, err := copyModules(ctx, src, out, f.transformer)
-	if err != nil {
+	if copied, err = copyModules(ctx, src, out, f.transformer); err != nil {
 		return fail(src, err)
 	}
-	report.Copied = append(report.Copied, copied...)
 	if err := os.Remove(dst); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail(dst, err)
 	}
 	if err := os.Rename(out, dst); err != nil {
 		return fail(dst, err)
 	}
-	return report, nil
+	return copied, nil
 }
 
 // copyModules copies what is not there yet: the settings in src, and in the

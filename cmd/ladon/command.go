@@ -52,6 +52,7 @@ func commands() []command {
 		mhaCommand,
 		tokenizeCommand,
 		quantizeCommand,
+		pruneCommand,
 		infoCommand,
 		benchCommand,
 		versionCommand,

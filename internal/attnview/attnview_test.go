@@ -65,7 +65,7 @@ func TestStatistics(t *testing.T) {
 	w := []float32{1, 0, 0, 0.5, 0, 0.5, 0, 0, 0}
 	f := mustField(t, &Map{Queries: []Token{{}, {}, {Special: true}}, Layers: []Layer{{1, w}}})
 	want := map[string]float64{
-		"entropy": 0.5, "confidence": 0.75, "distance": 0.5, "itself": 0.5,
+		"entropy": 0.5 * math.Ln2, "confidence": 0.75, "distance": 0.5, "itself": 0.5,
 		"previous": 0.25, "next": 0.25, "first": 0.75, "special": 0.25,
 	}
 	for i, x := range f.measure(f.planes[0][0]) {

@@ -18,12 +18,12 @@ type statistic struct {
 
 var statistics = [...]statistic{
 	{
-		Key: "entropy", Name: "entropy", Unit: "bits",
-		Help: "how far the weights of a token are spread: 0 looks at one, log2 of the length at all alike",
+		Key: "entropy", Name: "entropy", Unit: "nats",
+		Help: "how far the weights of a token are spread: 0 looks at one, ln of the length at all alike",
 		of: func(_ *field, _ int, row []float32) (sum float64) {
 			for _, w := range row {
 				if w > 0 {
-					sum -= float64(w) * math.Log2(float64(w))
+					sum -= float64(w) * math.Log(float64(w))
 				}
 			}
 			return sum

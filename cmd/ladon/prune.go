@@ -1,0 +1,262 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/pipeline"
+)
+
+var pruneCommand = command{
+	name:    "prune",
+	summary: "take heads and neurons out of a checkpoint, which gets smaller and faster",
+	help: `
+-heads 0:1,3;2:0 takes out heads 1 and 3 of layer 0 and head 0 of layer 2;
+-heads 50% that share of all, those that matter least. -ffn 50% takes out that
+share of the feed-forward neurons of every layer, and -ffn 768 leaves so many.
+What matters is found out on the lines of -texts: for heads by -by drift (what the
+output loses without them), confidence or entropy. Without -out nothing is written
+but a table of all heads. With -texts the report has times and drift.`,
+	setup: func(fs *flag.FlagSet) func(*call) error {
+		p := &pruneFlags{}
+		p.src = needModelFlag(fs)
+		fs.Var(pathValue{&p.out}, "out", "the `DIR` to write: empty, or not there yet (default: print the heads)")
+		fs.Var(headsValue{&p.heads}, "heads", "the `HEADS` to take out: LAYER:HEAD,…;… or a share")
+		fs.Var(ffnValue{&p.ffn}, "ffn", "the share of neurons to take out, or the `NUMBER` that stays")
+		fs.Var(pathValue{&p.texts}, "texts", "the `FILE` whose lines say what matters")
+		by := "drift"
+		fs.Var(choiceValue{&by, []string{"drift", "confidence", "entropy"}}, "by", "what decides about heads: drift, confidence or `entropy`")
+		return func(c *call) error {
+			var err error
+			if p.by, err = model.ParseCriterion(by); err != nil {
+				return err
+			}
+			return p.run(c)
+		}
+	},
+}
+
+type pruneFlags struct {
+	src        *modelSource
+	out, texts string
+	heads      headsFlag
+	ffn        ffnFlag
+	by         model.Criterion
+}
+
+// headsFlag is a list of heads or a share of them.
+type headsFlag struct {
+	list  map[int][]int
+	share float64
+}
+
+type headsValue struct{ to *headsFlag }
+
+func (v headsValue) String() string { return "" }
+
+func (v headsValue) Set(s string) error {
+	if !strings.Contains(s, ":") {
+		share, err := parseShare(s)
+		*v.to = headsFlag{share: share}
+		return err
+	}
+	list := map[int][]int{}
+	for part := range strings.SplitSeq(s, ";") {
+		layer, heads, _ := strings.Cut(part, ":")
+		l, err := strconv.Atoi(strings.TrimSpace(layer))
+		if err != nil {
+			return fmt.Errorf("want LAYER:HEAD,…;LAYER:… or a share such as 50%%, not %s", abridge(part))
+		}
+		for head := range strings.SplitSeq(heads, ",") {
+			h, err := strconv.Atoi(strings.TrimSpace(head))
+			if err != nil {
+				return fmt.Errorf("want LAYER:HEAD,…;LAYER:… or a share such as 50%%, not %s", abridge(part))
+			}
+			list[l] = append(list[l], h)
+		}
+	}
+	*v.to = headsFlag{list: list}
+	return nil
+}
+
+// ffnFlag is a share of neurons to take out, or the number that stays.
+type ffnFlag struct {
+	share float64
+	keep  int
+}
+
+type ffnValue struct{ to *ffnFlag }
+
+func (v ffnValue) String() string { return "" }
+
+func (v ffnValue) Set(s string) error {
+	if n, err := strconv.Atoi(s); err == nil && n > 0 {
+		*v.to = ffnFlag{keep: n}
+		return nil
+	}
+	share, err := parseShare(s)
+	*v.to = ffnFlag{share: share}
+	return err
+}
+
+// parseShare reads "50%" or "0.5".
+func parseShare(s string) (float64, error) {
+	number, percent := strings.CutSuffix(s, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if percent {
+		x /= 100
+	}
+	if err != nil || !(x > 0 && x < 1) {
+		return 0, errors.New("want a share between 0 and 1, or 0% and 100%")
+	}
+	return x, nil
+}
+
+// chosen says whether something needs texts to be chosen by.
+func (p *pruneFlags) chosen() bool { return p.heads.share > 0 || p.ffn != ffnFlag{} }
+
+func (p *pruneFlags) run(c *call) error {
+	if err := c.noArgs(); err != nil {
+		return err
+	}
+	if err := p.src.need("prune"); err != nil {
+		return err
+	}
+	switch {
+	case c.dtype == model.Int8.String():
+		return errors.New("prune: -dtype int8: prune the float checkpoint, then quantise what remains")
+	case p.texts == "" && (p.chosen() || p.out == ""):
+		return errors.New("prune: -texts is needed to say what matters")
+	case p.out != "" && !p.chosen() && p.heads.list == nil:
+		return errors.New("prune: -heads or -ffn is needed")
+	}
+	var texts []string
+	if p.texts != "" {
+		var err error
+		if texts, err = readLinesOf(p.texts); err != nil {
+			return err
+		}
+	}
+	if texts == nil { // no need to run anything
+		report, err := pipeline.Prune(c.ctx, p.src.path, p.out, model.Pruning{Heads: p.heads.list})
+		if err != nil {
+			return err
+		}
+		return writeFacts(c, pruneFacts(report))
+	}
+	before, err := p.src.open(c)
+	if err != nil {
+		return err
+	}
+	defer before.Close()
+	if before.Model().DType() != model.F32 {
+		return fmt.Errorf("%s: quantised: prune the float checkpoint, then quantise what remains", p.src.path)
+	}
+	pruning := model.Pruning{Heads: p.heads.list}
+	if p.chosen() || p.out == "" {
+		found, err := p.importance(c, before, texts)
+		if err != nil {
+			return err
+		}
+		if p.out == "" {
+			return writeImportance(c, found)
+		}
+		p.choose(&pruning, found, before.Model().Spec())
+	}
+	report, err := pipeline.Prune(c.ctx, p.src.path, p.out, pruning)
+	if err != nil {
+		return err
+	}
+	facts, err := p.compare(c, before, texts)
+	if err != nil {
+		return err
+	}
+	return writeFacts(c, append(pruneFacts(report), facts...))
+}
+
+// importance runs the model on the texts.
+func (p *pruneFlags) importance(c *call, m *pipeline.Model, texts []string) (*model.Importance, error) {
+	batch, err := m.Batch(texts...)
+	if err != nil {
+		return nil, err
+	}
+	needed := p.out == "" || p.heads.share > 0 && p.by == model.ByDrift
+	bar := newProgress(c.stderr, -1, "forward passes")
+	defer bar.finish()
+	return m.Model().Importance(c.ctx, batch, model.ImportanceOptions{
+		NoDrift: !needed, Progress: func(done, _ int) { bar.set(done) },
+	})
+}
+
+// choose adds what the shares say.
+func (p *pruneFlags) choose(to *model.Pruning, found *model.Importance, spec model.Spec) {
+	if p.heads.share > 0 {
+		to.Heads = found.LeastHeads(spec, p.heads.share, p.by)
+	}
+	if p.ffn.share > 0 {
+		to.Neurons = found.LeastNeurons(model.KeepShare(1 - p.ffn.share))
+	}
+	if p.ffn.keep > 0 {
+		to.Neurons = found.LeastNeurons(func(int) int { return p.ffn.keep })
+	}
+}
+
+func pruneFacts(r model.PruneReport) []fact {
+	return []fact{
+		{"heads_before", r.HeadsBefore}, {"heads_after", r.HeadsBefore - r.Heads},
+		{"neurons_before", r.NeuronsBefore}, {"neurons_after", r.NeuronsBefore - r.Neurons},
+		{"parameters_before", r.ParametersBefore}, {"parameters_after", r.ParametersAfter},
+		{"bytes_before", int(r.BytesBefore)}, {"bytes_after", int(r.BytesAfter)},
+	}
+}
+
+// compareTime is how long each of the two models is timed.
+const compareTime = time.Second / 2
+
+// compare tells how fast both are on the texts, and how far apart.
+func (p *pruneFlags) compare(c *call, before *pipeline.Model, texts []string) ([]fact, error) {
+	after, err := pipeline.Open(p.out, pipeline.WithThreads(c.threads))
+	if err != nil {
+		return nil, err
+	}
+	defer after.Close()
+	drift, err := pipeline.Drift(c.ctx, before, after, texts...)
+	if err != nil {
+		return nil, err
+	}
+	facts := []fact{{"texts", len(texts)}}
+	for _, m := range []struct {
+		key string
+		*pipeline.Model
+	}{{"ms_before", before}, {"ms_after", after}} {
+		batch, err := m.Batch(texts...)
+		if err != nil {
+			return nil, err
+		}
+		result, err := m.Model.Model().NewResult(model.LastHiddenState)
+		if err != nil {
+			return nil, err
+		}
+		t, err := measure(c.ctx, compareTime, func() error { return m.Model.Model().Forward(c.ctx, batch, result) })
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, fact{m.key, float64(t.median.Microseconds()) / 1000})
+	}
+	return append(facts, fact{"cosine_mean", finite(drift.Cosine)}, fact{"cosine_min", finite(drift.CosineMin)},
+		fact{"max_abs", finite(drift.MaxAbs)}, fact{"top1_agreement", drift.Top1}), nil
+}
+
+// finite keeps out of JSON what it cannot hold.
+func finite(x float64) any {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	return x
+}

@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/ladon-ml/ladon/internal/mem"
 )
 
 // packBench is a matrix in d of n rows that are like the first few.
 func packBench(b *testing.B, d DType, n, k int) *Matrix {
 	rows := randomRows(rand.New(rand.NewPCG(1, 2)), d, 16, k, 0.1)
-	m, err := PackBlocks(d, n, k, func(i int, dst []byte) error { copy(dst, rows[i%16]); return nil })
+	arena := &mem.Arena{}
+	b.Cleanup(func() { _ = arena.Free() })
+	m, err := PackBlocksIn(arena, d, n, k, func(i int, dst []byte) error { copy(dst, rows[i%16]); return nil })
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -26,13 +30,16 @@ func BenchmarkBlocks(b *testing.B) {
 				if elements, _ := d.Block(); k%elements != 0 {
 					k = 512
 				}
-				for _, m := range []int{1, 128} {
-					n := k
-					if m == 1 {
+				for _, where := range []string{"cache", "memory", "prompt"} {
+					m, n := 1, k
+					switch where {
+					case "prompt":
+						m = 128
+					case "memory":
 						elements, bytes := d.Block()
 						n = 128 << 20 / (k / elements * bytes)
 					}
-					b.Run(fmt.Sprintf("dtype=%v/m=%d/n=%d/k=%d", d, m, n, k), func(b *testing.B) {
+					b.Run(fmt.Sprintf("dtype=%v/m=%d/n=%d/k=%d/from=%s", d, m, n, k, where), func(b *testing.B) {
 						w := packBench(b, d, n, k)
 						a, c := at[float32](m*k, 0), at[float32](m*n, 0)
 						for i := range a {

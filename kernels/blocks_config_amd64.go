@@ -87,3 +87,27 @@ var blockAVX2 = blockConfig{
 	chunk: 512 << 10,
 	rate:  40,
 }
+
+// halfRows is the configuration of the active set for one row and 16-bit floats.
+func halfRows(d DType) *halfConfig {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		if d == BF16 {
+			return &bf16AVX512
+		}
+		return &f16AVX512
+	case cpu.AVX2:
+		if d == BF16 {
+			return &bf16AVX2
+		}
+		return &f16AVX2
+	}
+	return &halfGenericConfig
+}
+
+var (
+	f16AVX512  = halfConfig{"avx512", avx512.F16Row16, avx512.F16Row64}
+	bf16AVX512 = halfConfig{"avx512", avx512.BF16Row16, avx512.BF16Row64}
+	f16AVX2    = halfConfig{"avx2", avx2.F16Row16, avx2.F16Row64}
+	bf16AVX2   = halfConfig{"avx2", avx2.BF16Row16, avx2.BF16Row64}
+)

@@ -36,3 +36,20 @@ var blockNEON = blockConfig{
 	chunk: 512 << 10,
 	rate:  60,
 }
+
+// halfRows is the configuration of the active set for one row and 16-bit floats.
+func halfRows(d DType) *halfConfig {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		if d == BF16 {
+			return &bf16NEON
+		}
+		return &f16NEON
+	}
+	return &halfGenericConfig
+}
+
+var (
+	f16NEON  = halfConfig{"neon", neon.F16Row16, neon.F16Row64}
+	bf16NEON = halfConfig{"neon", neon.BF16Row16, neon.BF16Row64}
+)

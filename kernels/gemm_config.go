@@ -128,3 +128,5 @@ var int8GenericConfig = gemmConfig[int8Tile]{
 	chunk:  256 << 10,
 	rate:   2.5,
 }
+
+var halfGenericConfig = halfConfig{name: "generic"}

@@ -9,3 +9,5 @@ func int8Tiles() *gemmConfig[int8Tile] { return &int8GenericConfig }
 func pairBytes(dst []int16, src []int8) { pairBytesGeneric(dst, src) }
 
 func blockTiles() *blockConfig { return &blockGenericConfig }
+
+func halfRows(DType) *halfConfig { return &halfGenericConfig }

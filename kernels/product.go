@@ -18,6 +18,7 @@ type product struct {
 	f32    *gemmConfig[gemmTile] // and of F16, BF16
 	int8   *gemmConfig[int8Tile]
 	blocks *blockConfig
+	half   *halfConfig // beside f32, for one row
 
 	finish bool // something remains to be done after the tiles
 
@@ -127,6 +128,10 @@ func (p *product) Run(worker, i int) {
 		if p.blocks != nil {
 			p.blockStrip(&p.x.workers[worker], panel, g0, g1)
 			panel++
+			continue
+		}
+		if p.half != nil && p.half.one != nil && p.m == 1 {
+			panel += p.halfStrip(&p.x.workers[worker], panel, end-panel)
 			continue
 		}
 		panel += p.strip(&p.x.workers[worker], panel, end-panel, g0, g1)

@@ -51,6 +51,7 @@ var portable = []file{
 	{"read", readKernel},
 	{"onequery", oneQuery},
 	{"lookin", lookIn},
+	{"halfrow", halfRows},
 	{"expand", func(m vm.Machine) { expansions(m); superScales(m); quantiseBlocks(m) }},
 }
 

@@ -423,8 +423,11 @@ func (n *NEON) MinLanes(v V) { n.fold(v, "VFMIN") }
 
 func (n *NEON) MaxIntLanes(v V) { n.fold(v, "VSMAX") }
 
-func (n *NEON) Prefetch(base GP, off int) {
+func (n *NEON) Prefetch(base GP, off int)    { n.prefetch("PRFM", base, off) }
+func (n *NEON) PrefetchFar(base GP, off int) { n.prefetch("PRFM2", base, off) }
+
+func (n *NEON) prefetch(name string, base GP, off int) {
 	b := n.GP()
 	n.op3("ADD", operand.I32(off), base, b)
-	instr(n.c, "PRFM", []operand.Op{mem(b, 0)}, []operand.Op{mem(b, 0)})
+	instr(n.c, name, []operand.Op{mem(b, 0)}, []operand.Op{mem(b, 0)})
 }

@@ -70,8 +70,9 @@ func lowerNEON(fn *ir.Function) error {
 			for k, p := range o {
 				i.Operands[k] = text(lowerOperand(p, arr))
 			}
-		case "PRFM":
-			i.Operands = []operand.Op{text(lowerOperand(o[0], "")), text("PLDL1KEEP")}
+		case "PRFM", "PRFM2":
+			level := map[string]text{"PRFM": "PLDL1KEEP", "PRFM2": "PLDL2KEEP"}[i.Opcode]
+			i.Opcode, i.Operands = "PRFM", []operand.Op{text(lowerOperand(o[0], "")), level}
 		case "VDUP0":
 			i.Opcode, i.Operands = "VDUP", []operand.Op{text(lowerOperand(o[0], ".S[0]")), text(lowerOperand(o[1], ".S4"))}
 		default:

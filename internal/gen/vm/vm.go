@@ -116,6 +116,7 @@ type Machine interface {
 	MinLanes(v V)
 	MaxIntLanes(v V)
 	Prefetch(base GP, off int)
+	PrefetchFar(base GP, off int) // into the second cache
 }
 
 // Function begins a kernel. The doc is its contract; the signature is Go's, without "func".

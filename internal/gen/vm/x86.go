@@ -489,6 +489,8 @@ func (x *X86) MaxIntLanes(v V) { x.fold(v, func(a, b, d operand.Op) { x.c.VPMAXS
 
 func (x *X86) Prefetch(base GP, off int) { x.c.PREFETCHT0(mem(base, off)) }
 
+func (x *X86) PrefetchFar(base GP, off int) { x.c.PREFETCHT1(mem(base, off)) }
+
 func (x *X86) constLanes() int {
 	if x.bits == 512 {
 		return 1

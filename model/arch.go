@@ -23,6 +23,7 @@ type architecture struct {
 // architectures is the one list of what this package runs.
 var architectures = []*architecture{&bert, &distilBERT,
 	&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3,
+	&vit, &deit, &dinov2, &yolos,
 }
 
 // SupportedArchitectures lists the values of model_type that Load understands.

@@ -2,7 +2,6 @@ package model
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/ladon-ml/ladon/mha"
 )
@@ -19,7 +18,7 @@ var llama = architecture{
 		d.layer.FeedForward.Bias = c.bool("mlp_bias", false)
 		return d.spec()
 	},
-	names: qaDecoderNames,
+	names: decoderNames,
 	heads: decoderHeads("Llama"),
 }
 
@@ -146,9 +145,9 @@ func (c *config) pad(def int) int32 {
 // decoderNames are those of Llama, which most decoders took over.
 func decoderNames(s *Spec) names {
 	return names{
-		Prefix: "model.",
-		Words:  "embed_tokens",
-		Layer:  "layers.%d.",
+		Prefix: "model.", OtherPrefix: "transformer.", // of question answering
+		Words: "embed_tokens",
+		Layer: "layers.%d.",
 
 		AttentionNorm: "input_layernorm",
 		Query:         "self_attn.q_proj",
@@ -165,16 +164,6 @@ func decoderNames(s *Spec) names {
 
 		FinalNorm: "norm",
 	}
-}
-
-// qaDecoderNames are those of decoders whose class for question answering calls
-// its base model otherwise.
-func qaDecoderNames(s *Spec) names {
-	n := decoderNames(s)
-	if strings.HasSuffix(s.Class, "ForQuestionAnswering") {
-		n.Prefix = "transformer."
-	}
-	return n
 }
 
 // decoderHeads are the classes that decoders have: the language model, and

@@ -10,7 +10,7 @@ var qwen2 = architecture{
 		d.layer.Attention.QKVBias = true
 		return d.specOf(d.upperWindows())
 	},
-	names: qaDecoderNames,
+	names: decoderNames,
 	heads: decoderHeads("Qwen2"),
 }
 
@@ -26,7 +26,7 @@ var qwen3 = architecture{
 		d.layer.Attention.QKNorm = true
 		return d.specOf(d.upperWindows())
 	},
-	names: qaDecoderNames,
+	names: decoderNames,
 	heads: decoderHeads("Qwen3"),
 }
 

@@ -11,6 +11,12 @@ type Batch struct {
 	// positions are added to it. [tokens, hidden]
 	Embeds []float32
 
+	// Pictures are what a model of pictures looks at, each a sequence of its
+	// patches: [Model.Pictures] makes such a batch. Interpolate lets them have
+	// other sizes than the model was trained on where it does not by itself.
+	Pictures    []Pixels
+	Interpolate bool
+
 	// CuSeqlens marks the sequences: sequence s is the tokens from
 	// CuSeqlens[s] to CuSeqlens[s+1]. [sequences+1], from 0 to tokens.
 	CuSeqlens []int32
@@ -34,6 +40,15 @@ func (b *Batch) sequences() int { return max(0, len(b.CuSeqlens)-1) }
 // check tells what in b does not fit the model: after it, the forward pass has
 // no way to fail.
 func (m *Model) check(b *Batch) error {
+	if m.spec.Embeddings.Patches != nil {
+		if err := m.checkPictures(b); err != nil {
+			return err
+		}
+		return m.checkHeadMask(b)
+	}
+	if b.Pictures != nil {
+		return inputError("the model does not look at pictures")
+	}
 	if len(b.CuSeqlens) == 0 || b.CuSeqlens[0] != 0 {
 		return inputError("cuSeqlens does not begin with 0")
 	}
@@ -71,14 +86,6 @@ func (m *Model) check(b *Batch) error {
 			return inputError("sequence %d has %d tokens, of which %d cannot be unseen", s, n, b.Unseen[s])
 		}
 	}
-	if b.HeadMask != nil && len(b.HeadMask) != len(m.spec.Layers) {
-		return inputError("a head mask of %d layers for a model of %d", len(b.HeadMask), len(m.spec.Layers))
-	}
-	for l, mask := range b.HeadMask {
-		if heads := m.spec.Layers[l].Attention.Heads; mask != nil && len(mask) != heads && len(mask) != seqs*heads {
-			return inputError("a head mask of %d factors for the %d heads of layer %d", len(mask), heads, l)
-		}
-	}
 	if i := outside(b.IDs, e.Vocab); i >= 0 {
 		return inputError("token id %d at %d is outside the vocabulary of %d", b.IDs[i], i, e.Vocab)
 	}
@@ -87,6 +94,19 @@ func (m *Model) check(b *Batch) error {
 	}
 	if i := outside(b.Positions, e.Positions); i >= 0 {
 		return inputError("position %d at %d is outside the %d of the model", b.Positions[i], i, e.Positions)
+	}
+	return m.checkHeadMask(b)
+}
+
+// checkHeadMask tells what in the head mask does not fit the model.
+func (m *Model) checkHeadMask(b *Batch) error {
+	if b.HeadMask != nil && len(b.HeadMask) != len(m.spec.Layers) {
+		return inputError("a head mask of %d layers for a model of %d", len(b.HeadMask), len(m.spec.Layers))
+	}
+	for l, mask := range b.HeadMask {
+		if heads := m.spec.Layers[l].Attention.Heads; mask != nil && len(mask) != heads && len(mask) != b.sequences()*heads {
+			return inputError("a head mask of %d factors for the %d heads of layer %d", len(mask), heads, l)
+		}
 	}
 	return nil
 }

@@ -34,6 +34,16 @@ func (c *checkpoint) has(name string) bool {
 	return ok
 }
 
+// prefix is what the names of the base model's tensors begin with.
+func (c *checkpoint) prefix(n *names) string {
+	for _, p := range [...]string{n.Prefix, n.OtherPrefix} {
+		if p != "" && c.has(p+n.anchor()) {
+			return p
+		}
+	}
+	return ""
+}
+
 // hasHead says whether the first layer of a head is there.
 func (c *checkpoint) hasHead(h Head, n *names, prefix string) bool {
 	d := h.Layers[0]
@@ -109,9 +119,10 @@ func (c *checkpoint) check(params []param) error {
 			c.ownSources(p)
 		}
 		for j := range p.from {
-			s := &p.from[j]
-			if problem := c.resolve(s); problem != "" {
-				problems = append(problems, problem)
+			for s := &p.from[j]; s != nil; s = s.factors {
+				if problem := c.resolve(s); problem != "" {
+					problems = append(problems, problem)
+				}
 			}
 		}
 	}

@@ -122,6 +122,26 @@ func (c *config) int(key string, def, lo, hi int) int {
 	return int(n)
 }
 
+// pair reads two integers in [lo, hi], which one number means too.
+func (c *config) pair(key string, def, lo, hi int) [2]int {
+	var list []json.RawMessage
+	v, ok := c.values[key]
+	if !ok || json.Unmarshal(v, &list) != nil {
+		n := c.int(key, def, lo, hi)
+		return [2]int{n, n}
+	}
+	if len(list) != 2 {
+		c.problem(key, "%d numbers, want height and width", len(list))
+		return [2]int{def, def}
+	}
+	var p [2]int
+	for i := range p {
+		one := config{values: map[string]json.RawMessage{key: list[i]}, problems: c.problems, path: c.path}
+		p[i] = one.int(key, def, lo, hi)
+	}
+	return p
+}
+
 // float reads a finite number in [lo, hi].
 func (c *config) float(key string, def, lo, hi float64) float64 {
 	v, ok := c.values[key]

@@ -5,9 +5,13 @@ import "github.com/ladon-ml/ladon/kernels"
 // gatherTokens is how many tokens are one piece of work when embedding.
 const gatherTokens = 64
 
-// embed: x = Norm(word·Scale + type + position).
+// embed: x = Norm(word·Scale + type + position), or what pictures are.
 func (w *workspace) embed() {
-	w.Do((w.stream.tokens+gatherTokens-1)/gatherTokens, &w.gather)
+	if w.model.spec.Embeddings.Patches != nil {
+		w.patches.embed()
+	} else {
+		w.Do((w.stream.tokens+gatherTokens-1)/gatherTokens, &w.gather)
+	}
 	if m := w.model; m.spec.Embeddings.Norm {
 		w.norm(w.x, w.x, w.stream.tokens, m.spec.Hidden, &m.embed.norm)
 	}

@@ -181,7 +181,7 @@ func (c *checkpoint) kept(name string, dtype DType) kernels.DType {
 func (f *filler) format(p *param) kernels.DType {
 	first := f.kept(p.from[0].names[0], f.dtype)
 	for i := range p.from {
-		if s := &p.from[i]; s.transposed || s.plusOne || f.kept(s.names[0], f.dtype) != first {
+		if s := &p.from[i]; s.transposed || s.plusOne || s.factors != nil || f.kept(s.names[0], f.dtype) != first {
 			return kernels.F32
 		}
 	}
@@ -227,6 +227,13 @@ func (f *filler) readPart(dst []float32, s *source) error {
 		if s.plusOne {
 			dst[i] = v + 1
 		}
+	}
+	if s.factors != nil {
+		by := make([]float32, len(dst))
+		if err := f.readPart(by, s.factors); err != nil {
+			return err
+		}
+		kernels.Mul(dst, dst, by)
 	}
 	return nil
 }

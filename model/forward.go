@@ -21,7 +21,7 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 	if err := m.check(&b); err != nil {
 		return err
 	}
-	for _, from := range [...]Rows{FirstToken, LastToken} {
+	for _, from := range [...]Rows{FirstToken, LastToken, SecondToken} {
 		if !r.needs(from) {
 			continue
 		}
@@ -70,18 +70,24 @@ func (w *workspace) layers(r *Result) {
 	s := &w.model.spec
 	w.embed()
 	w.rows = w.stream.tokens
+	w.keepHidden(0, r)
 	for l := range s.Layers {
-		w.keepHidden(l, r)
 		if w.Cancelled() {
 			return
 		}
 		w.attention(l, r)
 		w.feedForward(l)
+		if l+1 < len(s.Layers) || s.LastUnnormed {
+			w.keepHidden(l+1, r)
+		}
+		w.patches.between(l)
 	}
 	if s.FinalNorm {
 		w.norm(w.x, w.x, w.rows, s.Hidden, &w.model.finalNorm)
 	}
-	w.keepHidden(len(s.Layers), r)
+	if !s.LastUnnormed {
+		w.keepHidden(len(s.Layers), r)
+	}
 }
 
 // attention: x = x + attention(x), with the norms where they stand. In a parallel

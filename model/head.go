@@ -6,13 +6,16 @@ import "github.com/ladon-ml/ladon/kernels"
 type Rows uint8
 
 const (
-	EveryToken Rows = iota // one output row a token
-	FirstToken             // one output row a sequence, from its first token
-	LastToken              // one output row a sequence, from its last token that is not Embeddings.Pad
+	EveryToken      Rows = iota // one output row a token
+	FirstToken                  // one output row a sequence, from its first token
+	LastToken                   // one output row a sequence, from its last token that is not Embeddings.Pad
+	SecondToken                 // one output row a sequence, from its second token: DeiT's distillation token
+	FirstAndMean                // one output row a sequence, from its first token and, beside it, the mean of the others
+	DetectionTokens             // one output row for each of a picture's detection tokens
 )
 
 // A Head gives one output, or one for each of its last layer's columns: a chain
-// of dense layers over rows of the last hidden state.
+// of dense layers over rows of the last hidden state, or without any, those rows.
 type Head struct {
 	// Outputs names the results as Hugging Face does. Several names share the
 	// columns of the last layer, one each.
@@ -25,6 +28,8 @@ type Head struct {
 	// Optional: a checkpoint may lack the head's tensors, and the model then
 	// lacks the output (the pooler of sentence encoders).
 	Optional bool
+	// Mean: the output, of no layers of its own, is the mean of these heads'.
+	Mean []int
 }
 
 // A Dense is act(x·Wᵀ + b), and a norm after it where one is named.
@@ -38,6 +43,8 @@ type Dense struct {
 	NoBias bool
 	Bias   []string // names of the bias tensor, the first present counts; nil: Name.bias
 	Cap    float32  // outputs are bounded by Cap·tanh(output/Cap); 0: they are not
+	// Sigmoid: outputs are 1/(1+e^-output). It cannot be with Act or Cap.
+	Sigmoid bool
 }
 
 func (r Rows) String() string {
@@ -46,26 +53,104 @@ func (r Rows) String() string {
 		return "first token"
 	case LastToken:
 		return "last token"
+	case SecondToken:
+		return "second token"
+	case FirstAndMean:
+		return "first token and the mean of the others"
+	case DetectionTokens:
+		return "detection tokens"
 	}
 	return "every token"
 }
 
+// single says whether one row of a sequence is all that is read.
+func (r Rows) single() bool { return r == FirstToken || r == LastToken || r == SecondToken }
+
+// states is how many hidden states are beside each other in a row.
+func (r Rows) states() int {
+	if r == FirstAndMean {
+		return 2
+	}
+	return 1
+}
+
+// of is how many rows a sequence gives, other than one for every token.
+func (r Rows) of(s *Stack) int {
+	if r == DetectionTokens {
+		return s.Embeddings.Patches.Detection
+	}
+	return 1
+}
+
 // head runs a head on the group's last hidden states.
 func (w *workspace) head(r *headResult) {
-	h, s := &w.model.heads[r.head], &w.stream
-	if h.From == EveryToken {
-		w.headOn(h, w.x, s.tokens, r.data, s.token, s.of.tokens)
+	h := &w.model.heads[r.head]
+	if h.Mean == nil {
+		w.headTo(h, r.data)
 		return
 	}
-	a := w.x
-	if w.rows == s.tokens { // else they are all that is left
-		w.picked = grow(w.picked, s.sequences())
-		for i := range w.picked {
-			w.picked[i] = int32(s.row(i, h.From))
-		}
-		a = w.gatherRows(w.picked)
+	cols := r.outputs[0].Cols
+	mean := r.data[w.stream.sequence*cols:][:w.stream.sequences()*cols]
+	clear(mean)
+	w.mean = grow(w.mean, len(mean))
+	for _, i := range h.Mean {
+		of := &w.model.heads[i]
+		w.headOn(of, w.headRows(of.From), w.stream.sequences(), w.mean, 0, w.stream.sequences())
+		kernels.Add(mean, mean, w.mean)
 	}
-	w.headOn(h, a, s.sequences(), r.data, s.sequence, s.of.sequences)
+	kernels.Scale(mean, mean, 1/float32(len(h.Mean)))
+}
+
+// headTo runs a head and puts its outputs in their places among the batch's.
+func (w *workspace) headTo(h *head, data []float32) {
+	s := &w.stream
+	if h.From == EveryToken {
+		w.headOn(h, w.x, s.tokens, data, s.token, s.of.tokens)
+		return
+	}
+	n := h.From.of(&w.model.spec.Stack)
+	w.headOn(h, w.headRows(h.From), n*s.sequences(), data, n*s.sequence, n*s.of.sequences)
+}
+
+// headRows are the rows of each sequence that a head reads.
+func (w *workspace) headRows(from Rows) []float32 {
+	s := &w.stream
+	if w.rows != s.tokens { // they are all that is left
+		return w.x
+	}
+	if from == FirstAndMean {
+		return w.firstAndMean()
+	}
+	n := from.of(&w.model.spec.Stack)
+	w.picked = w.picked[:0]
+	for i := range s.sequences() {
+		for j := range n {
+			at := int(s.cuSeqlens[i+1]) - n + j
+			if from != DetectionTokens {
+				at = s.row(i, from)
+			}
+			w.picked = append(w.picked, int32(at))
+		}
+	}
+	return w.gatherRows(w.picked)
+}
+
+// firstAndMean puts each sequence's first state beside the mean of its others.
+func (w *workspace) firstAndMean() []float32 {
+	hidden, s := w.model.spec.Hidden, &w.stream
+	w.first = grow(w.first, 2*hidden*s.sequences())
+	for i := range s.sequences() {
+		from, to := int(s.cuSeqlens[i]), int(s.cuSeqlens[i+1])
+		dst := w.first[2*hidden*i:][:2*hidden]
+		copy(dst, w.x[from*hidden:(from+1)*hidden])
+		mean := dst[hidden:]
+		clear(mean)
+		for t := from + 1; t < to; t++ {
+			kernels.Add(mean, mean, w.x[t*hidden:(t+1)*hidden])
+		}
+		kernels.Scale(mean, mean, 1/float32(max(to-from-1, 1)))
+	}
+	return w.first
 }
 
 // gatherRows copies rows of the last hidden states together.
@@ -81,7 +166,10 @@ func (w *workspace) gatherRows(rows []int32) []float32 {
 // headOn runs a head on rows of last hidden states. Its outputs, each [total,
 // columns], lie one after the other in data and get the rows from at on.
 func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, total int) {
-	width := w.model.spec.Hidden
+	width := w.model.spec.Hidden * h.From.states()
+	if len(h.layers) == 0 {
+		copy(data[at*width:], a[:rows*width])
+	}
 	for i := range h.layers {
 		d := &h.layers[i]
 		out := kernels.Out{LD: d.Width}
@@ -98,11 +186,19 @@ func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, t
 		if d.Cap != 0 {
 			e.Act, e.Scale = kernels.Tanh, 1/d.Cap
 		}
+		if d.Sigmoid { // it is (1+tanh(output/2))/2
+			e.Act, e.Scale = kernels.Tanh, 0.5
+		}
 		w.MatMul(out, a, rows, width, d.w, e)
 		a, width = out.C, d.Width
 		if d.Cap != 0 {
 			w.scaled.rows, w.scaled.width, w.scaled.by = a, width, d.Cap
 			w.Do(rows, &w.scaled)
+		}
+		if d.Sigmoid {
+			for i, v := range a[:rows*width] {
+				a[i] = 0.5*v + 0.5
+			}
 		}
 		if d.Norm != "" {
 			w.norm(a, a, rows, width, &d.norm)

@@ -88,10 +88,7 @@ func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 	if err := m.makeRotations(); err != nil {
 		return nil, err
 	}
-	prefix := ""
-	if c.has(n.Prefix + n.Words + ".weight") {
-		prefix = n.Prefix
-	}
+	prefix := c.prefix(&n)
 	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(h, &n, prefix) })
 	if err := c.untie(&m.spec, &n, prefix+n.Words+".weight"); err != nil {
 		return nil, err

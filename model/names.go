@@ -5,9 +5,20 @@ import "fmt"
 // names says what a checkpoint calls its tensors, without ".weight" and ".bias".
 // What a Spec does not have needs no name.
 type names struct {
-	Prefix string // of the base model's tensors when it is saved with a head: "bert."
+	// Prefix is that of the base model's tensors when it is saved with a head:
+	// "bert.". OtherPrefix is what a class that calls its base otherwise has.
+	Prefix, OtherPrefix string
 
 	Words, Positions, Types, EmbeddingNorm, FinalNorm string
+
+	// In pictures' place: the matrix of a patch, the learned tokens one after the
+	// other, their positions and those between layers.
+	Patches                          string
+	LearnedTokens                    []stored
+	PatchPositions, PositionsBetween stored
+
+	// The factors of LayerScale, whole names.
+	AttentionScale, FeedForwardScale string
 
 	Layer string // of layer %d; the names below follow it
 
@@ -36,6 +47,14 @@ type names struct {
 
 	// Heads renames the layers of heads, whose Dense.Name is Hugging Face's.
 	Heads map[string]string
+}
+
+// anchor is a tensor that every checkpoint of the architecture has.
+func (n *names) anchor() string {
+	if n.Patches != "" {
+		return n.Patches + ".weight"
+	}
+	return n.Words + ".weight"
 }
 
 // layer is what the names of layer i begin with.

@@ -39,6 +39,10 @@ type layer struct {
 type embeddings struct {
 	words, positions, types table
 	norm                    norm
+
+	// Of pictures.
+	patches          linear // [hidden, channels·height·width]
+	learned, between table  // [class+detection, hidden], [(layers-1)·positions, hidden]
 }
 
 // head holds what a Head has learned.
@@ -104,7 +108,7 @@ func (m *Model) parameters(n names, prefix string, stored func(name string) kern
 		h := &m.heads[i]
 		h.Head = s.Heads[i]
 		h.layers = make([]dense, len(h.Layers))
-		width := s.Hidden
+		width := s.Hidden * h.From.states()
 		for j := range h.layers {
 			d := &h.layers[j]
 			d.Dense = h.Layers[j]
@@ -141,15 +145,19 @@ func (p *paramList) add(q param) { p.list = append(p.list, q) }
 func (p *paramList) embeddings(e *embeddings) {
 	s := &p.spec.Embeddings
 	hidden := p.spec.Hidden
+	if s.Norm {
+		defer p.norm("embeddings.norm", &e.norm, hidden, p.prefix+p.EmbeddingNorm)
+	}
+	if s.Patches != nil {
+		p.patches(e)
+		return
+	}
 	p.words("embeddings.words", &e.words, s.Vocab, hidden, p.Words, p.spec.tied())
 	if s.Learned {
 		p.table("embeddings.positions", &e.positions, s.Positions+s.Offset, hidden, p.Positions)
 	}
 	if s.Types > 0 {
 		p.table("embeddings.types", &e.types, s.Types, hidden, p.Types)
-	}
-	if s.Norm {
-		p.norm("embeddings.norm", &e.norm, hidden, p.prefix+p.EmbeddingNorm)
 	}
 }
 
@@ -181,6 +189,7 @@ func (p *paramList) layer(l *layer, i int) {
 		p.norm(ours+"key_norm", &l.keyNorm, a.HeadDim, theirs+p.KeyNorm)
 	}
 	p.linear(ours+"out", &l.out, q, a.OutBias, part{name: theirs + p.Out, rows: s.Hidden})
+	p.scaled(s.LayerScale, theirs+p.AttentionScale)
 	p.norm(ours+"attn_norm", &l.attnNorm, s.Hidden, theirs+p.AttentionNorm)
 
 	gate, up := part{name: theirs + p.Gate, rows: f.Width}, part{name: theirs + p.Up, rows: f.Width}
@@ -193,6 +202,7 @@ func (p *paramList) layer(l *layer, i int) {
 	}
 	p.linear(ours+"up", &l.up, s.Hidden, f.Bias, up)
 	p.linear(ours+"down", &l.down, f.Width, f.Bias, part{name: theirs + p.Down, rows: s.Hidden})
+	p.scaled(s.LayerScale, theirs+p.FeedForwardScale)
 	p.norm(ours+"ffn_norm", &l.ffnNorm, s.Hidden, theirs+p.FeedForwardNorm)
 
 	if s.Norm.Place == SandwichNorm {
@@ -273,6 +283,21 @@ func (p *paramList) linear(name string, l *linear, in int, bias bool, parts ...p
 	p.add(w)
 	if bias {
 		p.add(b)
+	}
+}
+
+// scaled gives the outputs of the linear that was added last, of hidden outputs
+// from one tensor, factors to be multiplied by.
+func (p *paramList) scaled(has bool, name string) {
+	if !has {
+		return
+	}
+	for i := len(p.list) - 1; i >= 0; i-- {
+		q := &p.list[i]
+		q.from[0].factors = &source{names: []string{name}, shape: []int{p.spec.Hidden}}
+		if q.kind == matrix {
+			return
+		}
 	}
 }
 

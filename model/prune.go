@@ -122,11 +122,7 @@ func outline(file string, config []byte, set *weights.Set) (*Model, *checkpoint,
 		return nil, nil, err
 	}
 	m, n := &Model{spec: spec}, arch.names(&spec)
-	prefix := ""
-	if c.has(n.Prefix + n.Words + ".weight") {
-		prefix = n.Prefix
-	}
-	m.params = m.parameters(n, prefix, nil)
+	m.params = m.parameters(n, c.prefix(&n), nil)
 	return m, c, c.check(m.params)
 }
 

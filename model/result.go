@@ -102,13 +102,24 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 			continue
 		}
 		hr := headResult{head: i}
-		width := h.Layers[len(h.Layers)-1].Width / len(h.Outputs)
+		width := r.model.columns(h.Head) / len(h.Outputs)
 		for _, name := range h.Outputs {
 			hr.outputs = append(hr.outputs, Output{Name: name, Cols: width, PerSequence: h.From != EveryToken})
 		}
 		r.heads = append(r.heads, hr)
 	}
 	return r, nil
+}
+
+// columns is how many columns a head's outputs have together.
+func (m *Model) columns(h Head) int {
+	if h.Mean != nil {
+		return m.columns(m.heads[h.Mean[0]].Head)
+	}
+	if len(h.Layers) == 0 {
+		return m.spec.Hidden * h.From.states()
+	}
+	return h.Layers[len(h.Layers)-1].Width
 }
 
 // Get returns the output of that name, as the last Forward left it. Its data is
@@ -159,8 +170,8 @@ func (r *Result) resize(b *Batch) {
 	for i := range r.heads {
 		h := &r.heads[i]
 		rows := tokens
-		if r.model.heads[h.head].From != EveryToken {
-			rows = seqs
+		if from := r.model.heads[h.head].From; from != EveryToken {
+			rows = seqs * from.of(&r.model.spec.Stack)
 		}
 		width := len(h.outputs) * h.outputs[0].Cols
 		h.data = grow(h.data, rows*width)
@@ -193,6 +204,9 @@ func (r *Result) onlyRows() Rows {
 		return EveryToken
 	}
 	from := r.model.heads[r.heads[0].head].From
+	if !from.single() || r.model.heads[r.heads[0].head].Mean != nil {
+		return EveryToken
+	}
 	for i := range r.heads {
 		if r.model.heads[r.heads[i].head].From != from {
 			return EveryToken

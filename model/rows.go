@@ -1,5 +1,11 @@
 package model
 
+import (
+	"slices"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
+
 // A rowReader reads the rows of a parameter in order, many at a time: as float32,
 // or as the bytes that they are stored in. It leaves NaN to whoever takes the
 // rows.
@@ -21,9 +27,37 @@ const pieceBytes = 256 << 10
 
 // floatRows reads the rows from first on.
 func (f *filler) floatRows(p *param, first int) *rowReader[float32] {
-	r := &rowReader[float32]{p: p, read: f.set.ReadFloat32s, width: p.cols, room: &f.floats}
+	r := &rowReader[float32]{p: p, read: f.readScaled(p), width: p.cols, room: &f.floats}
 	r.seek(first)
 	return r
+}
+
+// readScaled reads whole rows of a parameter's tensors, multiplied by the factors
+// that they have.
+func (f *filler) readScaled(p *param) func(dst []float32, name string, off int64) error {
+	factors := map[string][]float32{}
+	return func(dst []float32, name string, off int64) error {
+		if err := f.set.ReadFloat32s(dst, name, off); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(p.from, func(s source) bool { return s.factors != nil && s.names[0] == name })
+		if i < 0 {
+			return nil
+		}
+		by := factors[name]
+		if by == nil {
+			by = make([]float32, p.from[i].shape[0])
+			if err := f.readPart(by, p.from[i].factors); err != nil {
+				return err
+			}
+			factors[name] = by
+		}
+		for at := 0; at < len(dst); at += p.cols {
+			row := dst[at : at+p.cols]
+			kernels.Scale(row, row, by[(off+int64(at))/int64(p.cols)])
+		}
+		return nil
+	}
 }
 
 // byteRows reads the rows from first on, each of width bytes.

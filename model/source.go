@@ -13,6 +13,8 @@ type source struct {
 	// pairs: of each so many rows, the first half are stored as the even ones and
 	// the second as the odd ones. 0: rows are stored in order.
 	pairs int
+
+	factors *source // by which its rows, or a vector's elements, are multiplied; nil: they are not
 }
 
 // count is how many rows of the parameter, or elements of a vector, it has.

@@ -43,7 +43,11 @@ type Stack struct {
 	Embeddings Embeddings
 	Norm       Norm
 	FinalNorm  bool // after the last layer, where the layers' own norms stand before their work
-	Layers     []Layer
+	LayerScale bool // what a layer adds is multiplied by learned factors, one a channel: Touvron et al. 2021
+	// LastUnnormed: the last of hidden_states is what the final norm takes, not
+	// what it gives.
+	LastUnnormed bool
+	Layers       []Layer
 
 	// SharedWith[i] is the layer whose parameters layer i uses: itself or one
 	// before it. nil: every layer has its own.
@@ -74,8 +78,10 @@ func (s *Stack) params(i int) int {
 	return s.SharedWith[i]
 }
 
-// Embeddings: x = Norm(word·Scale + type + position).
+// Embeddings: x = Norm(word·Scale + type + position), or those of a picture.
 type Embeddings struct {
+	Patches *Patches // of a picture, in place of all but the norm; nil: of text
+
 	Vocab     int
 	Positions int // the longest sequence
 	Types     int // rows of the token type table; 0: there is none

@@ -7,6 +7,7 @@ type stream struct {
 	ids, types, positions []int32   // [tokens]; types and positions may be nil
 	embeds                []float32 // [tokens, hidden]; nil where ids select them
 	cuSeqlens             []int32   // [sequences+1], from 0
+	pictures              []Pixels  // [sequences], of a model of pictures
 	unseen                []int32   // [sequences] or nil: none
 	seqK                  []int32   // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
 	counted               []int32   // positions that nobody gave
@@ -30,7 +31,9 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	s.of.tokens, s.of.sequences = b.tokens(), b.sequences()
 	s.release()
 	s.pad = m.spec.Embeddings.Pad
-	if b.Embeds != nil {
+	if b.Pictures != nil {
+		s.pictures = b.Pictures[first:end]
+	} else if b.Embeds != nil {
 		s.embeds = b.Embeds[begin*hidden : stop*hidden]
 	} else {
 		s.ids = b.IDs[begin:stop]
@@ -69,8 +72,11 @@ func (s *stream) count() {
 // row is the token of sequence i that a head reads.
 func (s *stream) row(i int, from Rows) int {
 	begin, end := int(s.cuSeqlens[i]), int(s.cuSeqlens[i+1])
-	if from == FirstToken {
+	switch from {
+	case FirstToken:
 		return begin
+	case SecondToken:
+		return begin + 1
 	}
 	if s.ids == nil {
 		return end - 1
@@ -85,7 +91,7 @@ func (s *stream) row(i int, from Rows) int {
 
 // release lets go of the caller's slices.
 func (s *stream) release() {
-	s.ids, s.types, s.positions, s.totals, s.unseen, s.embeds = nil, nil, nil, nil, nil, nil
+	s.ids, s.types, s.positions, s.totals, s.unseen, s.embeds, s.pictures = nil, nil, nil, nil, nil, nil, nil
 	s.headMask = nil
 }
 

@@ -17,7 +17,8 @@ import (
 // Every model takes input_ids [batch, length], or inputs_embeds [batch, length,
 // hidden] in its place, attention_mask and position_ids; those with token types
 // take token_type_ids, and head_mask [layers, heads] or [heads] multiplies
-// attention weights. Multiple choice has another
+// attention weights. A model of pictures takes pixel_values [pictures, channels,
+// height, width], interpolate_pos_encoding and head_mask alone. Multiple choice has another
 // dimension, choices, before the length. What is missing takes its default, and
 // a first dimension of 1 serves every row. An unknown tensor is an error.
 func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, outputs ...string) ([]weights.Tensor, error) {
@@ -25,11 +26,18 @@ func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, out
 	if err != nil {
 		return nil, err
 	}
-	p, err := m.readPadded(inputs)
-	if err != nil {
-		return nil, err
+	var p *padded
+	var b Batch
+	if m.spec.Embeddings.Patches != nil {
+		if p, b, err = m.readPictures(inputs); err != nil {
+			return nil, err
+		}
+	} else {
+		if p, err = m.readPadded(inputs); err != nil {
+			return nil, err
+		}
+		b = p.batch(r.needs(FirstToken))
 	}
-	b := p.batch(r.needs(FirstToken))
 	if err := m.Forward(ctx, b, r); err != nil {
 		return nil, err
 	}
@@ -146,6 +154,9 @@ func (m *Model) readHeadMask(t *weights.Tensor) ([][]float32, error) {
 // inputs sorts the tensors by name, of which it allows those that the model takes.
 func (m *Model) inputs(list []weights.Tensor) (map[string]*weights.Tensor, error) {
 	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids", "head_mask"}
+	if m.spec.Embeddings.Patches != nil {
+		known = []string{"pixel_values", "interpolate_pos_encoding", "head_mask"}
+	}
 	if m.spec.Embeddings.Types > 0 {
 		known = append(known, "token_type_ids")
 	}
@@ -274,6 +285,8 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 			switch {
 			case h.Choices:
 				add(o.Name, []int{p.rows / p.choices, p.choices}, o.Data)
+			case h.From == DetectionTokens:
+				add(o.Name, []int{p.rows, o.Rows / p.rows, o.Cols}, o.Data)
 			case o.PerSequence:
 				add(o.Name, []int{p.rows, o.Cols}, o.Data)
 			case len(h.Outputs) > 1:

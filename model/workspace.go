@@ -33,6 +33,7 @@ type workspace struct {
 
 	picked []int32      // [sequences]: the row that is read of each
 	first  []float32    // [sequences, hidden]: those rows
+	mean   []float32    // one of the heads that another is the mean of
 	dense  [2][]float32 // between the layers of a head
 	scaled scaled
 
@@ -40,12 +41,13 @@ type workspace struct {
 	share  share        // groups side by side
 	sub    []*workspace // a worker's own, for a group that it runs alone
 
-	gather gather
+	gather  gather
+	patches patches
 }
 
 func newWorkspace(m *Model) *workspace {
 	w := &workspace{model: m}
-	w.gather.w, w.share.w = w, w
+	w.gather.w, w.share.w, w.patches.w = w, w, w
 	return w
 }
 

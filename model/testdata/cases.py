@@ -87,6 +87,7 @@ class Case:
     choices: bool = False
     drop_pooler: bool = False
     shard: str = ""
+    states: tuple = ()    # outputs that are hidden states under another name
     greedy: bool = False  # golden.json has 24 tokens that generate() gives
     edit_config: Callable | None = None
     edit_weights: Callable | None = None
@@ -95,6 +96,8 @@ class Case:
     def family(self):
         if self.arch.startswith(("Bert", "Distil")):
             return "distilbert" if self.arch.startswith("Distil") else "bert"
+        if self.arch.startswith(("ViT", "DeiT", "Dinov2", "Yolos")):
+            return "vision"
         return "decoder"
 
 

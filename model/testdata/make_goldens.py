@@ -26,9 +26,11 @@ from transformers import BertConfig, DistilBertConfig
 
 sys.dont_write_bytecode = True
 import decoders  # noqa: E402
+import vision  # noqa: E402
 from cases import CASES  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
+MODULES = {"decoder": decoders, "vision": vision}
 ORDERS = 8  # how many orders of summation the float32 error is the maximum of
 
 
@@ -38,8 +40,8 @@ def generator(name):
 
 def config_of(case):
     """The config object of a case: the small shape, overridden by what the case says."""
-    if case.family == "decoder":
-        name, shape = next(v for k, v in decoders.FAMILIES.items() if case.arch.startswith(k))
+    if case.family in MODULES:
+        name, shape = next(v for k, v in MODULES[case.family].FAMILIES.items() if case.arch.startswith(k))
         return getattr(transformers, name)(**{**shape, **case.config})
     if case.family == "bert":
         shape = dict(hidden_size=20, num_attention_heads=4, intermediate_size=37, num_hidden_layers=1,
@@ -62,6 +64,8 @@ def fill(model, gen):
             p[int(torch.randint(p.numel(), (1,), generator=gen))] *= 4
         elif norm:
             normal(p, 0.2)
+        elif leaf[-2] == "projection" and p.dim() > 1:  # of patches
+            normal(p, 1.2 / p[0].numel() ** 0.5)
         elif "embed" in name or leaf[-2] in ("wte", "wpe"):
             normal(p, 0.7)
         elif p.dim() == 1:
@@ -96,8 +100,8 @@ def greedy(model, prompt, n=24):
 
 def axes(name, case):
     """Which permutation each axis of a parameter follows: h(idden), a(ttention), f(fn) or None."""
-    if case.family == "decoder":
-        return decoders.axes(name)
+    if case.family in MODULES:
+        return MODULES[case.family].axes(name)
     n = name.removesuffix(".weight").removesuffix(".bias").rsplit(".", 1)[-1]
     inner = name.rsplit(".", 3)
     if "norm" in n.lower():
@@ -143,7 +147,10 @@ def reorder(model, case, seed):
         for name, p in model.named_parameters():
             for axis, which in enumerate(axes(name, case)[: p.dim()]):
                 if which:
-                    p.copy_(p.index_select(axis, perm[which]))
+                    order = perm[which]
+                    if p.shape[axis] == 2 * len(order):  # two states beside each other
+                        order = torch.cat([order, order + len(order)])
+                    p.copy_(p.index_select(axis, order))
     return perm["h"]
 
 
@@ -153,15 +160,17 @@ def outputs_of(model, case, inputs, perm=None):
     for k, v in feed.items():
         if k != "attention_mask" and v.dtype in (torch.int32,):
             feed[k] = v.long()
+        if k == "pixel_values":
+            feed[k] = v.to(next(model.parameters()).dtype)
     with torch.no_grad():
         r = model(**feed, output_hidden_states=True, output_attentions=case.attentions, return_dict=True)
     out = {}
     for k in ("last_hidden_state", "pooler_output", "logits", "start_logits", "end_logits", "prediction_logits",
-              "seq_relationship_logits"):
+              "seq_relationship_logits", "cls_logits", "distillation_logits", "pred_boxes"):
         v = getattr(r, k, None)
         if v is not None and not (k == "pooler_output" and case.drop_pooler):
             out[k] = v
-    if not case.choices:
+    if not case.choices and case.family != "vision":
         out["last_hidden_state"] = r.hidden_states[-1]
     if case.hidden_states:
         out.update({f"hidden_states.{i}": v for i, v in enumerate(r.hidden_states)})
@@ -169,7 +178,7 @@ def outputs_of(model, case, inputs, perm=None):
         out.update({f"attentions.{i}": v for i, v in enumerate(r.attentions)})
     if perm is not None:
         back = torch.argsort(perm)
-        out = {k: v[..., back] if "hidden_state" in k else v for k, v in out.items()}
+        out = {k: v[..., back] if "hidden_state" in k or k in case.states else v for k, v in out.items()}
     return {k: v.numpy() if k in pooled(case) else mask_out(k, v.numpy(), inputs) for k, v in out.items()}
 
 
@@ -291,7 +300,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     chosen = sys.argv[1:] or [""]
-    for case in CASES + decoders.CASES:
+    for case in CASES + decoders.CASES + vision.CASES:
         if any(case.name.startswith(c) for c in chosen):
             make(case)
 

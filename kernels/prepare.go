@@ -87,10 +87,12 @@ func (j *prepare) quantize(dst unsafe.Pointer, row []float32, ws *workspace) (sc
 	return scale, zero
 }
 
-// grow returns s with length n, new and aligned if its capacity is short.
+// grow returns s with length n, new and aligned if its capacity is short. What
+// grows a little at a time, as the keys of a text that is being written, finds
+// room most times.
 func grow[T int8 | int32 | float32 | int64](s []T, n int) []T {
 	if cap(s) < n {
-		return aligned[T](n)
+		return aligned[T](n + n/8)[:n]
 	}
 	return s[:n]
 }

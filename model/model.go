@@ -82,6 +82,18 @@ func (m *Model) Parameters() (count, bytes int) {
 	return count, bytes
 }
 
+// TokenBytes is how much of that memory computing one token reads: all but the
+// tables of which it gathers a row.
+func (m *Model) TokenBytes() int {
+	bytes := 0
+	for i := range m.params {
+		if p := &m.params[i]; p.kind != rows {
+			bytes += p.bytes()
+		}
+	}
+	return bytes
+}
+
 func (p *param) bytes() int {
 	switch p.kind {
 	case vector:

@@ -34,7 +34,7 @@ var rules = map[string]rule{
 	"internal/peak":     {ours: []string{"model", "mha", "kernels", "internal/cpu", "internal/par", "internal/mem"}},
 
 	"model":           {ours: []string{"mha", "kernels", "model/weights", "model/tokenizer", "internal/cpu", "internal/mem"}},
-	"model/generate":  {ours: []string{"model", "kernels"}},
+	"model/generate":  {ours: []string{"model", "model/weights", "kernels"}},
 	"model/weights":   {ours: []string{"internal/atomicfile"}, others: []string{"golang.org/x/sys"}},
 	"model/tokenizer": {others: []string{"golang.org/x/text"}},
 	"model/picture":   {others: []string{"golang.org/x/image"}},

@@ -9,7 +9,7 @@
 //	temperature → top-k → top-p → min-p
 //
 // A [Sampler] chooses the tokens of one sequence, and is all that a loop over a
-// model.Session needs. [Search] writes whole sequences, several at once, with
+// model.Session needs. [Sequences] writes whole sequences, several at once, with
 // beams where the Config has them. [ParseSettings] reads a generation_config.json.
 //
 // # Chance

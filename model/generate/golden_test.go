@@ -190,7 +190,7 @@ func TestSearchGolden(t *testing.T) {
 				prompts = append(prompts, Prompt{IDs: ids})
 			}
 			m.start(g.IDs...)
-			got, err := Search(t.Context(), m, prompts, c)
+			got, err := Search(t.Context(), m, prompts, c, m.vocab)
 			require.NoError(t, err)
 			for j, want := range g.Sequences {
 				require.Equal(t, want, got[j].IDs, "%s row %d", g.Config, j)
@@ -204,7 +204,7 @@ func TestSearchGolden(t *testing.T) {
 				}
 				// A row alone is the same.
 				m.start(g.IDs[j])
-				alone, err := Search(t.Context(), m, prompts[j:j+1], c)
+				alone, err := Search(t.Context(), m, prompts[j:j+1], c, m.vocab)
 				require.NoError(t, err)
 				require.Equal(t, got[j], alone[0])
 			}

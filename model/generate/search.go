@@ -16,18 +16,22 @@ type Sequence struct {
 }
 
 // Search writes one sequence for each prompt: greedily, by chance, or with beams,
-// as the Config says. d must hold the prompts, one a row. A sequence does not
-// depend on the others.
-func Search(ctx context.Context, d Decoder, prompts []Prompt, cfg Config) ([]Sequence, error) {
-	vocab := 0
-	if len(prompts) > 0 {
-		vocab = len(d.Logits(0))
+// as the Config says. d must hold the prompts, one a row, and vocab be the number
+// of its logits. A sequence does not depend on the others.
+func Search(ctx context.Context, d Decoder, prompts []Prompt, cfg Config, vocab int) ([]Sequence, error) {
+	s, err := newSearch(d, prompts, cfg, vocab)
+	if err != nil {
+		return nil, err
 	}
+	return s.run(ctx)
+}
+
+// newSearch checks everything that can be checked before the prompts are computed.
+func newSearch(d Decoder, prompts []Prompt, cfg Config, vocab int) (*search, error) {
 	if err := cfg.Check(vocab); err != nil {
 		return nil, err
 	}
-	s := search{d: d}
-	proc := &processors{cfg: &cfg}
+	s, proc := &search{d: d}, &processors{cfg: &cfg}
 	for i, p := range prompts {
 		w, err := newWriter(&cfg, proc, p, vocab, d.Context())
 		if err != nil {
@@ -39,14 +43,7 @@ func Search(ctx context.Context, d Decoder, prompts []Prompt, cfg Config) ([]Seq
 		s.writers = append(s.writers, w)
 		s.rows = append(s.rows, []int{i})
 	}
-	if err := s.run(ctx); err != nil {
-		return nil, err
-	}
-	done := make([]Sequence, len(prompts))
-	for i, w := range s.writers {
-		done[i] = w.sequence()
-	}
-	return done, nil
+	return s, nil
 }
 
 // A writer writes one sequence, by one hypothesis or several.
@@ -83,35 +80,48 @@ type search struct {
 	ids     []int32
 }
 
-func (s *search) run(ctx context.Context) error {
+// run writes until all sequences have ended.
+func (s *search) run(ctx context.Context) ([]Sequence, error) {
 	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s.parents, s.ids = s.parents[:0], s.ids[:0]
-		for i, w := range s.writers {
-			rows := s.rows[i]
-			if len(rows) == 0 {
-				continue
-			}
-			parents, ids, err := w.next(func(i int) []float32 { return s.d.Logits(rows[i]) })
-			if err != nil {
-				return err
-			}
-			next := rows[:0:0]
-			for j, p := range parents {
-				next = append(next, len(s.parents))
-				s.parents, s.ids = append(s.parents, rows[p]), append(s.ids, ids[j])
-			}
-			s.rows[i] = next
+		if err := s.advance(); err != nil {
+			return nil, err
 		}
 		if len(s.parents) == 0 {
-			return nil
+			done := make([]Sequence, len(s.writers))
+			for i, w := range s.writers {
+				done[i] = w.sequence()
+			}
+			return done, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 		if err := s.d.Step(ctx, s.parents, s.ids); err != nil {
-			return err
+			return nil, err
 		}
 	}
+}
+
+// advance lets every writer choose; parents and ids are then the next step.
+func (s *search) advance() error {
+	s.parents, s.ids = s.parents[:0], s.ids[:0]
+	for i, w := range s.writers {
+		rows := s.rows[i]
+		if len(rows) == 0 {
+			continue
+		}
+		parents, ids, err := w.next(func(i int) []float32 { return s.d.Logits(rows[i]) })
+		if err != nil {
+			return err
+		}
+		next := rows[:0:0]
+		for j, p := range parents {
+			next = append(next, len(s.parents))
+			s.parents, s.ids = append(s.parents, rows[p]), append(s.ids, ids[j])
+		}
+		s.rows[i] = next
+	}
+	return nil
 }
 
 // single writes with a Sampler.

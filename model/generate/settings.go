@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/ladon-ml/ladon/model/weights"
 )
 
 // SettingsFile is what a checkpoint's folder calls its settings.
@@ -55,23 +57,36 @@ func (e *SettingsError) Error() string {
 
 // LoadSettings reads the settings of a checkpoint in dir of fsys: of its
 // generation_config.json, or where there is none, of its config.json, where older
-// checkpoints keep them. shown is what messages call dir.
+// checkpoints keep the tokens, or of its GGUF file. shown is what messages call dir.
 func LoadSettings(fsys fs.FS, dir, shown string) (*Settings, error) {
 	for _, name := range []string{SettingsFile, "config.json"} {
 		file := filepath.Join(shown, name)
 		data, err := readFile(fsys, path.Join(dir, name))
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
-			if p, ok := errors.AsType[*fs.PathError](err); ok {
-				err = p.Err
-			}
-			return nil, fmt.Errorf("generate: %s: %w", file, err)
+		case err == nil:
+			return parseSettings(file, data, name == SettingsFile)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fileError(file, err)
 		}
-		return parseSettings(file, data, name == SettingsFile)
 	}
-	return &Settings{file: filepath.Join(shown, SettingsFile)}, nil
+	name, err := weights.FindGGUF(fsys, dir)
+	if err != nil || name == "" {
+		return &Settings{file: shown}, err
+	}
+	set, err := weights.OpenFS(fsys, path.Join(dir, name))
+	if err != nil {
+		return nil, err
+	}
+	defer set.Close()
+	return SettingsOf(filepath.Join(shown, name), set)
+}
+
+// fileError names the file in an error of the file system, once.
+func fileError(file string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return fmt.Errorf("generate: %s: %w", file, err)
 }
 
 func readFile(fsys fs.FS, name string) ([]byte, error) {
@@ -158,13 +173,18 @@ func (s *Settings) checkForced(r *settingsReader, key string, forced []int32) {
 }
 
 // Obey puts into a Config what a checkpoint's settings say of lengths, of forced,
-// excluded and last tokens. Lengths that the Config has stay.
+// excluded and last tokens. Lengths and forced tokens that the Config has stay.
 func (s *Settings) Obey(c *Config) {
-	c.EOS = append(c.EOS, s.EOS...)
-	c.ForcedBOS, c.ForcedEOS = s.ForcedBOS, s.ForcedEOS
-	c.Suppress = append(c.Suppress, s.Suppress...)
-	c.BeginSuppress = append(c.BeginSuppress, s.BeginSuppress...)
-	c.BadWords = append(c.BadWords, s.BadWords...)
+	c.EOS = slices.Concat(c.EOS, s.EOS)
+	if c.ForcedBOS == nil {
+		c.ForcedBOS = s.ForcedBOS
+	}
+	if c.ForcedEOS == nil {
+		c.ForcedEOS = s.ForcedEOS
+	}
+	c.Suppress = slices.Concat(c.Suppress, s.Suppress)
+	c.BeginSuppress = slices.Concat(c.BeginSuppress, s.BeginSuppress)
+	c.BadWords = slices.Concat(c.BadWords, s.BadWords)
 	if c.MaxNewTokens == 0 && c.MaxLength == 0 {
 		set(&c.MaxNewTokens, s.MaxNewTokens)
 		set(&c.MaxLength, s.MaxLength)

@@ -143,7 +143,7 @@ func FuzzParseSettings(f *testing.F) {
 		m := &table{a: make([]float32, vocab*vocab), b: make([]float32, vocab*vocab), c: make([]float32, 7*vocab), vocab: vocab, context: 8}
 		m.start([]int32{1})
 		c.Beams.Width = min(c.Beams.Width, 3)
-		if got, err := Search(t.Context(), m, []Prompt{{IDs: []int32{1}}}, c); err == nil {
+		if got, err := Search(t.Context(), m, []Prompt{{IDs: []int32{1}}}, c, vocab); err == nil {
 			require.Greater(t, len(got[0].IDs), 1)
 			require.LessOrEqual(t, len(got[0].IDs), 8)
 		}

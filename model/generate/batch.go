@@ -1,0 +1,134 @@
+package generate
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// A Batch is a set of prompts as Hugging Face's generate takes them: rows of
+// equal length, the gaps of which a mask says.
+type Batch struct {
+	Prompts []Prompt
+	// RightPadded says that a row's padding stands at its end. It goes on after
+	// its last token all the same, as transformers does only with padding on the
+	// left.
+	RightPadded bool
+
+	rows  [][]int32 // as given, [batch, length]
+	width int
+}
+
+// ReadBatch reads the tensors input_ids [batch, length] and attention_mask, which
+// may be missing, has that shape or one row for all, and is 0 where there is no
+// token. Other tensors are errors.
+func ReadBatch(inputs []weights.Tensor, vocab int) (*Batch, error) {
+	var ids, mask *weights.Tensor
+	for i := range inputs {
+		switch t := &inputs[i]; t.Name {
+		case "input_ids":
+			ids = t
+		case "attention_mask":
+			mask = t
+		default:
+			return nil, fmt.Errorf("generate: unknown input tensor %q; known: input_ids, attention_mask", t.Name)
+		}
+	}
+	if ids == nil {
+		return nil, errors.New(`generate: input tensor "input_ids" is missing`)
+	}
+	if len(ids.Shape) != 2 || slices.Contains(ids.Shape, 0) {
+		return nil, fmt.Errorf("generate: input tensor %q has shape %v, want [batch length]", ids.Name, ids.Shape)
+	}
+	b := &Batch{width: ids.Shape[1]}
+	values, err := wholeNumbers(ids)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := readMask(mask, ids.Shape)
+	if err != nil {
+		return nil, err
+	}
+	for row := range ids.Shape[0] {
+		if err := b.add(values[row*b.width:(row+1)*b.width], seen[row%(len(seen)/b.width)*b.width:], row, vocab); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// add adds a row. What its mask hides may be any number.
+func (b *Batch) add(values, seen []int64, row, vocab int) error {
+	given, p := make([]int32, b.width), Prompt{}
+	for i, v := range values {
+		if seen[i] != 0 {
+			if v < 0 || v >= int64(vocab) {
+				return fmt.Errorf(`generate: input tensor "input_ids": token %d at [%d %d] is not in the vocabulary of %d`, v, row, i, vocab)
+			}
+			p.IDs = append(p.IDs, int32(v))
+		}
+		given[i] = int32(v)
+	}
+	if len(p.IDs) == 0 {
+		return fmt.Errorf(`generate: input tensor "attention_mask": row %d is nothing but padding`, row)
+	}
+	p.Pad = b.width - len(p.IDs)
+	b.RightPadded = b.RightPadded || seen[b.width-1] == 0
+	b.Prompts, b.rows = append(b.Prompts, p), append(b.rows, given)
+	return nil
+}
+
+// readMask reads the mask of ids of some shape: all ones where there is none.
+func readMask(mask *weights.Tensor, shape []int) ([]int64, error) {
+	if mask == nil {
+		return slices.Repeat([]int64{1}, shape[1]), nil
+	}
+	if len(mask.Shape) != 2 || mask.Shape[1] != shape[1] || mask.Shape[0] != shape[0] && mask.Shape[0] != 1 {
+		return nil, fmt.Errorf("generate: input tensor %q has shape %v, want %v", mask.Name, mask.Shape, shape)
+	}
+	return wholeNumbers(mask)
+}
+
+// wholeNumbers reads integers, also where they are stored as floats.
+func wholeNumbers(t *weights.Tensor) ([]int64, error) {
+	whole, err := t.Int64s(nil)
+	if err == nil {
+		return whole, nil
+	}
+	floats, ferr := t.Float32s(nil)
+	if ferr != nil {
+		return nil, fmt.Errorf("generate: input tensor %q: %w", t.Name, err)
+	}
+	whole = make([]int64, len(floats))
+	for i, v := range floats {
+		if whole[i] = int64(v); float32(whole[i]) != v || !(math.Abs(float64(v)) < 1<<53) {
+			return nil, fmt.Errorf("generate: input tensor %q: %v at %d is not a whole number", t.Name, v, i)
+		}
+	}
+	return whole, nil
+}
+
+// Tensor gives the tensor sequences, int64: the rows as they were given, what was
+// generated, and fill up to the width of the longest.
+func (b *Batch) Tensor(list []Sequence, fill int32) weights.Tensor {
+	width := 0
+	for _, s := range list {
+		width = max(width, b.width+len(s.IDs)-s.Prompt)
+	}
+	ids := make([]int64, 0, len(list)*width)
+	for i, s := range list {
+		for _, id := range b.rows[i] {
+			ids = append(ids, int64(id))
+		}
+		for _, id := range s.IDs[s.Prompt:] {
+			ids = append(ids, int64(id))
+		}
+		for len(ids) < (i+1)*width {
+			ids = append(ids, int64(fill))
+		}
+	}
+	return weights.Of("sequences", []int{len(list), width}, ids)
+}

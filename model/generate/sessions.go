@@ -1,0 +1,96 @@
+package generate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ladon-ml/ladon/model"
+)
+
+// Sequences writes one sequence for each prompt with a causal language model:
+// greedily, by chance, or with beams, as the Config says. Prompts of any lengths
+// go through the model together, and none depends on the others.
+func Sequences(ctx context.Context, m *model.Model, o model.SessionOptions, prompts []Prompt, cfg Config) (_ []Sequence, err error) {
+	s, err := newSessions(m, o, len(prompts))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	search, err := newSearch(s, prompts, cfg, m.Spec().Embeddings.Vocab)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range prompts {
+		s.ids[i] = p.IDs
+	}
+	if err := model.AppendAll(ctx, s.rows, s.ids); err != nil {
+		return nil, err
+	}
+	return search.run(ctx)
+}
+
+// sessions is the Decoder of a causal language model: a session for each row.
+type sessions struct {
+	rows, next []*model.Session
+	taken      []bool // by row: it goes on as one of next
+	ids        [][]int32
+}
+
+// newSessions makes n empty rows.
+func newSessions(m *model.Model, o model.SessionOptions, n int) (*sessions, error) {
+	s := &sessions{ids: make([][]int32, n)}
+	for range n {
+		row, err := m.NewSession(o)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.rows = append(s.rows, row)
+	}
+	return s, nil
+}
+
+// Step makes the first that follows a row that row, and others forks of it.
+func (s *sessions) Step(ctx context.Context, parents []int, ids []int32) error {
+	s.taken = append(s.taken[:0], make([]bool, len(s.rows))...)
+	s.next, s.ids = s.next[:0], s.ids[:0]
+	var err error
+	for i, p := range parents {
+		row := s.rows[p]
+		if s.taken[p] {
+			if row, err = row.Fork(); err != nil {
+				break
+			}
+		}
+		s.taken[p] = true
+		s.next, s.ids = append(s.next, row), append(s.ids, ids[i:i+1])
+	}
+	for p, taken := range s.taken {
+		if !taken {
+			err = errors.Join(err, s.rows[p].Close())
+		}
+	}
+	s.rows, s.next = s.next, s.rows
+	if err != nil {
+		return err
+	}
+	return model.AppendAll(ctx, s.rows, s.ids)
+}
+
+func (s *sessions) Logits(row int) []float32 { return s.rows[row].Logits() }
+
+func (s *sessions) Context() int {
+	if len(s.rows) == 0 {
+		return 0
+	}
+	return s.rows[0].Max()
+}
+
+// Close ends all rows.
+func (s *sessions) Close() error {
+	var err error
+	for _, row := range s.rows {
+		err = errors.Join(err, row.Close())
+	}
+	s.rows = nil
+	return err
+}

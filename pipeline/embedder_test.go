@@ -213,10 +213,10 @@ func TestOpenErrors(t *testing.T) {
 		{
 			"an unknown architecture and tokenizer",
 			func(f fstest.MapFS) {
-				f["model/config.json"] = &fstest.MapFile{Data: []byte(`{"model_type":"gpt2"}`)}
+				f["model/config.json"] = &fstest.MapFile{Data: []byte(`{"model_type":"nonesuch"}`)}
 				f["model/tokenizer.json"] = &fstest.MapFile{Data: []byte(`{"model":{"type":"BPE"}}`)}
 			},
-			[]string{"model/config.json", "gpt2", "distilbert"},
+			[]string{"model/config.json", "nonesuch", "distilbert"},
 		},
 		{"no weights", func(f fstest.MapFS) { delete(f, "model/model.safetensors") }, []string{"model", "safetensors"}},
 		{"no tokenizer", func(f fstest.MapFS) { delete(f, "model/tokenizer.json"); delete(f, "model/vocab.txt") }, []string{"model", "tokenizer.json"}},

@@ -46,3 +46,25 @@ func ExampleRanker_AppendScores() {
 	fmt.Printf("%.3f\n", scores)
 	// Output: [0.336 0.363]
 }
+
+// A language model continues a text, token by token.
+func ExampleGenerator_Generate() {
+	m, err := pipeline.Open("../model/generate/testdata/llama") // a toy; or any folder with a decoder
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	g, err := m.Generator()
+	if err != nil {
+		log.Fatal(err)
+	}
+	cfg := pipeline.GenerateConfig{Stop: []string{","}}
+	cfg.MaxNewTokens = 40 // and Temperature, TopK, Seed …; greedy as it is
+	for token, err := range g.Generate(context.Background(), "It was a", cfg) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Print(token.Text)
+	}
+	// Output: fter midnight
+}

@@ -1,8 +1,9 @@
-// Package pipeline turns texts into answers: vectors, and rankings.
+// Package pipeline turns texts into answers: vectors, rankings, and other texts.
 //
 // A [Model] is opened once, from a checkpoint's folder, and is safe for
 // concurrent use. What it can do depends on the checkpoint: a sentence encoder
-// gives an [Embedder], and that or a cross-encoder a [Ranker].
+// gives an [Embedder], and that or a cross-encoder a [Ranker]; a language model
+// gives a [Generator].
 //
 // Nothing is downloaded: a folder holds what sentence-transformers or
 // transformers wrote into it. Package pipeline/minilm carries a model inside the
@@ -22,6 +23,7 @@ import (
 
 	"github.com/ladon-ml/ladon/internal/cpu"
 	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/generate"
 	"github.com/ladon-ml/ladon/model/tokenizer"
 )
 
@@ -40,6 +42,9 @@ type Model struct {
 
 	embedder *Embedder // nil: the model gives no vectors
 	ranker   *Ranker   // nil: the model ranks nothing
+
+	generation  *generate.Settings // of generation_config.json, which only a Generator minds
+	settingsErr error
 }
 
 // Open loads the checkpoint in a folder: config.json, model.safetensors (or its
@@ -104,6 +109,7 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 			m.model.Close()
 		}
 	}()
+	m.generation, m.settingsErr = generate.LoadSettings(s.fsys, path.Join(s.dir, m.folder.transformer), filepath.Join(s.shown, m.folder.transformer))
 	if m.maxSeq, err = m.limit(); err != nil {
 		return nil, s.fail(err)
 	}

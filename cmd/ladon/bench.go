@@ -20,6 +20,7 @@ same instruction set, type and threads, since a CPU's clock drifts.`,
 		benchAttentionCase,
 		benchMHACase,
 		benchForwardCase,
+		benchGenerateCase,
 	},
 }
 

@@ -208,6 +208,7 @@ func TestGenerateErrors(t *testing.T) {
 
 	// Cancelling between two tokens is seen at the next.
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	n := 0
 	var last error
 	for _, err := range g.Generate(ctx, "The ", GenerateConfig{IgnoreEOS: true}) {

@@ -17,25 +17,66 @@ import (
 // configFile is the name of a checkpoint's configuration.
 const configFile = "config.json"
 
-// Load loads the checkpoint in a folder: config.json and model.safetensors, one
-// file or shards. Nothing of the files is in use afterwards.
-func Load(dir string, opts ...Option) (*Model, error) {
-	return load(os.DirFS(dir), ".", filepath.Join(dir, configFile), opts, func() (*weights.Set, error) { return weights.Open(dir) })
+// Load loads a checkpoint: a folder with config.json and model.safetensors, one
+// file or shards, or a GGUF file, or a folder with one and no config.json.
+// Nothing of the files is in use afterwards.
+func Load(path string, opts ...Option) (*Model, error) {
+	p := place{os.DirFS(path), ".", path}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		p.fsys, p.name = os.DirFS(filepath.Dir(path)), filepath.Base(path)
+	}
+	return p.load(opts, func(path string) (*weights.Set, error) { return weights.Open(path) })
 }
 
-// LoadFS is Load for a folder of fsys.
-func LoadFS(fsys fs.FS, dir string, opts ...Option) (*Model, error) {
-	dir = path.Clean(dir)
-	return load(fsys, dir, path.Join(dir, configFile), opts, func() (*weights.Set, error) { return weights.OpenFS(fsys, dir) })
+// LoadFS is Load for a folder or GGUF file of fsys.
+func LoadFS(fsys fs.FS, name string, opts ...Option) (*Model, error) {
+	name = path.Clean(name)
+	return place{fsys, name, name}.load(opts, func(name string) (*weights.Set, error) { return weights.OpenFS(fsys, name) })
 }
 
-// load loads dir of fsys, whose config.json messages call file.
-func load(fsys fs.FS, dir, file string, opts []Option, open func() (*weights.Set, error)) (*Model, error) {
-	config, err := readFile(fsys, path.Join(dir, configFile), maxConfig)
+// A place is where a checkpoint is: a folder or file of fsys.
+type place struct {
+	fsys  fs.FS
+	name  string
+	shown string // in messages, and what open takes
+}
+
+// gguf is the GGUF file that p is or holds, in messages; "": config.json counts.
+func (p place) gguf() (string, error) {
+	info, err := fs.Stat(p.fsys, p.name)
+	if err != nil || !info.IsDir() {
+		return p.shown, fileError(p.shown, err)
+	}
+	if _, err := fs.Stat(p.fsys, path.Join(p.name, configFile)); !errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	name, err := weights.FindGGUF(p.fsys, p.name)
+	if err != nil || name == "" {
+		return "", err
+	}
+	return filepath.Join(p.shown, name), nil
+}
+
+// load loads what is there; open opens a path of those that messages show.
+func (p place) load(opts []Option, open func(path string) (*weights.Set, error)) (*Model, error) {
+	gguf, err := p.gguf()
+	if err != nil {
+		return nil, err
+	}
+	if gguf != "" {
+		set, err := open(gguf)
+		if err != nil {
+			return nil, err
+		}
+		defer set.Close()
+		return NewGGUF(set, opts...)
+	}
+	file := filepath.Join(p.shown, configFile)
+	config, err := readFile(p.fsys, path.Join(p.name, configFile), maxConfig)
 	if err != nil {
 		return nil, fileError(file, err)
 	}
-	set, err := open()
+	set, err := open(p.shown)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +96,9 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 
 // fileError names the file in an error of the file system, once.
 func fileError(file string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
@@ -75,6 +119,19 @@ func New(file string, config []byte, set *weights.Set, opts ...Option) (*Model, 
 		return nil, err
 	}
 	return build(spec, arch.names(&spec), set, o)
+}
+
+// NewGGUF makes a model of an open GGUF file, which may be closed afterwards.
+func NewGGUF(set *weights.Set, opts ...Option) (*Model, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	spec, n, err := ggufSpec(set, !o.headless)
+	if err != nil {
+		return nil, err
+	}
+	return build(spec, n, set, o)
 }
 
 // build makes a model of a Spec and the open checkpoint that has its tensors

@@ -182,9 +182,12 @@ func (w *worker) spell(i int, letters []byte) {
 
 // plain tokenizes in[a:b], which holds no added token of the raw kind.
 func (w *worker) plain(a, b int) {
-	if w.t.ascii.usable {
+	switch {
+	case w.t.ascii.usable:
 		w.fast(a, b)
-	} else {
+	case w.t.bytes.takes(w.in[a:b]):
+		w.bytes(a, b)
+	default:
 		w.general(a, b)
 	}
 }

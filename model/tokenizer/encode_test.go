@@ -125,7 +125,7 @@ func TestStretches(t *testing.T) {
 			continue
 		}
 		slow := *fast
-		slow.ascii.usable = false
+		slow.ascii.usable, slow.bytes.usable = false, false
 		for _, set := range units {
 			var b strings.Builder
 			for b.Len() < 4*softLimit {

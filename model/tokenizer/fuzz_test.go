@@ -83,7 +83,7 @@ func FuzzEncode(f *testing.F) {
 		var fast, slow Encoding
 		checkEncode(t, tok, &fast, text, o)
 		general := *tok
-		general.ascii.usable = false
+		general.ascii.usable, general.bytes.usable = false, false
 		checkEncode(t, &general, &slow, text, o)
 		require.Equal(t, slow.IDs, fast.IDs)
 		require.Equal(t, slow.Offsets, fast.Offsets)

@@ -206,7 +206,8 @@ func (lowercase) normalize(x *text) {
 	x.end()
 }
 
-// lower is unicode.ToLower, quicker for the letters of most text, with the pairs that Unicode 16 added, which the reference library knows.
+// lower is unicode.ToLower, quicker for the letters of most text, with the pairs that Unicode 16
+// and 17 added, which the reference library knows.
 func lower(r rune) rune {
 	switch {
 	case r < 0x80:
@@ -217,7 +218,7 @@ func lower(r rune) rune {
 	case r >= 0x430 && r < 0x460, r >= 0x3400 && r < 0xA000: // lower-case Cyrillic, ideographs
 		return r
 	case r < 0x1C89:
-	case r == 0x1C89, r == 0xA7CC, r == 0xA7DA:
+	case r == 0x1C89, r == 0xA7CC, r == 0xA7CE, r == 0xA7D2, r == 0xA7D4, r == 0xA7DA:
 		return r + 1
 	case r == 0xA7CB:
 		return 0x264
@@ -225,6 +226,8 @@ func lower(r rune) rune {
 		return 0x19B
 	case 0x10D50 <= r && r <= 0x10D65:
 		return r + 0x20
+	case 0x16EA0 <= r && r <= 0x16EB8:
+		return r + 0x1B
 	}
 	return unicode.ToLower(r)
 }

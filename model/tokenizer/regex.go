@@ -33,6 +33,36 @@ func regexWord(bracket bool) string {
 	return out.String()
 }
 
+// regexProperty returns the property that s, what follows a \p, begins with, 0 for one that is not in our table.
+func regexProperty(s string) uint8 {
+	switch {
+	case strings.HasPrefix(s, "{L}"):
+		return propLetter
+	case strings.HasPrefix(s, "{N}"):
+		return propNumber
+	case strings.HasPrefix(s, "{M}"):
+		return propMark
+	case strings.HasPrefix(s, "{Ll}"):
+		return propLower
+	}
+	return 0
+}
+
+// withProperty is the inside of a class of all characters that have a property: Go's own tables are of another version
+// of Unicode.
+func withProperty(property uint8) string {
+	var out strings.Builder
+	for i, run := range propertyRuns {
+		if hi := uint32(utf8.MaxRune); uint8(run)&property != 0 {
+			if i+1 < len(propertyRuns) {
+				hi = propertyRuns[i+1]>>8 - 1
+			}
+			fmt.Fprintf(&out, `\x{%x}-\x{%x}`, run>>8, hi)
+		}
+	}
+	return out.String()
+}
+
 // compileRegex translates a regular expression of the reference library into Go's. Expressions that could mean
 // something else there are refused rather than approximated: anchors, look-around, back-references, class arithmetic.
 func compileRegex(source string) (*regexp.Regexp, error) {
@@ -55,7 +85,7 @@ func translateRegex(source string) (string, error) {
 		return "", fmt.Errorf("regular expression %s is %w: %s", quote(source), ErrUnsupported, what)
 	}
 	var out strings.Builder
-	class := false
+	class, inner := false, 0
 	for i := 0; i < len(source); i++ {
 		c := source[i]
 		switch {
@@ -76,12 +106,20 @@ func translateRegex(source string) (string, error) {
 				writeClass(&out, regexSpace, true, class)
 			case c == 'D' && !class:
 				writeClass(&out, regexDigit, true, class)
+			case c == 'p' && regexProperty(source[i+1:]) != 0:
+				writeClass(&out, withProperty(regexProperty(source[i+1:])), false, class)
+				i += strings.IndexByte(source[i:], '}')
 			case strings.IndexByte("pPtnrf", c) >= 0, c < 0x80 && strings.IndexByte(`!"#$%&'()*+,-./:;<=>?@[\]^_{|}~`+"`", c) >= 0:
 				out.WriteByte('\\')
 				out.WriteByte(c)
 			default:
 				return refuse(`the escape \` + string(rune(c)))
 			}
+		case class && c == '[' && !strings.HasPrefix(source[i+1:], "^") && !strings.HasPrefix(source[i+1:], "]") &&
+			!strings.HasPrefix(source[i+1:], ":"):
+			inner++ // a union: what is in it is in the outer class
+		case class && c == ']' && inner > 0:
+			inner--
 		case class && (c == '[' || c == '&'):
 			return refuse("a class within a class")
 		case !class && (c == '^' || c == '$'):

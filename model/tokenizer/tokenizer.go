@@ -20,6 +20,7 @@ type Tokenizer struct {
 	padding    *Padding
 	decoder    decoder // nil: tokens with blanks between
 	ascii      asciiTable
+	bytes      byteTable
 	spelled    int32             // an id whose tokens are given as they are spelled in the text, or -1
 	roles      map[string]string // "cls_token" → "[CLS]"
 	modelMax   int
@@ -29,6 +30,7 @@ type Tokenizer struct {
 // finish prepares what follows from all the parts.
 func (t *Tokenizer) finish() {
 	t.ascii = newASCIITable(t)
+	t.bytes = newByteTable(t)
 }
 
 // VocabSize is the number of different ids, those of added tokens included.

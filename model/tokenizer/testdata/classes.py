@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes ../class_table.go: the character classes that Hugging Face's tokenizers uses, probed over every code point.
 
-Usage: classes.py > ../class_table.go   (needs: pip install tokenizers==0.22.1)
+Usage: classes.py > ../class_table.go   (needs: pip install tokenizers==0.23.3)
 
 The reference mixes several Unicode versions (its categories and normalization data are years older than its
 regular expressions), so the classes are asked of it rather than derived from one edition of the standard.

@@ -198,6 +198,21 @@ func f16ToF32(dst []float32, src []uint16) {
 	f16ToF32Generic(dst[n:], src[n:])
 }
 
+func int8ToF32(dst []float32, src []int8, scale float32) {
+	n := 0
+	if whole := len(src) &^ 15; whole > 0 {
+		switch cpu.Active().Tier {
+		case cpu.AVX512:
+			n = whole
+			avx512.Int8ToF32(&dst[0], &src[0], n, scale)
+		case cpu.AVX2:
+			n = whole
+			avx2.Int8ToF32(&dst[0], &src[0], n, scale)
+		}
+	}
+	int8ToF32Generic(dst[n:], src[n:], scale)
+}
+
 func f32ToF16(dst []uint16, src []float32) {
 	n := 0
 	if whole := len(src) &^ 15; whole > 0 {

@@ -25,6 +25,9 @@ func f16ToF32(dst []float32, src []uint16)          { f16ToF32Generic(dst, src) 
 func f32ToF16(dst []uint16, src []float32)          { f32ToF16Generic(dst, src) }
 func bf16ToF32(dst []float32, src []uint16)         { bf16ToF32Generic(dst, src) }
 func f32ToBF16(dst []uint16, src []float32)         { f32ToBF16Generic(dst, src) }
+func int8ToF32(dst []float32, src []int8, scale float32) {
+	int8ToF32Generic(dst, src, scale)
+}
 func quantise(dst []int8, src []float32, inv, zero float32, flip uint32) {
 	quantiseGeneric(dst, src, inv, zero, flip)
 }

@@ -24,6 +24,27 @@ func QuantizeRow(dst []int8, src []float32) (scale float32) {
 	return quantizeRow(dst, src)
 }
 
+// Int8ToF32 undoes QuantizeRow:
+//
+//	for i, q := range src {
+//		dst[i] = float32(q) * scale
+//	}
+func Int8ToF32(dst []float32, src []int8, scale float32) {
+	if len(dst) != len(src) {
+		panic(errLength)
+	}
+	if len(src) > 0 {
+		int8ToF32(dst, src, scale)
+	}
+}
+
+func int8ToF32Generic(dst []float32, src []int8, scale float32) {
+	dst = dst[:len(src)]
+	for i, q := range src {
+		dst[i] = float32(q) * scale
+	}
+}
+
 // quantizeMin is the least magnitude that is told from 0: 255 divided by it is
 // still finite.
 const quantizeMin = 1e-35

@@ -80,3 +80,29 @@ func TestQuantizeRange(t *testing.T) {
 		}
 	})
 }
+
+func TestInt8ToF32(t *testing.T) {
+	forEachSet(t, func(t *testing.T, _ cpu.Set) {
+		for n := range 300 {
+			src, dst := guard.Slice[int8](t, n), guard.Float32s(t, n)
+			for i := range src {
+				src[i] = int8(i - 128)
+			}
+			for _, scale := range []float32{0.0123, 0, float32(math.Inf(1)), float32(math.NaN())} {
+				Int8ToF32(dst, src, scale)
+				for i, x := range dst {
+					require.Equal(t, math.Float32bits(float32(src[i])*scale)|quietSign(x), math.Float32bits(x)|quietSign(x), "%d times %v", src[i], scale)
+				}
+			}
+		}
+		require.PanicsWithValue(t, errLength, func() { Int8ToF32(make([]float32, 1), nil, 1) })
+	})
+}
+
+// quietSign is what may differ between NaNs.
+func quietSign(x float32) uint32 {
+	if x != x {
+		return 0xffffffff
+	}
+	return 0
+}

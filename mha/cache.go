@@ -255,9 +255,7 @@ func (c *Cache) rows(value, head, token, n int, scratch *[]float32) (rows []floa
 		return rows, dim
 	}
 	for i, scale := range b.scales[c.config.scale(value, head, place):][:n] {
-		for d, q := range b.int8[at+i*dim : at+(i+1)*dim] {
-			rows[i*dim+d] = float32(q) * scale
-		}
+		kernels.Int8ToF32(rows[i*dim:(i+1)*dim], b.int8[at+i*dim:at+(i+1)*dim], scale)
 	}
 	return rows, dim
 }

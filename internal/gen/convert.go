@@ -61,6 +61,21 @@ func conversions(m vm.Machine) {
 	})
 }
 
+func dequantise(m vm.Machine) {
+	vm.Function(m, "Int8ToF32", "dst *float32, src *int8, n int, scale float32", "Int8ToF32 sets dst[i] = float32(src[i])·scale."+multiple)
+	dst, src, n := m.Param("dst"), m.Param("src"), m.Param("n")
+	scale := m.BroadcastParam("scale")
+	v := m.V()
+	blocks(m, n, []vm.GP{dst, src}, []int{4, 1}, func() {
+		m.Load8(src, 0, v) // the byte of x is x+256 below 0
+		m.Xor(v, v, vm.Const(0x80))
+		m.AddInt(v, v, vm.Const(0xffffff80)) // -128
+		m.ToFloat(v, v)
+		m.Mul(v, v, scale)
+		m.Store(v, dst, 0)
+	})
+}
+
 func quantise(m vm.Machine) {
 	vm.Function(m, "Quantise", "dst *int8, src *float32, n int, inv, zero float32, flip uint32", `Quantise sets dst[i] = int8(round(min(src[i]·inv + zero, 127))) ^ int8(flip), nearest even, with a rounding after
 each operation; flip is 0, or 0xffffff80 for unsigned bytes, 128 more. src[i]·inv + zero must be above -129.`+multiple)

@@ -47,7 +47,7 @@ var portable = []file{
 	{"elementwise", func(m vm.Machine) { elementwise(m); reductions(m); ranges(m); dot(m) }},
 	{"norm", func(m vm.Machine) { softmax(m); layerNorm(m); rmsNorm(m) }},
 	{"activation", func(m vm.Machine) { activations(m); stripPairs(m) }},
-	{"convert", func(m vm.Machine) { conversions(m); quantise(m) }},
+	{"convert", func(m vm.Machine) { conversions(m); dequantise(m); quantise(m) }},
 	{"read", readKernel},
 	{"onequery", oneQuery},
 	{"lookin", lookIn},

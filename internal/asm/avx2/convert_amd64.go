@@ -24,6 +24,11 @@ func BF16ToF32(dst *float32, src *uint16, n int)
 //go:noescape
 func F32ToBF16(dst *uint16, src *float32, n int)
 
+// Int8ToF32 sets dst[i] = float32(src[i])·scale. n is a multiple of 16.
+//
+//go:noescape
+func Int8ToF32(dst *float32, src *int8, n int, scale float32)
+
 // Quantise sets dst[i] = int8(round(min(src[i]·inv + zero, 127))) ^ int8(flip), nearest even, with a rounding after
 // each operation; flip is 0, or 0xffffff80 for unsigned bytes, 128 more. src[i]·inv + zero must be above -129. n is a multiple of 16.
 //

@@ -169,6 +169,59 @@ DATA k7fffffff<>+24(SB)/4, $0x7fffffff
 DATA k7fffffff<>+28(SB)/4, $0x7fffffff
 GLOBL k7fffffff<>(SB), RODATA|NOPTR, $32
 
+// func Int8ToF32(dst *float32, src *int8, n int, scale float32)
+// Requires: AVX, AVX2
+TEXT ·Int8ToF32(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS scale+24(FP), Y0
+	VBROADCASTSS scale+24(FP), Y1
+	TESTQ        DX, DX
+	JEQ          Done
+
+Loop:
+	VPMOVZXBD (CX), Y2
+	VPMOVZXBD 8(CX), Y3
+	VXORPS    k00000080<>+0(SB), Y2, Y2
+	VXORPS    k00000080<>+0(SB), Y3, Y3
+	VPADDD    kffffff80<>+0(SB), Y2, Y2
+	VPADDD    kffffff80<>+0(SB), Y3, Y3
+	VCVTDQ2PS Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y0, Y2, Y2
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y2, (AX)
+	VMOVUPS   Y3, 32(AX)
+	ADDQ      $+64, AX
+	ADDQ      $+16, CX
+	SUBQ      $+16, DX
+	JNE       Loop
+
+Done:
+	VZEROUPPER
+	RET
+
+DATA k00000080<>+0(SB)/4, $0x00000080
+DATA k00000080<>+4(SB)/4, $0x00000080
+DATA k00000080<>+8(SB)/4, $0x00000080
+DATA k00000080<>+12(SB)/4, $0x00000080
+DATA k00000080<>+16(SB)/4, $0x00000080
+DATA k00000080<>+20(SB)/4, $0x00000080
+DATA k00000080<>+24(SB)/4, $0x00000080
+DATA k00000080<>+28(SB)/4, $0x00000080
+GLOBL k00000080<>(SB), RODATA|NOPTR, $32
+
+DATA kffffff80<>+0(SB)/4, $0xffffff80
+DATA kffffff80<>+4(SB)/4, $0xffffff80
+DATA kffffff80<>+8(SB)/4, $0xffffff80
+DATA kffffff80<>+12(SB)/4, $0xffffff80
+DATA kffffff80<>+16(SB)/4, $0xffffff80
+DATA kffffff80<>+20(SB)/4, $0xffffff80
+DATA kffffff80<>+24(SB)/4, $0xffffff80
+DATA kffffff80<>+28(SB)/4, $0xffffff80
+GLOBL kffffff80<>(SB), RODATA|NOPTR, $32
+
 // func Quantise(dst *int8, src *float32, n int, inv float32, zero float32, flip uint32)
 // Requires: AVX, AVX2
 TEXT ·Quantise(SB), NOSPLIT, $0-36

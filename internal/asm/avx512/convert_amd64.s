@@ -114,6 +114,38 @@ GLOBL k7fc00000<>(SB), RODATA|NOPTR, $4
 DATA k7fffffff<>+0(SB)/4, $0x7fffffff
 GLOBL k7fffffff<>(SB), RODATA|NOPTR, $4
 
+// func Int8ToF32(dst *float32, src *int8, n int, scale float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·Int8ToF32(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS scale+24(FP), Z0
+	TESTQ        DX, DX
+	JEQ          Done
+
+Loop:
+	VPMOVZXBD   (CX), Z1
+	VXORPS.BCST k00000080<>+0(SB), Z1, Z1
+	VPADDD.BCST kffffff80<>+0(SB), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+16, CX
+	SUBQ        $+16, DX
+	JNE         Loop
+
+Done:
+	VZEROUPPER
+	RET
+
+DATA k00000080<>+0(SB)/4, $0x00000080
+GLOBL k00000080<>(SB), RODATA|NOPTR, $4
+
+DATA kffffff80<>+0(SB)/4, $0xffffff80
+GLOBL kffffff80<>(SB), RODATA|NOPTR, $4
+
 // func Quantise(dst *int8, src *float32, n int, inv float32, zero float32, flip uint32)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·Quantise(SB), NOSPLIT, $0-36

@@ -111,7 +111,7 @@ def main():
     folder = HERE / "work" if args or threads != [1, 2] else HERE
     (folder / "LLAMA.json").write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
     lines = ["# Ladon and llama.cpp, by turns in one run", "",
-             f"`bench/peers/llama.sh` on {about["cpu"]}; tokens a second, the best of {ROUNDS} rounds; the share is of the read bandwidth",
+             f"`bench/peers/llama.sh` on {about['cpu']}; tokens a second, the best of {ROUNDS} rounds; the share is of the read bandwidth",
              "swept at the bytes that a token needs. SmolLM2-135M, Gemma 3 270M, a random Llama (2048 wide, 4 layers).", "",
              "| work | threads | Ladon | peer | ratio | must | aim | share of reading |", "|---|---|---|---|---|---|---|---|"]
     for r in rows:

@@ -35,15 +35,21 @@ import (
 // after.
 type blockTile func(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// blockRow is a blockTile of one row that takes the panel as it is packed: codes,
-// and scales in the form of its format.
-type blockRow func(blocks int, a, codes, scales *uint8, c *float32, bias *float32)
+// blockRow is a blockTile of one row for np panels as they are packed, stride
+// bytes apart: codes, and scales in the form of the format. The outputs of panels
+// are cstep bytes apart, and bias goes on from one to the next.
+type blockRow func(blocks int, a, codes, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+
+// blockPanels is how many panels pass by side by side where there are kernels for
+// it.
+const blockPanels = 4
 
 // blockConfig is how one set of instructions multiplies weights in blocks.
 type blockConfig struct {
 	name  string
 	tiles [numKinds][]blockTile // by rows
-	rows  [numDTypes]blockRow   // nil where expanding the panel is no slower
+	rows  [numDTypes]blockRow   // of one panel; nil where expanding it is no slower
+	wide  [numDTypes]blockRow   // of blockPanels; nil where one by one is no slower
 	chunk int                   // bytes of records that stay in L2 while panels pass by
 	rate  float64               // multiply-adds a nanosecond, about
 }

@@ -126,8 +126,7 @@ func (p *product) Run(worker, i int) {
 	end := min(first+p.perRange, panelsOf(p.w.n))
 	for panel := first; panel < end; {
 		if p.blocks != nil {
-			p.blockStrip(&p.x.workers[worker], panel, g0, g1)
-			panel++
+			panel += p.blockStrip(&p.x.workers[worker], panel, end-panel, g0, g1)
 			continue
 		}
 		if p.half != nil && p.half.one != nil && p.m == 1 {

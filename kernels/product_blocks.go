@@ -6,27 +6,19 @@ import "unsafe"
 // work of expanding a panel to bytes and float32, in scratch that stays in
 // cache; a single row reads the panel as it is packed.
 
-// blockStrip computes the next panel for the row groups [g0, g1).
-func (p *product) blockStrip(ws *workspace, panel, g0, g1 int) {
+// blockStrip computes the next panels, at most left of them, for the row groups
+// [g0, g1), and returns how many it has done.
+func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 	f := p.w.dtype.form()
 	blocks := p.w.k / blockLen
 	size := f.panelBytes(blocks)
-	at := panel * size
-	codes := (*uint8)(unsafe.Pointer(&p.w.i8[at]))
+	codes := (*uint8)(unsafe.Pointer(&p.w.i8[panel*size]))
 	scales := (*uint8)(unsafe.Add(unsafe.Pointer(codes), blocks*f.codeBytes()))
+	if p.m == 1 && p.blocks.rows[p.w.dtype] != nil {
+		return p.blockRow(ws, panel, left, blocks, codes, scales, size)
+	}
 	bias := p.panelBias(ws, panel)
 	offset, _, direct := p.place(panel, 1)
-	if row := p.blocks.rows[p.w.dtype]; row != nil && p.m == 1 {
-		c := &ws.tile[0]
-		if direct {
-			c = &p.out.C[offset+p.row*p.out.LD]
-		}
-		row(blocks, (*uint8)(p.a), codes, scales, c, bias)
-		if !direct {
-			p.scatter(ws, panel, 1, 0, 1)
-		}
-		return
-	}
 	wide := ws.expand(f, codes, scales, blocks)
 	// The next panel is fetched meanwhile, a part by each tile.
 	next, step, turns := codes, 0, 0
@@ -50,9 +42,33 @@ func (p *product) blockStrip(ws *workspace, panel, g0, g1 int) {
 			p.scatter(ws, panel, 1, from, to)
 		}
 	}
+	return 1
 }
 
-// panelBias is the bias of one panel's 16 columns, nil if there is none.
+// blockRow is blockStrip for a single row.
+func (p *product) blockRow(ws *workspace, panel, left, blocks int, codes, scales *uint8, size int) int {
+	row, np := p.blocks.wide[p.w.dtype], blockPanels
+	offset, cstep, direct := 0, 0, false
+	if row != nil && left >= np {
+		offset, cstep, direct = p.place(panel, np)
+	}
+	if !direct {
+		row, np = p.blocks.rows[p.w.dtype], 1
+		offset, cstep, direct = p.place(panel, 1)
+	}
+	c := &ws.tile[0]
+	if direct {
+		c = &p.out.C[offset+p.row*p.out.LD]
+	}
+	row(blocks, (*uint8)(p.a), codes, scales, size, c, cstep, p.panelBias(ws, panel))
+	if !direct {
+		p.scatter(ws, panel, 1, 0, 1)
+	}
+	return np
+}
+
+// panelBias is the bias from a panel's columns on, at least 16 of them, nil if
+// there is none.
 func (p *product) panelBias(ws *workspace, panel int) *float32 {
 	if p.e.Bias == nil {
 		return nil
@@ -127,17 +143,11 @@ func (p *product) halfStrip(ws *workspace, panel, left int) int {
 		offset, cstep, direct = p.place(panel, 1)
 	}
 	k := p.w.k
-	c, bias := &ws.tile[0], (*float32)(nil)
+	c := &ws.tile[0]
 	if direct {
 		c = &p.out.C[offset+p.row*p.out.LD]
 	}
-	switch {
-	case np == 1:
-		bias = p.panelBias(ws, panel)
-	case p.e.Bias != nil:
-		bias = &p.e.Bias[panel*panelWidth]
-	}
-	row(k, (*float32)(p.a), &p.w.halves()[panel*panelWidth*k], 2*panelWidth*k, c, cstep, bias)
+	row(k, (*float32)(p.a), &p.w.halves()[panel*panelWidth*k], 2*panelWidth*k, c, cstep, p.panelBias(ws, panel))
 	if !direct {
 		p.scatter(ws, panel, 1, 0, 1)
 	}

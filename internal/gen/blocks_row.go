@@ -30,32 +30,127 @@ var blockFormats = []blockFormat{
 // the latency of memory. Of 4, 8, 16 and 32 KiB, 16 did best.
 const rowAhead = 16 << 10
 
-const blockRowDoc = `%s sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-(kernels.blockRow), plus bias if that is not nil.`
+const blockRowDoc = `%s sets 16 outputs for each of %d panels of so many blocks, stride bytes apart, as they are packed, to
+their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+bytes apart.`
 
-// blockRow is the product of one row: codes come from memory once and go to the dots as they are unpacked.
-func blockRow(m vm.Machine, d dots, f blockFormat) {
-	name := "BlockRow" + f.name
-	if d.vnni {
-		name = "BlockRowVNNI" + f.name
-	}
-	vm.Function(m, name, "blocks int, a, codes, scales *uint8, c, bias *float32", fmt.Sprintf(blockRowDoc, name))
+// blockRow is the product of one row: codes come from memory once and go to the dots as they are unpacked. Panels pass by
+// side by side, so that memory is read in several places at once: what the processor fetches ahead in one place is less
+// than it takes to cover the latency.
+func blockRow(m vm.Machine, d dots, f blockFormat, panels int) {
+	name := fmt.Sprintf("BlockRow%s%s%d", map[bool]string{true: "VNNI"}[d.vnni], f.name, 16*panels)
+	vm.Function(m, name, "blocks int, a, codes, scales *uint8, stride int, c *float32, cstep int, bias *float32", fmt.Sprintf(blockRowDoc, name, panels))
 	n, src, scales := m.Param("blocks"), m.Param("codes"), m.Param("scales")
 	r := d.newRecord(m.Param("a"))
+	other := d.newRecord(r.base) // the upper 16 integers, where they need a register of their own
 	u := newUnpacker(m, f.bits, src)
-	sum := m.Splat(0)
 	var inner, fine vm.GP // of a super-block: blocks left, and the bytes of the one in hand
 	if f.super {
 		inner, fine = m.GP(), m.GP()
+	}
+	places := []vm.GP{src, scales}
+	var stride, rewind vm.GP
+	far, farScales := src, scales // what is fetched: the same places of the panels after these
+	if panels > 1 {
+		stride, rewind = m.Param("stride"), m.GP()
+		far, farScales = m.GP(), m.GP()
+		m.SetR(rewind, 0)
+		for i := 0; i < panels; i++ {
+			m.SubR(rewind, stride)
+		}
+		m.MovR(far, src)
+		m.SubR(far, rewind)
+		m.MovR(farScales, scales)
+		m.SubR(farScales, rewind)
+		places = append(places, far)
+		if f.super {
+			places = append(places, fine)
+		} else {
+			places = append(places, farScales)
+		}
+	}
+	sums := make([]vm.V, panels)
+	for p := range sums {
+		sums[p] = m.Splat(0)
+	}
+	if f.super {
 		m.Label("super")
 		m.MovR(fine, scales)
 		m.AddI(n, -8)
 		m.SetR(inner, 8)
+		if panels > 1 {
+			for i := 0; i < panels; i++ {
+				for line := 0; line < superSize(f.kind); line += 64 {
+					m.PrefetchFar(farScales, line)
+				}
+				m.AddR(farScales, stride)
+			}
+			m.AddR(farScales, rewind)
+			m.AddI(farScales, superSize(f.kind))
+		}
 	}
 	m.Label("block")
-	for line := 0; line < f.bits; line++ {
-		m.PrefetchFar(src, rowAhead+blockLine*line)
+	for _, sum := range sums {
+		for line := 0; line < f.bits; line++ {
+			if panels > 1 {
+				m.PrefetchFar(far, blockLine*line)
+			} else {
+				m.PrefetchFar(src, rowAhead+blockLine*line)
+			}
+		}
+		if panels > 1 && !f.super {
+			m.PrefetchFar(farScales, 0)
+		}
+		rowBlock(m, d, f, u, r, other, scales, fine, sum)
+		if panels > 1 {
+			for _, p := range places {
+				m.AddR(p, stride)
+			}
+		}
 	}
+	if panels > 1 {
+		for _, p := range places {
+			m.AddR(p, rewind)
+		}
+	}
+	m.AddI(r.base, recordBytes)
+	m.AddI(src, blockSize(f.bits))
+	if panels > 1 {
+		m.AddI(far, blockSize(f.bits))
+	}
+	switch {
+	case !f.super:
+		m.AddI(scales, 32*f.kind.values())
+		if panels > 1 {
+			m.AddI(farScales, 32*f.kind.values())
+		}
+		m.SubJump(n, 1, vm.NE, "block")
+	default:
+		m.AddI(fine, 16*superRows(f.kind))
+		m.SubJump(inner, 1, vm.NE, "block")
+		m.AddI(scales, superSize(f.kind))
+		m.SubJump(n, 0, vm.NE, "super")
+	}
+	bias := m.Param("bias")
+	m.SubJump(bias, 0, vm.EQ, "write")
+	b := m.V()
+	for p, v := range sums {
+		m.Load(bias, 64*p, b)
+		m.Add(v, v, b)
+	}
+	m.Label("write")
+	c := m.Param("c")
+	for p, v := range sums {
+		m.Store(v, c, 0)
+		if p+1 < panels {
+			m.AddR(c, m.Param("cstep"))
+		}
+	}
+	m.Ret()
+}
+
+// rowBlock adds to sum the products of one block.
+func rowBlock(m vm.Machine, d dots, f blockFormat, u *unpacker, r, other *record, scales, fine vm.GP, sum vm.V) {
 	first := m.V()
 	d.begin(first, r, f.kind, recordOffset)
 	second := first
@@ -63,7 +158,6 @@ func blockRow(m vm.Machine, d dots, f blockFormat) {
 		second = m.V()
 		d.begin(second, r, f.kind, recordSum)
 	}
-	other := d.newRecord(r.base) // the upper 16 integers, where they need a register of their own
 	d.load(r, 0)
 	d.load(other, 1)
 	u.groups(func(g int, v vm.V) {
@@ -84,45 +178,32 @@ func blockRow(m vm.Machine, d dots, f blockFormat) {
 			m.LoadF16(scales, 32, w)
 			d.fma(first, w, r, recordSum)
 		}
-		m.AddI(scales, 32*f.kind.values())
 	case f.kind == kindMins:
 		m.Mul(first, first, superScale(m, scales, 0, fine, 64, false))
 		w := superScale(m, scales, 32, fine, 192, false)
 		m.Xor(w, w, signBit)
 		d.fma(first, w, r, recordSum)
-		m.AddI(fine, 16)
 	default:
 		m.Mul(first, first, superScale(m, scales, 0, fine, 32, true))
 		w := superScale(m, scales, 0, fine, 48, true)
 		m.ToFloat(second, second)
 		m.FMA(first, second, w)
-		m.AddI(fine, 32)
 	}
 	d.fma(sum, first, r, recordScale)
-	m.AddI(r.base, recordBytes)
-	m.AddI(src, blockSize(f.bits))
-	if f.super {
-		m.SubJump(inner, 1, vm.NE, "block")
-		size := 320
-		if f.kind == kindHalves {
-			size = 288
-		}
-		m.AddI(scales, size)
-		m.SubJump(n, 0, vm.NE, "super")
-	} else {
-		m.SubJump(n, 1, vm.NE, "block")
-	}
-	finishRow(m, sum)
 }
 
-// finishRow adds the bias if there is one and stores the 16 outputs.
-func finishRow(m vm.Machine, sum vm.V) {
-	bias := m.Param("bias")
-	m.SubJump(bias, 0, vm.EQ, "write")
-	b := m.V()
-	m.Load(bias, 0, b)
-	m.Add(sum, sum, b)
-	m.Label("write")
-	m.Store(sum, m.Param("c"), 0)
-	m.Ret()
+// superSize is the bytes of a super-block's scales.
+func superSize(kind blockKind) int {
+	if kind == kindHalves {
+		return 288
+	}
+	return 320
+}
+
+// superRows is how many rows of scales a block of a super-block has, beside those of minimums.
+func superRows(kind blockKind) int {
+	if kind == kindHalves {
+		return 2
+	}
+	return 1
 }

@@ -69,12 +69,14 @@ func blockProducts(d dots) {
 			blockTile(d.m, d, kind, mr)
 		}
 	}
-	blockRowsOf(d)
+	blockRowsOf(d, 1)
 }
 
-func blockRowsOf(d dots) {
+func blockRowsOf(d dots, panels ...int) {
 	for _, f := range blockFormats {
-		blockRow(d.m, d, f)
+		for _, np := range panels {
+			blockRow(d.m, d, f, np)
+		}
 	}
 }
 
@@ -127,7 +129,7 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 			for mr := 1; mr <= blockHalves512; mr++ {
 				blockTile512(x(m), kindHalves, mr)
 			}
-			blockRowsOf(dots{m: m})
+			blockRowsOf(dots{m: m}, 1, 4)
 		}
 	}
 	return []file{

@@ -74,53 +74,61 @@ func BlockHalves1(blocks int, a *uint8, lda int, codes *uint8, scales *float32, 
 //go:noescape
 func BlockHalves2(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockRowQ80 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ8016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ80(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ40 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ4016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ40(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ41 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ4116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ41(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ50 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ5016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ50(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ51 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ5116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ51(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ4K sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ4K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ4K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ4K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ5K sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ5K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ5K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ5K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ6K sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowQ6K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowQ6K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowQ6K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
 // BlockVNNIOffset1 sets a 1×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
 // whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
@@ -199,50 +207,58 @@ func BlockVNNIHalves1(blocks int, a *uint8, lda int, codes *uint8, scales *float
 //go:noescape
 func BlockVNNIHalves2(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockRowVNNIQ80 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ8016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ80(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowVNNIQ40 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ4016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ40(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowVNNIQ41 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ4116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ41(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowVNNIQ50 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ5016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ50(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowVNNIQ51 sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ5116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ51(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowVNNIQ4K sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ4K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ4K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ4K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowVNNIQ5K sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ5K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ5K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ5K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowVNNIQ6K sets 16 outputs to the product of one row of records with a panel of so many blocks, as it is packed
-// (kernels.blockRow), plus bias if that is not nil.
+// BlockRowVNNIQ6K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
+// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
+// bytes apart.
 //
 //go:noescape
-func BlockRowVNNIQ6K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+func BlockRowVNNIQ6K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)

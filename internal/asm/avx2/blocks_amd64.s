@@ -1972,9 +1972,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func BlockRowQ80(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ80(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ8016(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -2119,15 +2119,15 @@ block:
 	VCVTPH2PS    16(DX), Y5
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y5, Y3, Y3
-	ADDQ         $+32, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+512, CX
+	ADDQ         $+32, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -2136,15 +2136,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ40(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ40(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ4016(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -2253,15 +2253,15 @@ block:
 	VCVTPH2PS    16(DX), Y5
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y5, Y3, Y3
-	ADDQ         $+32, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+256, CX
+	ADDQ         $+32, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -2270,7 +2270,7 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -2286,9 +2286,9 @@ DATA k0f0f0f0f<>+24(SB)/4, $0x0f0f0f0f
 DATA k0f0f0f0f<>+28(SB)/4, $0x0f0f0f0f
 GLOBL k0f0f0f0f<>(SB), RODATA|NOPTR, $32
 
-// func BlockRowQ41(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ41(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ4116(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -2402,15 +2402,15 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+64, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+256, CX
+	ADDQ         $+64, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -2419,15 +2419,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ50(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ50(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ5016(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -2599,15 +2599,15 @@ block:
 	VCVTPH2PS    16(DX), Y5
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y5, Y3, Y3
-	ADDQ         $+32, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+320, CX
+	ADDQ         $+32, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -2616,7 +2616,7 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -2632,9 +2632,9 @@ DATA k10101010<>+24(SB)/4, $0x10101010
 DATA k10101010<>+28(SB)/4, $0x10101010
 GLOBL k10101010<>(SB), RODATA|NOPTR, $32
 
-// func BlockRowQ51(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ51(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ5116(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -2811,15 +2811,15 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+64, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+320, CX
+	ADDQ         $+64, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -2828,15 +2828,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ4K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ4K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ4K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ4K16(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -2969,18 +2969,18 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+16, DI
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+256, CX
+	ADDQ         $+16, DI
 	SUBQ         $+1, SI
 	JNE          block
 	ADDQ         $+320, DX
 	TESTQ        AX, AX
 	JNE          super
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -2989,7 +2989,7 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -3005,9 +3005,9 @@ DATA k80000000<>+24(SB)/4, $0x80000000
 DATA k80000000<>+28(SB)/4, $0x80000000
 GLOBL k80000000<>(SB), RODATA|NOPTR, $32
 
-// func BlockRowQ5K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ5K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ5K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ5K16(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -3203,18 +3203,18 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+16, DI
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+320, CX
+	ADDQ         $+16, DI
 	SUBQ         $+1, SI
 	JNE          block
 	ADDQ         $+320, DX
 	TESTQ        AX, AX
 	JNE          super
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -3223,15 +3223,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ6K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ6K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·BlockRowQ6K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ6K16(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -3431,18 +3431,18 @@ block:
 	VCVTDQ2PS    Y5, Y5
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y7, Y5, Y3
-	ADDQ         $+32, DI
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+384, CX
+	ADDQ         $+32, DI
 	SUBQ         $+1, SI
 	JNE          block
 	ADDQ         $+288, DX
 	TESTQ        AX, AX
 	JNE          super
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -3451,7 +3451,7 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
@@ -6926,9 +6926,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ80(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ80(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ8016(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -7089,15 +7089,15 @@ block:
 	VCVTPH2PS    16(DX), Y5
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y5, Y3, Y3
-	ADDQ         $+32, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+512, CX
+	ADDQ         $+32, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -7106,15 +7106,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ40(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ40(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ4016(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -7287,15 +7287,15 @@ block:
 	VCVTPH2PS    16(DX), Y5
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y5, Y3, Y3
-	ADDQ         $+32, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+256, CX
+	ADDQ         $+32, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -7304,15 +7304,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ41(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ41(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ4116(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -7490,15 +7490,15 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+64, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+256, CX
+	ADDQ         $+64, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -7507,15 +7507,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ50(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ50(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ5016(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -7751,15 +7751,15 @@ block:
 	VCVTPH2PS    16(DX), Y5
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y5, Y3, Y3
-	ADDQ         $+32, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+320, CX
+	ADDQ         $+32, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -7768,15 +7768,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ51(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ51(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ5116(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -8017,15 +8017,15 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+64, DX
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+320, CX
+	ADDQ         $+64, DX
 	SUBQ         $+1, AX
 	JNE          block
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -8034,15 +8034,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ4K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ4K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ4K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ4K16(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -8239,18 +8239,18 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+16, DI
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+256, CX
+	ADDQ         $+16, DI
 	SUBQ         $+1, SI
 	JNE          block
 	ADDQ         $+320, DX
 	TESTQ        AX, AX
 	JNE          super
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -8259,15 +8259,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ5K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ5K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ5K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ5K16(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -8527,18 +8527,18 @@ block:
 	VBROADCASTSS 40(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $+16, DI
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+320, CX
+	ADDQ         $+16, DI
 	SUBQ         $+1, SI
 	JNE          block
 	ADDQ         $+320, DX
 	TESTQ        AX, AX
 	JNE          super
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -8547,15 +8547,15 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowVNNIQ6K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowVNNIQ6K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT ·BlockRowVNNIQ6K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowVNNIQ6K16(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -8819,18 +8819,18 @@ block:
 	VCVTDQ2PS    Y5, Y5
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y7, Y5, Y3
-	ADDQ         $+32, DI
 	VBROADCASTSS 32(BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
 	ADDQ         $+48, BX
 	ADDQ         $+384, CX
+	ADDQ         $+32, DI
 	SUBQ         $+1, SI
 	JNE          block
 	ADDQ         $+288, DX
 	TESTQ        AX, AX
 	JNE          super
-	MOVQ         bias+40(FP), AX
+	MOVQ         bias+56(FP), AX
 	TESTQ        AX, AX
 	JEQ          write
 	VMOVUPS      (AX), Y2
@@ -8839,7 +8839,7 @@ block:
 	VADDPS       Y3, Y1, Y1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	VZEROUPPER

@@ -8403,9 +8403,9 @@ write:
 	VZEROUPPER
 	RET
 
-// func BlockRowQ80(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ80(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ8016(SB), NOSPLIT, $0-64
 	MOVQ   blocks+0(FP), AX
 	MOVQ   codes+16(FP), CX
 	MOVQ   scales+24(FP), DX
@@ -8441,27 +8441,224 @@ block:
 	VCVTDQ2PS        Z1, Z1
 	VCVTPH2PS        (DX), Z2
 	VMULPS           Z2, Z1, Z1
-	ADDQ             $+32, DX
 	VFMADD231PS.BCST 32(BX), Z1, Z0
 	ADDQ             $+48, BX
 	ADDQ             $+512, CX
+	ADDQ             $+32, DX
 	SUBQ             $+1, AX
 	JNE              block
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z1
 	VADDPS           Z1, Z0, Z0
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ40(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ8064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ8064(SB), NOSPLIT, $0-64
+	MOVQ   blocks+0(FP), AX
+	MOVQ   codes+16(FP), CX
+	MOVQ   scales+24(FP), DX
+	MOVQ   a+8(FP), BX
+	MOVQ   stride+32(FP), SI
+	MOVQ   $+0, DI
+	SUBQ   SI, DI
+	SUBQ   SI, DI
+	SUBQ   SI, DI
+	SUBQ   SI, DI
+	MOVQ   CX, R8
+	SUBQ   DI, R8
+	MOVQ   DX, R9
+	SUBQ   DI, R9
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+
+block:
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	PREFETCHT1       384(R8)
+	PREFETCHT1       448(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z4
+	VMOVUPS          (CX), Z5
+	VPDPBUSD.BCST    (BX), Z5, Z4
+	VMOVUPS          64(CX), Z5
+	VPDPBUSD.BCST    4(BX), Z5, Z4
+	VMOVUPS          128(CX), Z5
+	VPDPBUSD.BCST    8(BX), Z5, Z4
+	VMOVUPS          192(CX), Z5
+	VPDPBUSD.BCST    12(BX), Z5, Z4
+	VMOVUPS          256(CX), Z5
+	VPDPBUSD.BCST    16(BX), Z5, Z4
+	VMOVUPS          320(CX), Z5
+	VPDPBUSD.BCST    20(BX), Z5, Z4
+	VMOVUPS          384(CX), Z5
+	VPDPBUSD.BCST    24(BX), Z5, Z4
+	VMOVUPS          448(CX), Z5
+	VPDPBUSD.BCST    28(BX), Z5, Z4
+	VCVTDQ2PS        Z4, Z4
+	VCVTPH2PS        (DX), Z5
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST 32(BX), Z4, Z0
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	PREFETCHT1       384(R8)
+	PREFETCHT1       448(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z4
+	VMOVUPS          (CX), Z5
+	VPDPBUSD.BCST    (BX), Z5, Z4
+	VMOVUPS          64(CX), Z5
+	VPDPBUSD.BCST    4(BX), Z5, Z4
+	VMOVUPS          128(CX), Z5
+	VPDPBUSD.BCST    8(BX), Z5, Z4
+	VMOVUPS          192(CX), Z5
+	VPDPBUSD.BCST    12(BX), Z5, Z4
+	VMOVUPS          256(CX), Z5
+	VPDPBUSD.BCST    16(BX), Z5, Z4
+	VMOVUPS          320(CX), Z5
+	VPDPBUSD.BCST    20(BX), Z5, Z4
+	VMOVUPS          384(CX), Z5
+	VPDPBUSD.BCST    24(BX), Z5, Z4
+	VMOVUPS          448(CX), Z5
+	VPDPBUSD.BCST    28(BX), Z5, Z4
+	VCVTDQ2PS        Z4, Z4
+	VCVTPH2PS        (DX), Z5
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST 32(BX), Z4, Z1
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	PREFETCHT1       384(R8)
+	PREFETCHT1       448(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z4
+	VMOVUPS          (CX), Z5
+	VPDPBUSD.BCST    (BX), Z5, Z4
+	VMOVUPS          64(CX), Z5
+	VPDPBUSD.BCST    4(BX), Z5, Z4
+	VMOVUPS          128(CX), Z5
+	VPDPBUSD.BCST    8(BX), Z5, Z4
+	VMOVUPS          192(CX), Z5
+	VPDPBUSD.BCST    12(BX), Z5, Z4
+	VMOVUPS          256(CX), Z5
+	VPDPBUSD.BCST    16(BX), Z5, Z4
+	VMOVUPS          320(CX), Z5
+	VPDPBUSD.BCST    20(BX), Z5, Z4
+	VMOVUPS          384(CX), Z5
+	VPDPBUSD.BCST    24(BX), Z5, Z4
+	VMOVUPS          448(CX), Z5
+	VPDPBUSD.BCST    28(BX), Z5, Z4
+	VCVTDQ2PS        Z4, Z4
+	VCVTPH2PS        (DX), Z5
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST 32(BX), Z4, Z2
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	PREFETCHT1       384(R8)
+	PREFETCHT1       448(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z4
+	VMOVUPS          (CX), Z5
+	VPDPBUSD.BCST    (BX), Z5, Z4
+	VMOVUPS          64(CX), Z5
+	VPDPBUSD.BCST    4(BX), Z5, Z4
+	VMOVUPS          128(CX), Z5
+	VPDPBUSD.BCST    8(BX), Z5, Z4
+	VMOVUPS          192(CX), Z5
+	VPDPBUSD.BCST    12(BX), Z5, Z4
+	VMOVUPS          256(CX), Z5
+	VPDPBUSD.BCST    16(BX), Z5, Z4
+	VMOVUPS          320(CX), Z5
+	VPDPBUSD.BCST    20(BX), Z5, Z4
+	VMOVUPS          384(CX), Z5
+	VPDPBUSD.BCST    24(BX), Z5, Z4
+	VMOVUPS          448(CX), Z5
+	VPDPBUSD.BCST    28(BX), Z5, Z4
+	VCVTDQ2PS        Z4, Z4
+	VCVTPH2PS        (DX), Z5
+	VMULPS           Z5, Z4, Z4
+	VFMADD231PS.BCST 32(BX), Z4, Z3
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	ADDQ             DI, CX
+	ADDQ             DI, DX
+	ADDQ             DI, R8
+	ADDQ             DI, R9
+	ADDQ             $+48, BX
+	ADDQ             $+512, CX
+	ADDQ             $+512, R8
+	ADDQ             $+32, DX
+	ADDQ             $+32, R9
+	SUBQ             $+1, AX
+	JNE              block
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z4
+	VADDPS           Z4, Z0, Z0
+	VMOVUPS          64(AX), Z4
+	VADDPS           Z4, Z1, Z1
+	VMOVUPS          128(AX), Z4
+	VADDPS           Z4, Z2, Z2
+	VMOVUPS          192(AX), Z4
+	VADDPS           Z4, Z3, Z3
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z0, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z1, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	VZEROUPPER
+	RET
+
+// func BlockRowQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ40(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ4016(SB), NOSPLIT, $0-64
 	MOVQ         blocks+0(FP), AX
 	MOVQ         codes+16(FP), CX
 	MOVQ         scales+24(FP), DX
@@ -8502,20 +8699,20 @@ block:
 	VCVTDQ2PS        Z2, Z2
 	VCVTPH2PS        (DX), Z3
 	VMULPS           Z3, Z2, Z2
-	ADDQ             $+32, DX
 	VFMADD231PS.BCST 32(BX), Z2, Z1
 	ADDQ             $+48, BX
 	ADDQ             $+256, CX
+	ADDQ             $+32, DX
 	SUBQ             $+1, AX
 	JNE              block
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z0
 	VADDPS           Z0, Z1, Z1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z1, (AX)
 	VZEROUPPER
 	RET
@@ -8523,9 +8720,223 @@ write:
 DATA k0f0f0f0f<>+0(SB)/4, $0x0f0f0f0f
 GLOBL k0f0f0f0f<>(SB), RODATA|NOPTR, $4
 
-// func BlockRowQ41(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ4064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ41(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ4064(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         codes+16(FP), CX
+	MOVQ         scales+24(FP), DX
+	MOVQ         a+8(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	MOVQ         stride+32(FP), SI
+	MOVQ         $+0, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	MOVQ         CX, R8
+	SUBQ         DI, R8
+	MOVQ         DX, R9
+	SUBQ         DI, R9
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+
+block:
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z1
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z2
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z3
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z4
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	ADDQ             DI, CX
+	ADDQ             DI, DX
+	ADDQ             DI, R8
+	ADDQ             DI, R9
+	ADDQ             $+48, BX
+	ADDQ             $+256, CX
+	ADDQ             $+256, R8
+	ADDQ             $+32, DX
+	ADDQ             $+32, R9
+	SUBQ             $+1, AX
+	JNE              block
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z0
+	VADDPS           Z0, Z1, Z1
+	VMOVUPS          64(AX), Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          128(AX), Z0
+	VADDPS           Z0, Z3, Z3
+	VMOVUPS          192(AX), Z0
+	VADDPS           Z0, Z4, Z4
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z1, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VZEROUPPER
+	RET
+
+// func BlockRowQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ4116(SB), NOSPLIT, $0-64
 	MOVQ         blocks+0(FP), AX
 	MOVQ         codes+16(FP), CX
 	MOVQ         scales+24(FP), DX
@@ -8568,27 +8979,249 @@ block:
 	VMULPS           Z3, Z2, Z2
 	VCVTPH2PS        32(DX), Z3
 	VFMADD231PS.BCST 40(BX), Z3, Z2
-	ADDQ             $+64, DX
 	VFMADD231PS.BCST 32(BX), Z2, Z1
 	ADDQ             $+48, BX
 	ADDQ             $+256, CX
+	ADDQ             $+64, DX
 	SUBQ             $+1, AX
 	JNE              block
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z0
 	VADDPS           Z0, Z1, Z1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z1, (AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ50(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ4164(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ50(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ4164(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         codes+16(FP), CX
+	MOVQ         scales+24(FP), DX
+	MOVQ         a+8(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	MOVQ         stride+32(FP), SI
+	MOVQ         $+0, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	MOVQ         CX, R8
+	SUBQ         DI, R8
+	MOVQ         DX, R9
+	SUBQ         DI, R9
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+
+block:
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VCVTPH2PS        32(DX), Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z1
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VCVTPH2PS        32(DX), Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z2
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VCVTPH2PS        32(DX), Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z3
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VCVTPH2PS        (DX), Z6
+	VMULPS           Z6, Z5, Z5
+	VCVTPH2PS        32(DX), Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z4
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	ADDQ             DI, CX
+	ADDQ             DI, DX
+	ADDQ             DI, R8
+	ADDQ             DI, R9
+	ADDQ             $+48, BX
+	ADDQ             $+256, CX
+	ADDQ             $+256, R8
+	ADDQ             $+64, DX
+	ADDQ             $+64, R9
+	SUBQ             $+1, AX
+	JNE              block
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z0
+	VADDPS           Z0, Z1, Z1
+	VMOVUPS          64(AX), Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          128(AX), Z0
+	VADDPS           Z0, Z3, Z3
+	VMOVUPS          192(AX), Z0
+	VADDPS           Z0, Z4, Z4
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z1, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VZEROUPPER
+	RET
+
+// func BlockRowQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ5016(SB), NOSPLIT, $0-64
 	MOVQ         blocks+0(FP), AX
 	MOVQ         codes+16(FP), CX
 	MOVQ         scales+24(FP), DX
@@ -8662,20 +9295,20 @@ block:
 	VCVTDQ2PS        Z3, Z3
 	VCVTPH2PS        (DX), Z4
 	VMULPS           Z4, Z3, Z3
-	ADDQ             $+32, DX
 	VFMADD231PS.BCST 32(BX), Z3, Z2
 	ADDQ             $+48, BX
 	ADDQ             $+320, CX
+	ADDQ             $+32, DX
 	SUBQ             $+1, AX
 	JNE              block
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z0
 	VADDPS           Z0, Z2, Z2
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z2, (AX)
 	VZEROUPPER
 	RET
@@ -8683,9 +9316,352 @@ write:
 DATA k10101010<>+0(SB)/4, $0x10101010
 GLOBL k10101010<>(SB), RODATA|NOPTR, $4
 
-// func BlockRowQ51(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ5064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ51(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ5064(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         codes+16(FP), CX
+	MOVQ         scales+24(FP), DX
+	MOVQ         a+8(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	VBROADCASTSS k10101010<>+0(SB), Z1
+	MOVQ         stride+32(FP), SI
+	MOVQ         $+0, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	MOVQ         CX, R8
+	SUBQ         DI, R8
+	MOVQ         DX, R9
+	SUBQ         DI, R9
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+
+block:
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z2
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z3
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z4
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VBROADCASTSS     36(BX), Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z5
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	ADDQ             DI, CX
+	ADDQ             DI, DX
+	ADDQ             DI, R8
+	ADDQ             DI, R9
+	ADDQ             $+48, BX
+	ADDQ             $+320, CX
+	ADDQ             $+320, R8
+	ADDQ             $+32, DX
+	ADDQ             $+32, R9
+	SUBQ             $+1, AX
+	JNE              block
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          64(AX), Z0
+	VADDPS           Z0, Z3, Z3
+	VMOVUPS          128(AX), Z0
+	VADDPS           Z0, Z4, Z4
+	VMOVUPS          192(AX), Z0
+	VADDPS           Z0, Z5, Z5
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z5, (AX)
+	VZEROUPPER
+	RET
+
+// func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ5116(SB), NOSPLIT, $0-64
 	MOVQ         blocks+0(FP), AX
 	MOVQ         codes+16(FP), CX
 	MOVQ         scales+24(FP), DX
@@ -8761,27 +9737,378 @@ block:
 	VMULPS           Z4, Z3, Z3
 	VCVTPH2PS        32(DX), Z4
 	VFMADD231PS.BCST 40(BX), Z4, Z3
-	ADDQ             $+64, DX
 	VFMADD231PS.BCST 32(BX), Z3, Z2
 	ADDQ             $+48, BX
 	ADDQ             $+320, CX
+	ADDQ             $+64, DX
 	SUBQ             $+1, AX
 	JNE              block
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z0
 	VADDPS           Z0, Z2, Z2
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z2, (AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ4K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ5164(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ4K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ5164(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         codes+16(FP), CX
+	MOVQ         scales+24(FP), DX
+	MOVQ         a+8(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	VBROADCASTSS k10101010<>+0(SB), Z1
+	MOVQ         stride+32(FP), SI
+	MOVQ         $+0, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	SUBQ         SI, DI
+	MOVQ         CX, R8
+	SUBQ         DI, R8
+	MOVQ         DX, R9
+	SUBQ         DI, R9
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+
+block:
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z2
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z3
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z4
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       (R9)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z5
+	ADDQ             SI, CX
+	ADDQ             SI, DX
+	ADDQ             SI, R8
+	ADDQ             SI, R9
+	ADDQ             DI, CX
+	ADDQ             DI, DX
+	ADDQ             DI, R8
+	ADDQ             DI, R9
+	ADDQ             $+48, BX
+	ADDQ             $+320, CX
+	ADDQ             $+320, R8
+	ADDQ             $+64, DX
+	ADDQ             $+64, R9
+	SUBQ             $+1, AX
+	JNE              block
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          64(AX), Z0
+	VADDPS           Z0, Z3, Z3
+	VMOVUPS          128(AX), Z0
+	VADDPS           Z0, Z4, Z4
+	VMOVUPS          192(AX), Z0
+	VADDPS           Z0, Z5, Z5
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z5, (AX)
+	VZEROUPPER
+	RET
+
+// func BlockRowQ4K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ4K16(SB), NOSPLIT, $0-64
 	MOVQ         blocks+0(FP), AX
 	MOVQ         codes+16(FP), CX
 	MOVQ         scales+24(FP), DX
@@ -8836,23 +10163,23 @@ block:
 	VMULPS           Z4, Z3, Z3
 	VXORPS.BCST      k80000000<>+0(SB), Z3, Z3
 	VFMADD231PS.BCST 40(BX), Z3, Z2
-	ADDQ             $+16, DI
 	VFMADD231PS.BCST 32(BX), Z2, Z1
 	ADDQ             $+48, BX
 	ADDQ             $+256, CX
+	ADDQ             $+16, DI
 	SUBQ             $+1, SI
 	JNE              block
 	ADDQ             $+320, DX
 	TESTQ            AX, AX
 	JNE              super
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z0
 	VADDPS           Z0, Z1, Z1
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z1, (AX)
 	VZEROUPPER
 	RET
@@ -8860,9 +10187,288 @@ write:
 DATA k80000000<>+0(SB)/4, $0x80000000
 GLOBL k80000000<>(SB), RODATA|NOPTR, $4
 
-// func BlockRowQ5K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ4K64(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ5K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ4K64(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         codes+16(FP), CX
+	MOVQ         scales+24(FP), DX
+	MOVQ         a+8(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	MOVQ         stride+32(FP), R8
+	MOVQ         $+0, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	MOVQ         CX, R10
+	SUBQ         R9, R10
+	MOVQ         DX, R11
+	SUBQ         R9, R11
+	VPXORD       Z1, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+
+super:
+	MOVQ       DX, DI
+	ADDQ       $-8, AX
+	MOVQ       $+8, SI
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	ADDQ       R9, R11
+	ADDQ       $+320, R11
+
+block:
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VPMOVZXBD        64(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VMULPS           Z6, Z5, Z5
+	VPMOVZXBD        192(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VXORPS.BCST      k80000000<>+0(SB), Z6, Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z1
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VPMOVZXBD        64(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VMULPS           Z6, Z5, Z5
+	VPMOVZXBD        192(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VXORPS.BCST      k80000000<>+0(SB), Z6, Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z2
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VPMOVZXBD        64(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VMULPS           Z6, Z5, Z5
+	VPMOVZXBD        192(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VXORPS.BCST      k80000000<>+0(SB), Z6, Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z3
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	VPXORD           Z5, Z5, Z5
+	VMOVUPS          (CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    16(BX), Z6, Z5
+	VMOVUPS          64(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    20(BX), Z6, Z5
+	VMOVUPS          128(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    24(BX), Z6, Z5
+	VMOVUPS          192(CX), Z6
+	VANDPS           Z0, Z6, Z7
+	VPDPBUSD.BCST    12(BX), Z7, Z5
+	VPSRLD           $0x04, Z6, Z6
+	VANDPS           Z0, Z6, Z6
+	VPDPBUSD.BCST    28(BX), Z6, Z5
+	VCVTDQ2PS        Z5, Z5
+	VPMOVZXBD        64(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        (DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VMULPS           Z6, Z5, Z5
+	VPMOVZXBD        192(DI), Z6
+	VCVTDQ2PS        Z6, Z6
+	VCVTPH2PS        32(DX), Z7
+	VMULPS           Z7, Z6, Z6
+	VXORPS.BCST      k80000000<>+0(SB), Z6, Z6
+	VFMADD231PS.BCST 40(BX), Z6, Z5
+	VFMADD231PS.BCST 32(BX), Z5, Z4
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	ADDQ             R9, CX
+	ADDQ             R9, DX
+	ADDQ             R9, R10
+	ADDQ             R9, DI
+	ADDQ             $+48, BX
+	ADDQ             $+256, CX
+	ADDQ             $+256, R10
+	ADDQ             $+16, DI
+	SUBQ             $+1, SI
+	JNE              block
+	ADDQ             $+320, DX
+	TESTQ            AX, AX
+	JNE              super
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z0
+	VADDPS           Z0, Z1, Z1
+	VMOVUPS          64(AX), Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          128(AX), Z0
+	VADDPS           Z0, Z3, Z3
+	VMOVUPS          192(AX), Z0
+	VADDPS           Z0, Z4, Z4
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z1, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	VZEROUPPER
+	RET
+
+// func BlockRowQ5K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ5K16(SB), NOSPLIT, $0-64
 	MOVQ         blocks+0(FP), AX
 	MOVQ         codes+16(FP), CX
 	MOVQ         scales+24(FP), DX
@@ -8950,30 +10556,438 @@ block:
 	VMULPS           Z5, Z4, Z4
 	VXORPS.BCST      k80000000<>+0(SB), Z4, Z4
 	VFMADD231PS.BCST 40(BX), Z4, Z3
-	ADDQ             $+16, DI
 	VFMADD231PS.BCST 32(BX), Z3, Z2
 	ADDQ             $+48, BX
 	ADDQ             $+320, CX
+	ADDQ             $+16, DI
 	SUBQ             $+1, SI
 	JNE              block
 	ADDQ             $+320, DX
 	TESTQ            AX, AX
 	JNE              super
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z0
 	VADDPS           Z0, Z2, Z2
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z2, (AX)
 	VZEROUPPER
 	RET
 
-// func BlockRowQ6K(blocks int, a *uint8, codes *uint8, scales *uint8, c *float32, bias *float32)
+// func BlockRowQ5K64(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ6K(SB), NOSPLIT, $0-48
+TEXT ·BlockRowQ5K64(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         codes+16(FP), CX
+	MOVQ         scales+24(FP), DX
+	MOVQ         a+8(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	VBROADCASTSS k10101010<>+0(SB), Z1
+	MOVQ         stride+32(FP), R8
+	MOVQ         $+0, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	MOVQ         CX, R10
+	SUBQ         R9, R10
+	MOVQ         DX, R11
+	SUBQ         R9, R11
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+
+super:
+	MOVQ       DX, DI
+	ADDQ       $-8, AX
+	MOVQ       $+8, SI
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	ADDQ       R9, R11
+	ADDQ       $+320, R11
+
+block:
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        64(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        (DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VMULPS           Z7, Z6, Z6
+	VPMOVZXBD        192(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        32(DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VXORPS.BCST      k80000000<>+0(SB), Z7, Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z2
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        64(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        (DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VMULPS           Z7, Z6, Z6
+	VPMOVZXBD        192(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        32(DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VXORPS.BCST      k80000000<>+0(SB), Z7, Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z3
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        64(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        (DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VMULPS           Z7, Z6, Z6
+	VPMOVZXBD        192(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        32(DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VXORPS.BCST      k80000000<>+0(SB), Z7, Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z4
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	VPXORD           Z6, Z6, Z6
+	VMOVUPS          (CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    (BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z6
+	VMOVUPS          64(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x03, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    4(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x01, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z6
+	VMOVUPS          128(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    8(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z6
+	VMOVUPS          192(CX), Z7
+	VANDPS           Z0, Z7, Z8
+	VMOVUPS          256(CX), Z9
+	VPSLLD           $0x01, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z6
+	VPSRLD           $0x04, Z7, Z7
+	VANDPS           Z0, Z7, Z7
+	VMOVUPS          256(CX), Z8
+	VPSRLD           $0x03, Z8, Z8
+	VANDPS           Z1, Z8, Z8
+	VORPS            Z8, Z7, Z7
+	VPDPBUSD.BCST    28(BX), Z7, Z6
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        64(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        (DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VMULPS           Z7, Z6, Z6
+	VPMOVZXBD        192(DI), Z7
+	VCVTDQ2PS        Z7, Z7
+	VCVTPH2PS        32(DX), Z8
+	VMULPS           Z8, Z7, Z7
+	VXORPS.BCST      k80000000<>+0(SB), Z7, Z7
+	VFMADD231PS.BCST 40(BX), Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z5
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	ADDQ             R9, CX
+	ADDQ             R9, DX
+	ADDQ             R9, R10
+	ADDQ             R9, DI
+	ADDQ             $+48, BX
+	ADDQ             $+320, CX
+	ADDQ             $+320, R10
+	ADDQ             $+16, DI
+	SUBQ             $+1, SI
+	JNE              block
+	ADDQ             $+320, DX
+	TESTQ            AX, AX
+	JNE              super
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          64(AX), Z0
+	VADDPS           Z0, Z3, Z3
+	VMOVUPS          128(AX), Z0
+	VADDPS           Z0, Z4, Z4
+	VMOVUPS          192(AX), Z0
+	VADDPS           Z0, Z5, Z5
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z5, (AX)
+	VZEROUPPER
+	RET
+
+// func BlockRowQ6K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ6K16(SB), NOSPLIT, $0-64
 	MOVQ         blocks+0(FP), AX
 	MOVQ         codes+16(FP), CX
 	MOVQ         scales+24(FP), DX
@@ -9064,23 +11078,23 @@ block:
 	VMULPS           Z6, Z5, Z5
 	VCVTDQ2PS        Z4, Z4
 	VFMADD231PS      Z5, Z4, Z3
-	ADDQ             $+32, DI
 	VFMADD231PS.BCST 32(BX), Z3, Z2
 	ADDQ             $+48, BX
 	ADDQ             $+384, CX
+	ADDQ             $+32, DI
 	SUBQ             $+1, SI
 	JNE              block
 	ADDQ             $+288, DX
 	TESTQ            AX, AX
 	JNE              super
-	MOVQ             bias+40(FP), AX
+	MOVQ             bias+56(FP), AX
 	TESTQ            AX, AX
 	JEQ              write
 	VMOVUPS          (AX), Z0
 	VADDPS           Z0, Z2, Z2
 
 write:
-	MOVQ    c+32(FP), AX
+	MOVQ    c+40(FP), AX
 	VMOVUPS Z2, (AX)
 	VZEROUPPER
 	RET
@@ -9090,3 +11104,423 @@ GLOBL k30303030<>(SB), RODATA|NOPTR, $4
 
 DATA k43000000<>+0(SB)/4, $0x43000000
 GLOBL k43000000<>(SB), RODATA|NOPTR, $4
+
+// func BlockRowQ6K64(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·BlockRowQ6K64(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         codes+16(FP), CX
+	MOVQ         scales+24(FP), DX
+	MOVQ         a+8(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	VBROADCASTSS k30303030<>+0(SB), Z1
+	MOVQ         stride+32(FP), R8
+	MOVQ         $+0, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	SUBQ         R8, R9
+	MOVQ         CX, R10
+	SUBQ         R9, R10
+	MOVQ         DX, R11
+	SUBQ         R9, R11
+	VPXORD       Z2, Z2, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z5, Z5, Z5
+
+super:
+	MOVQ       DX, DI
+	ADDQ       $-8, AX
+	MOVQ       $+8, SI
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	PREFETCHT1 (R11)
+	PREFETCHT1 64(R11)
+	PREFETCHT1 128(R11)
+	PREFETCHT1 192(R11)
+	PREFETCHT1 256(R11)
+	ADDQ       R8, R11
+	ADDQ       R9, R11
+	ADDQ       $+288, R11
+
+block:
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	PREFETCHT1       320(R10)
+	VBROADCASTSS     36(BX), Z6
+	VBROADCASTSS     40(BX), Z7
+	VMOVUPS          (CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x04, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    (BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    16(BX), Z8, Z7
+	VMOVUPS          64(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    4(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    20(BX), Z8, Z7
+	VMOVUPS          128(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    8(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    24(BX), Z8, Z7
+	VMOVUPS          192(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSRLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    12(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSRLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    28(BX), Z8, Z7
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        32(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VMULPS           Z8, Z6, Z6
+	VPMOVZXBD        48(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS      Z8, Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z2
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	PREFETCHT1       320(R10)
+	VBROADCASTSS     36(BX), Z6
+	VBROADCASTSS     40(BX), Z7
+	VMOVUPS          (CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x04, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    (BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    16(BX), Z8, Z7
+	VMOVUPS          64(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    4(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    20(BX), Z8, Z7
+	VMOVUPS          128(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    8(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    24(BX), Z8, Z7
+	VMOVUPS          192(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSRLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    12(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSRLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    28(BX), Z8, Z7
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        32(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VMULPS           Z8, Z6, Z6
+	VPMOVZXBD        48(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS      Z8, Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z3
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	PREFETCHT1       320(R10)
+	VBROADCASTSS     36(BX), Z6
+	VBROADCASTSS     40(BX), Z7
+	VMOVUPS          (CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x04, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    (BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    16(BX), Z8, Z7
+	VMOVUPS          64(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    4(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    20(BX), Z8, Z7
+	VMOVUPS          128(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    8(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    24(BX), Z8, Z7
+	VMOVUPS          192(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSRLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    12(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSRLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    28(BX), Z8, Z7
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        32(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VMULPS           Z8, Z6, Z6
+	VPMOVZXBD        48(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS      Z8, Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z4
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	PREFETCHT1       (R10)
+	PREFETCHT1       64(R10)
+	PREFETCHT1       128(R10)
+	PREFETCHT1       192(R10)
+	PREFETCHT1       256(R10)
+	PREFETCHT1       320(R10)
+	VBROADCASTSS     36(BX), Z6
+	VBROADCASTSS     40(BX), Z7
+	VMOVUPS          (CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x04, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    (BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x04, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    16(BX), Z8, Z7
+	VMOVUPS          64(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSLLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    4(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSLLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    20(BX), Z8, Z7
+	VMOVUPS          128(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    8(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    24(BX), Z8, Z7
+	VMOVUPS          192(CX), Z8
+	VANDPS           Z0, Z8, Z9
+	VMOVUPS          256(CX), Z10
+	VPSRLD           $0x02, Z10, Z10
+	VANDPS           Z1, Z10, Z10
+	VORPS            Z10, Z9, Z9
+	VPDPBUSD.BCST    12(BX), Z9, Z6
+	VPSRLD           $0x04, Z8, Z8
+	VANDPS           Z0, Z8, Z8
+	VMOVUPS          320(CX), Z9
+	VPSRLD           $0x02, Z9, Z9
+	VANDPS           Z1, Z9, Z9
+	VORPS            Z9, Z8, Z8
+	VPDPBUSD.BCST    28(BX), Z8, Z7
+	VCVTDQ2PS        Z6, Z6
+	VPMOVZXBD        32(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VMULPS           Z8, Z6, Z6
+	VPMOVZXBD        48(DI), Z8
+	VCVTDQ2PS        Z8, Z8
+	VSUBPS.BCST      k43000000<>+0(SB), Z8, Z8
+	VCVTPH2PS        (DX), Z9
+	VMULPS           Z9, Z8, Z8
+	VCVTDQ2PS        Z7, Z7
+	VFMADD231PS      Z8, Z7, Z6
+	VFMADD231PS.BCST 32(BX), Z6, Z5
+	ADDQ             R8, CX
+	ADDQ             R8, DX
+	ADDQ             R8, R10
+	ADDQ             R8, DI
+	ADDQ             R9, CX
+	ADDQ             R9, DX
+	ADDQ             R9, R10
+	ADDQ             R9, DI
+	ADDQ             $+48, BX
+	ADDQ             $+384, CX
+	ADDQ             $+384, R10
+	ADDQ             $+32, DI
+	SUBQ             $+1, SI
+	JNE              block
+	ADDQ             $+288, DX
+	TESTQ            AX, AX
+	JNE              super
+	MOVQ             bias+56(FP), AX
+	TESTQ            AX, AX
+	JEQ              write
+	VMOVUPS          (AX), Z0
+	VADDPS           Z0, Z2, Z2
+	VMOVUPS          64(AX), Z0
+	VADDPS           Z0, Z3, Z3
+	VMOVUPS          128(AX), Z0
+	VADDPS           Z0, Z4, Z4
+	VMOVUPS          192(AX), Z0
+	VADDPS           Z0, Z5, Z5
+
+write:
+	MOVQ    c+40(FP), AX
+	VMOVUPS Z2, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z3, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z4, (AX)
+	MOVQ    cstep+48(FP), CX
+	ADDQ    CX, AX
+	VMOVUPS Z5, (AX)
+	VZEROUPPER
+	RET

@@ -120,6 +120,7 @@ func (n *NEON) SetR(d GP, imm int) {
 	instr(n.c, "MOVD", []operand.Op{operand.I32(imm), d}, nil, d)
 }
 func (n *NEON) AddR(d, s GP) { instr(n.c, "ADD", []operand.Op{s, d, d}, []operand.Op{s, d}, d) }
+func (n *NEON) SubR(d, s GP) { instr(n.c, "SUB", []operand.Op{s, d, d}, []operand.Op{s, d}, d) }
 func (n *NEON) AddI(d GP, imm int) {
 	n.op3("ADD", operand.I32(imm), d, d)
 }

@@ -60,6 +60,7 @@ type Machine interface {
 	MovR(d, s GP)
 	SetR(d GP, imm int)
 	AddR(d, s GP)
+	SubR(d, s GP)
 	AddI(d GP, imm int)
 	ShlR(d GP, bits int)
 	SubJump(r GP, imm int, cond Cond, label string) // r -= imm, then jump if r cond 0

@@ -66,6 +66,7 @@ func (x *X86) GP() GP              { return x.c.GP64() }
 func (x *X86) MovR(d, s GP)        { x.c.MOVQ(s, d) }
 func (x *X86) SetR(d GP, imm int)  { x.c.MOVQ(operand.I32(imm), d) }
 func (x *X86) AddR(d, s GP)        { x.c.ADDQ(s, d) }
+func (x *X86) SubR(d, s GP)        { x.c.SUBQ(s, d) }
 func (x *X86) AddI(d GP, imm int)  { x.c.ADDQ(operand.I32(imm), d) }
 func (x *X86) ShlR(d GP, bits int) { x.c.SHLQ(operand.Imm(uint64(bits)), d) }
 func (x *X86) Jump(label string)   { x.c.JMP(operand.LabelRef(label)) }

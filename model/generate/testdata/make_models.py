@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Make the folders llama and gpt2: tiny language models, trained a little, and what transformers' generate gives with them.
+"""Make the folders llama and gpt2, and llama.gguf: tiny language models, trained a little, and what transformers' generate gives with them.
 
 Run from the repository root, in an environment with the packages of model/testdata/requirements.txt:
 
-    python model/generate/testdata/make_models.py [llama] [gpt2]
+    python model/generate/testdata/make_models.py [llama] [gpt2] [gguf]
 
 Untrained models repeat one token, so these have learned the 1,000 sentences of pipeline/testdata/sentences.txt for a
 minute. llama has a byte-level BPE tokenizer of its own, which adds <s>; gpt2 takes the same ids. Each folder is as
@@ -15,6 +15,7 @@ import pathlib
 import random
 import sys
 
+import gguf
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -120,19 +121,65 @@ def make(name, cls, config, tok):
     (folder / "golden.json").write_text(json.dumps(golden, separators=(",", ":"), ensure_ascii=False) + "\n")
 
 
+def make_gguf():
+    """The llama folder once more, as llama.cpp's converter would write it."""
+    folder = HERE / "llama"
+    config = json.loads((folder / "config.json").read_text())
+    tok = json.loads((folder / "tokenizer.json").read_text())["model"]
+    w = gguf.GGUFWriter(HERE / "llama.gguf", "llama")
+    w.add_context_length(config["max_position_embeddings"])
+    w.add_embedding_length(config["hidden_size"])
+    w.add_block_count(config["num_hidden_layers"])
+    w.add_feed_forward_length(config["intermediate_size"])
+    w.add_head_count(config["num_attention_heads"])
+    w.add_head_count_kv(config["num_key_value_heads"])
+    w.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    w.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
+    w.add_rope_dimension_count(config["head_dim"])
+    w.add_vocab_size(config["vocab_size"])
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("gpt-2")
+    tokens = sorted(tok["vocab"], key=tok["vocab"].get)
+    w.add_token_list(tokens)
+    w.add_token_types([gguf.TokenType.CONTROL if i <= PAD else gguf.TokenType.NORMAL for i in range(len(tokens))])
+    w.add_token_merges([" ".join(m) for m in tok["merges"]])
+    w.add_bos_token_id(BOS)
+    w.add_eos_token_id(EOS)
+    w.add_pad_token_id(PAD)
+    w.add_add_bos_token(True)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    for name, t in load_file(folder / "model.safetensors").items():
+        for kind, heads in (("q_proj", config["num_attention_heads"]), ("k_proj", config["num_key_value_heads"])):
+            if kind in name:  # pairs of rotary dimensions side by side
+                t = t.reshape(heads, 2, -1, t.shape[1]).swapaxes(1, 2).reshape(t.shape)
+        new = names.get_name(name, try_suffixes=(".weight",))
+        if t.dim() == 1:
+            w.add_tensor(new, t.float().numpy())
+        else:
+            raw = t.contiguous().view(torch.int16).numpy().view("uint8")
+            w.add_tensor(new, raw, raw_shape=raw.shape, raw_dtype=gguf.GGMLQuantizationType.BF16)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
 def main():
     torch.set_num_threads(2)
     tok = tokenizer()
     vocab = tok.get_vocab_size()
     ends = dict(bos_token_id=BOS, eos_token_id=EOS, pad_token_id=PAD)
-    wanted = sys.argv[1:] or ["llama", "gpt2"]
+    wanted = sys.argv[1:] or ["llama", "gpt2", "gguf"]
     if "llama" in wanted:
         make("llama", LlamaForCausalLM,
-         LlamaConfig(vocab_size=vocab, hidden_size=48, intermediate_size=80, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-                         max_position_embeddings=96, tie_word_embeddings=True, **ends), tok)
+             LlamaConfig(vocab_size=vocab, hidden_size=48, intermediate_size=80, num_hidden_layers=2, num_attention_heads=4,
+                         num_key_value_heads=2, max_position_embeddings=96, tie_word_embeddings=True, **ends), tok)
     if "gpt2" in wanted:
         make("gpt2", GPT2LMHeadModel,
-         GPT2Config(vocab_size=vocab, n_embd=40, n_layer=2, n_head=4, n_positions=96, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, **ends), tok)
+             GPT2Config(vocab_size=vocab, n_embd=40, n_layer=2, n_head=4, n_positions=96, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0,
+                        **ends), tok)
+    if "gguf" in wanted:
+        make_gguf()
 
 
 main()

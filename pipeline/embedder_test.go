@@ -256,5 +256,7 @@ func TestOpenErrors(t *testing.T) {
 	_, err = Open("testdata/nothing-here")
 	require.ErrorContains(t, err, "testdata/nothing-here")
 	_, err = Open("testdata/texts.json")
-	require.ErrorContains(t, err, "testdata/texts.json: not a folder")
+	require.ErrorContains(t, err, "testdata/texts.json")
+	_, err = Open("testdata/st-mean/model.safetensors")
+	require.ErrorContains(t, err, "testdata/st-mean/model.safetensors: not a GGUF file: open its folder")
 }

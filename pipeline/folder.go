@@ -45,11 +45,16 @@ type denseConfig struct {
 	Output     string `json:"module_output_name"`
 }
 
+// plainFolder is one without settings of its own.
+func plainFolder() folder {
+	return folder{transformer: ".", pool: pooling{modes: []poolMode{poolMean}}}
+}
+
 // readFolder reads the sentence-transformers files of a folder. One without
 // modules.json is a plain checkpoint: its token vectors are averaged and not
 // normalised, which is what sentence-transformers does with it.
 func readFolder(fsys fs.FS) (folder, error) {
-	f := folder{transformer: ".", pool: pooling{modes: []poolMode{poolMean}}}
+	f := plainFolder()
 	var modules []struct {
 		Path string `json:"path"`
 		Type string `json:"type"`

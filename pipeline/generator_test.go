@@ -20,7 +20,12 @@ const languageModel = "../model/generate/testdata/llama"
 
 func openGenerator(t testing.TB, opts ...Option) *Generator {
 	t.Helper()
-	m, err := Open(languageModel, opts...)
+	return openGeneratorOf(t, languageModel, opts...)
+}
+
+func openGeneratorOf(t testing.TB, name string, opts ...Option) *Generator {
+	t.Helper()
+	m, err := Open(name, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { m.Close() })
 	g, err := m.Generator()
@@ -45,48 +50,58 @@ func collect(t testing.TB, g *Generator, prompt string, cfg GenerateConfig) (tex
 
 // Texts are continued as transformers continues them.
 func TestGenerateGolden(t *testing.T) {
-	var g struct {
-		Texts []struct {
-			Prompt, Text, Finish string
-			Config               json.RawMessage
-			IDs                  []int32
-		}
-	}
+	var g struct{ Texts []goldenText }
 	data, err := os.ReadFile(languageModel + "/golden.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &g))
 	require.NotEmpty(t, g.Texts)
-	gen := openGenerator(t)
-	for _, tt := range g.Texts {
-		t.Run(tt.Prompt, func(t *testing.T) {
-			s, err := generate.ParseSettings("golden", tt.Config)
-			require.NoError(t, err)
-			cfg := GenerateConfig{Config: generate.Config{MaxNewTokens: 16}}
-			if s.MaxNewTokens != nil {
-				cfg.MaxNewTokens = *s.MaxNewTokens
-			}
-			s.Obey(&cfg.Config)
-			if s.NumBeams != nil {
-				s.BeamSearch(&cfg.Config)
-			}
-			if s.RepetitionPenalty != nil {
-				cfg.RepetitionPenalty = *s.RepetitionPenalty
-			}
-			session, err := gen.NewSession(cfg)
-			require.NoError(t, err)
-			defer session.Close()
-			var text strings.Builder
-			var last Token
-			for tok, err := range session.Generate(t.Context(), tt.Prompt) {
-				require.NoError(t, err)
-				text.WriteString(tok.Text)
-				last = tok
-			}
-			require.Equal(t, tt.Text, text.String())
-			require.Equal(t, tt.IDs, session.IDs())
-			require.Equal(t, tt.Finish, string(last.Finish))
-		})
+	// The same model is there as a GGUF file.
+	folder := t.TempDir()
+	file, err := os.ReadFile(languageModel + ".gguf")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(folder+"/model.gguf", file, 0o644))
+	for _, name := range []string{languageModel, languageModel + ".gguf", folder} {
+		gen := openGeneratorOf(t, name)
+		for _, tt := range g.Texts {
+			t.Run(name+" "+tt.Prompt, func(t *testing.T) { testGolden(t, gen, tt) })
+		}
 	}
+}
+
+type goldenText struct {
+	Prompt, Text, Finish string
+	Config               json.RawMessage
+	IDs                  []int32
+}
+
+func testGolden(t *testing.T, gen *Generator, tt goldenText) {
+
+	s, err := generate.ParseSettings("golden", tt.Config)
+	require.NoError(t, err)
+	cfg := GenerateConfig{Config: generate.Config{MaxNewTokens: 16}}
+	if s.MaxNewTokens != nil {
+		cfg.MaxNewTokens = *s.MaxNewTokens
+	}
+	s.Obey(&cfg.Config)
+	if s.NumBeams != nil {
+		s.BeamSearch(&cfg.Config)
+	}
+	if s.RepetitionPenalty != nil {
+		cfg.RepetitionPenalty = *s.RepetitionPenalty
+	}
+	session, err := gen.NewSession(cfg)
+	require.NoError(t, err)
+	defer session.Close()
+	var text strings.Builder
+	var last Token
+	for tok, err := range session.Generate(t.Context(), tt.Prompt) {
+		require.NoError(t, err)
+		text.WriteString(tok.Text)
+		last = tok
+	}
+	require.Equal(t, tt.Text, text.String())
+	require.Equal(t, tt.IDs, session.IDs())
+	require.Equal(t, tt.Finish, string(last.Finish))
 }
 
 func TestGenerateStops(t *testing.T) {

@@ -47,29 +47,29 @@ type Model struct {
 	settingsErr error
 }
 
-// Open loads the checkpoint in a folder: config.json, model.safetensors (or its
+// Open loads a checkpoint: a folder with config.json, model.safetensors (or its
 // shards), tokenizer.json or vocab.txt, and the files of sentence-transformers
-// where there are any. Without those, a text's vector is the average of its
-// tokens'.
-func Open(dir string, opts ...Option) (*Model, error) {
-	info, err := os.Stat(dir)
+// where there are any (without those, a text's vector is the average of its
+// tokens'); or a GGUF file, or a folder with one and no config.json.
+func Open(name string, opts ...Option) (*Model, error) {
+	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("pipeline: %s: %w", dir, bare(err))
+		return nil, fmt.Errorf("pipeline: %s: %w", name, bare(err))
 	case !info.IsDir():
-		return nil, fmt.Errorf("pipeline: %s: not a folder", dir)
+		return source{os.DirFS(filepath.Dir(name)), filepath.Base(name), name}.open(opts)
 	}
-	return source{os.DirFS(dir), ".", dir}.open(opts)
+	return source{os.DirFS(name), ".", name}.open(opts)
 }
 
-// OpenFS is Open for a folder of a file system, "." for its root. Weights whose
+// OpenFS is Open for a folder or file of a file system, "." for its root. Weights whose
 // file lies in memory ready-packed are used in place.
 func OpenFS(fsys fs.FS, dir string, opts ...Option) (*Model, error) {
 	dir = path.Clean(dir)
 	return source{fsys, dir, dir}.open(opts)
 }
 
-// A source is a checkpoint's folder: dir in fsys, which messages call shown.
+// A source is a checkpoint's folder or file: dir in fsys, which messages call shown.
 type source struct {
 	fsys       fs.FS
 	dir, shown string
@@ -92,16 +92,15 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	if m.folder, err = readFolder(root); err != nil {
-		return nil, s.fail(err)
+	gguf, err := s.gguf()
+	switch {
+	case err != nil:
+	case gguf != "":
+		err = s.openGGUF(m, gguf)
+	default:
+		err = s.openFolder(m, root)
 	}
-	if err := s.checkConfig(m.folder.transformer); err != nil {
-		return nil, err
-	}
-	if m.tokenizer, err = tokenizer.LoadFS(s.fsys, path.Join(s.dir, m.folder.transformer)); err != nil {
-		return nil, s.fail(err)
-	}
-	if m.model, err = s.loadModel(m.folder.transformer, m.settings.model()); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -109,7 +108,6 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 			m.model.Close()
 		}
 	}()
-	m.generation, m.settingsErr = generate.LoadSettings(s.fsys, path.Join(s.dir, m.folder.transformer), filepath.Join(s.shown, m.folder.transformer))
 	if m.maxSeq, err = m.limit(); err != nil {
 		return nil, s.fail(err)
 	}
@@ -122,6 +120,23 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 	// More calls at once than processors would only take memory from each other.
 	m.gate = newGate(runtime.GOMAXPROCS(0), m.newWorkspace)
 	return m, nil
+}
+
+// openFolder reads a folder's settings, tokenizer and model.
+func (s source) openFolder(m *Model, root fs.FS) (err error) {
+	if m.folder, err = readFolder(root); err != nil {
+		return s.fail(err)
+	}
+	sub := m.folder.transformer
+	if err := s.checkConfig(sub); err != nil {
+		return err
+	}
+	if m.tokenizer, err = tokenizer.LoadFS(s.fsys, path.Join(s.dir, sub)); err != nil {
+		return s.fail(err)
+	}
+	m.generation, m.settingsErr = generate.LoadSettings(s.fsys, path.Join(s.dir, sub), filepath.Join(s.shown, sub))
+	m.model, err = s.loadModel(sub, m.settings.model())
+	return err
 }
 
 // checkConfig reads config.json before anything else: of a checkpoint that cannot

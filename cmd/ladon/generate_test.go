@@ -37,6 +37,27 @@ func TestGenerateText(t *testing.T) {
 	require.Equal(t, run("", "-prompt", "a", "-temperature", "1", "-seed", "3", "-threads", "1"), run("", "-prompt", "a", "-temperature", "1", "-seed", "3", "-threads", "3"))
 }
 
+// A GGUF file is a whole checkpoint: for each command that takes one.
+func TestGGUF(t *testing.T) {
+	const file = languageDir + ".gguf"
+	r := ladon(t, "", "generate", "-model", file, "-prompt", "The ", "-max-new-tokens", "16")
+	require.Equal(t, "jury dismantled the patient's", r.stdout, r.stderr)
+	require.Equal(t, ladon(t, "", "tokenize", "-model", languageDir, `"It was a"`), ladon(t, "", "tokenize", "-model", file, `"It was a"`))
+	r = ladon(t, "", "info", "-model", file)
+	require.Zero(t, r.code, r.stderr)
+	require.Contains(t, r.stdout, "LlamaForCausalLM")
+	dir := t.TempDir()
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.gguf"), data, 0o644))
+	require.Equal(t, ladon(t, "", "tokenize", "-model", file, `"It"`), ladon(t, "", "tokenize", "-model", dir, `"It"`))
+	requireFailure(t, ladon(t, "", "tokenize", "-model", filepath.Join(dir, "none.gguf"), `"It"`), exitFail, "none.gguf")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.gguf"), data[:1000], 0o644))
+	for _, cmd := range [][]string{{"tokenize", `"a"`}, {"generate", "-prompt", "a"}, {"info"}} {
+		requireFailure(t, ladon(t, "", append(cmd, "-model", dir)...), exitFail, filepath.Join(dir, "a.gguf"))
+	}
+}
+
 func TestGenerateJSON(t *testing.T) {
 	r := ladon(t, "", "generate", "-model", languageDir, "-prompt", "The ", "-max-new-tokens", "4", "-json", "-logprobs", "2")
 	require.Zero(t, r.code, r.stderr)

@@ -16,14 +16,14 @@ type modelSource struct{ path string }
 // modelFlag registers -model for commands that fall back on the embedded model.
 func modelFlag(fs *flag.FlagSet) *modelSource {
 	s := &modelSource{}
-	fs.Var(pathValue{&s.path}, "model", "the `DIR` of a checkpoint (default: the embedded "+minilm.Name+")")
+	fs.Var(pathValue{&s.path}, "model", "the `DIR` or GGUF file of a checkpoint (default: the embedded "+minilm.Name+")")
 	return s
 }
 
 // needModelFlag registers -model for commands that need one.
 func needModelFlag(fs *flag.FlagSet) *modelSource {
 	s := &modelSource{}
-	fs.Var(pathValue{&s.path}, "model", "the `DIR` of a checkpoint")
+	fs.Var(pathValue{&s.path}, "model", "the `DIR` or GGUF file of a checkpoint")
 	return s
 }
 
@@ -78,4 +78,9 @@ func (s *modelSource) loadBase(c *call) (*model.Model, error) {
 }
 
 // inFile names a file in an error about its contents.
-func inFile(path string, err error) error { return fmt.Errorf("%s: %w", path, err) }
+func inFile(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}

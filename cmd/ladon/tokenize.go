@@ -9,7 +9,9 @@ import (
 	"os"
 	"unicode/utf8"
 
+	"github.com/ladon-ml/ladon/model"
 	"github.com/ladon-ml/ladon/model/tokenizer"
+	"github.com/ladon-ml/ladon/model/weights"
 )
 
 var tokenizeCommand = command{
@@ -78,11 +80,24 @@ func (s *modelSource) tokenizer(c *call) (*tokenizer.Tokenizer, error) {
 		}
 		return m.Tokenizer(), m.Close()
 	}
-	t, err := tokenizer.LoadFS(os.DirFS(s.path), ".")
-	if err != nil {
-		return nil, inFile(s.path, err)
+	if t, err := tokenizer.LoadFS(os.DirFS(s.path), "."); err == nil || !s.gguf() {
+		return t, inFile(s.path, err)
 	}
-	return t, nil
+	set, err := weights.Open(s.path)
+	if err != nil {
+		return nil, err
+	}
+	defer set.Close()
+	return model.Tokenizer(set)
+}
+
+// gguf tells whether the model is a GGUF file, or a folder with one.
+func (s *modelSource) gguf() bool {
+	if info, err := os.Stat(s.path); err != nil || !info.IsDir() {
+		return err == nil
+	}
+	name, err := weights.FindGGUF(os.DirFS(s.path), ".")
+	return err != nil || name != ""
 }
 
 // tokenizeWriter encodes and prints line after line in the same memory.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -216,9 +217,6 @@ func pruneFacts(r model.PruneReport) []fact {
 	}
 }
 
-// compareTime is how long each of the two models is timed.
-const compareTime = time.Second / 2
-
 // compare tells how fast both are on the texts, and how far apart.
 func (p *pruneFlags) compare(c *call, before *pipeline.Model, texts []string) ([]fact, error) {
 	after, err := pipeline.Open(p.out, pipeline.WithThreads(c.threads))
@@ -230,27 +228,45 @@ func (p *pruneFlags) compare(c *call, before *pipeline.Model, texts []string) ([
 	if err != nil {
 		return nil, err
 	}
-	facts := []fact{{"texts", len(texts)}}
-	for _, m := range []struct {
-		key string
-		*pipeline.Model
-	}{{"ms_before", before}, {"ms_after", after}} {
-		batch, err := m.Batch(texts...)
-		if err != nil {
-			return nil, err
-		}
-		result, err := m.Model.Model().NewResult(model.LastHiddenState)
-		if err != nil {
-			return nil, err
-		}
-		t, err := measure(c.ctx, compareTime, func() error { return m.Model.Model().Forward(c.ctx, batch, result) })
-		if err != nil {
-			return nil, err
-		}
-		facts = append(facts, fact{m.key, float64(t.median.Microseconds()) / 1000})
+	ms, err := c.timeInTurn(texts, before, after)
+	if err != nil {
+		return nil, err
 	}
-	return append(facts, fact{"cosine_mean", finite(drift.Cosine)}, fact{"cosine_min", finite(drift.CosineMin)},
-		fact{"max_abs", finite(drift.MaxAbs)}, fact{"top1_agreement", drift.Top1}), nil
+	return []fact{
+		{"texts", len(texts)}, {"ms_before", ms[0]}, {"ms_after", ms[1]},
+		{"cosine_mean", finite(drift.Cosine)}, {"cosine_min", finite(drift.CosineMin)},
+		{"max_abs", finite(drift.MaxAbs)}, {"top1_agreement", drift.Top1},
+	}, nil
+}
+
+// timeInTurn gives the median time of a forward pass of each model, in ms. They
+// run in turn, so that a clock that drifts slows both.
+func (c *call) timeInTurn(texts []string, models ...*pipeline.Model) ([]float64, error) {
+	const rounds, budget = 5, 100 * time.Millisecond
+	medians := make([][]float64, len(models))
+	for range rounds {
+		for i, m := range models {
+			batch, err := m.Batch(texts...)
+			if err != nil {
+				return nil, err
+			}
+			result, err := m.Model().NewResult(model.LastHiddenState)
+			if err != nil {
+				return nil, err
+			}
+			t, err := measure(c.ctx, budget, func() error { return m.Model().Forward(c.ctx, batch, result) })
+			if err != nil {
+				return nil, err
+			}
+			medians[i] = append(medians[i], float64(t.median.Microseconds())/1000)
+		}
+	}
+	ms := make([]float64, len(models))
+	for i, list := range medians {
+		slices.Sort(list)
+		ms[i] = list[rounds/2]
+	}
+	return ms, nil
 }
 
 // finite keeps out of JSON what it cannot hold.

@@ -33,8 +33,9 @@ type ImportanceOptions struct {
 }
 
 // Importance runs the model on a sample, and once more without each head. The
-// output whose drift counts is that of the model's first head which gives a row a
-// token or a sequence, else last_hidden_state.
+// output whose drift counts is that of the model's first head, else
+// last_hidden_state; so it is too where a head gives every token a number for
+// every word.
 //
 // A neuron's importance is how much it moves the residual stream: the root mean
 // square of what it gives, times the length of the column of the down projection
@@ -50,6 +51,11 @@ func (m *Model) Importance(ctx context.Context, b Batch, o ImportanceOptions) (*
 	}
 	if b.Unseen != nil || b.tokens() == 0 {
 		return nil, inputError("a sample needs tokens, all of them seen")
+	}
+	for i := range b.sequences() {
+		if b.CuSeqlens[i] == b.CuSeqlens[i+1] {
+			return nil, inputError("text %d of the sample has no tokens", i)
+		}
 	}
 	s := &study{model: m, batch: b, passes: 1, progress: o.Progress}
 	if !o.NoDrift {
@@ -86,7 +92,8 @@ type study struct {
 // output names what the drift of counts.
 func (s *study) output() string {
 	for _, h := range s.model.heads {
-		if h.From == EveryToken || len(h.Outputs) == 1 {
+		width := h.Layers[len(h.Layers)-1].Width
+		if len(h.Outputs) == 1 && (h.From != EveryToken || width <= s.model.spec.Hidden) {
 			return h.Outputs[0]
 		}
 	}

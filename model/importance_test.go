@@ -112,6 +112,8 @@ func TestImportanceErrors(t *testing.T) {
 	require.NoError(t, err)
 	_, err = m.Importance(t.Context(), Batch{CuSeqlens: []int32{0}}, ImportanceOptions{})
 	require.ErrorContains(t, err, "tokens")
+	_, err = m.Importance(t.Context(), Batch{IDs: []int32{1}, CuSeqlens: []int32{0, 1, 1}}, ImportanceOptions{})
+	require.ErrorContains(t, err, "text 1")
 	_, err = m.Importance(t.Context(), Batch{IDs: []int32{-1}, CuSeqlens: []int32{0, 1}}, ImportanceOptions{})
 	require.ErrorContains(t, err, "-1")
 	ctx, cancel := context.WithCancel(t.Context())

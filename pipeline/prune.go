@@ -48,15 +48,7 @@ func (m *Model) Batch(texts ...string) (model.Batch, error) {
 // vectors of texts, and Top1 the share of texts whose nearest other text is.
 func Drift(ctx context.Context, before, after *Model, texts ...string) (model.Drift, error) {
 	if before.logits() {
-		x, cols, err := before.answers(ctx, texts)
-		if err != nil {
-			return model.Drift{}, err
-		}
-		y, _, err := after.answers(ctx, texts)
-		if err != nil {
-			return model.Drift{}, err
-		}
-		return model.CompareRows(x, y, cols)
+		return logitsDrift(ctx, before, after, texts)
 	}
 	x, err := before.embedder.AppendEmbed(ctx, nil, texts...)
 	if err != nil {
@@ -84,21 +76,53 @@ func (m *Model) logits() bool {
 	return false
 }
 
-// answers gives the logits of texts.
-func (m *Model) answers(ctx context.Context, texts []string) (rows []float32, cols int, err error) {
-	b, err := m.Batch(texts...)
-	if err != nil {
-		return nil, 0, err
+// logitsDrift compares logits, of one text after the other: those of a language
+// model are many.
+func logitsDrift(ctx context.Context, before, after *Model, texts []string) (sum model.Drift, err error) {
+	sum.CosineMin = 1
+	rows := 0.0
+	for _, text := range texts {
+		x, cols, err := before.answers(ctx, text)
+		if err != nil {
+			return model.Drift{}, err
+		}
+		y, _, err := after.answers(ctx, text)
+		if err != nil {
+			return model.Drift{}, err
+		}
+		if len(x) == 0 {
+			continue // an empty text of a model without special tokens
+		}
+		d, err := model.CompareRows(x, y, cols)
+		if err != nil {
+			return model.Drift{}, err
+		}
+		n := float64(len(x) / cols)
+		rows += n
+		sum.Cosine += n * d.Cosine
+		sum.Top1 += n * d.Top1
+		sum.CosineMin, sum.MaxAbs = min(sum.CosineMin, d.CosineMin), max(sum.MaxAbs, d.MaxAbs)
 	}
-	if len(b.IDs) == 0 {
-		return nil, 0, errors.New("pipeline: the texts give no tokens")
+	if rows == 0 {
+		return model.Drift{}, errors.New("pipeline: the texts give no tokens")
+	}
+	sum.Cosine /= rows
+	sum.Top1 /= rows
+	return sum, nil
+}
+
+// answers gives the logits of a text, none if it has no tokens.
+func (m *Model) answers(ctx context.Context, text string) (rows []float32, cols int, err error) {
+	b, err := m.Batch(text)
+	if err != nil || len(b.IDs) == 0 {
+		return nil, 0, err
 	}
 	r, err := m.model.NewResult(logits)
 	if err != nil {
 		return nil, 0, err
 	}
 	if err := m.model.Forward(ctx, b, r); err != nil {
-		return nil, 0, err
+		return nil, 0, fmt.Errorf("pipeline: %w", err)
 	}
 	out := r.Get(logits)
 	return out.Data, out.Cols, nil

@@ -282,3 +282,36 @@ func TestGenerateAllocates(t *testing.T) {
 	}
 	require.Zero(t, testing.AllocsPerRun(50, next))
 }
+
+// A session that is in use says so.
+func TestSessionBusy(t *testing.T) {
+	g := openGenerator(t)
+	s, err := g.NewSession(GenerateConfig{})
+	require.NoError(t, err)
+	defer s.Close()
+	for _, err := range s.Generate(t.Context(), "The ") {
+		require.NoError(t, err)
+		other := make(chan error)
+		go func() {
+			for _, err := range s.Generate(t.Context(), "I ") {
+				other <- err
+			}
+		}()
+		require.ErrorIs(t, <-other, model.ErrBusy)
+		break
+	}
+	for _, err := range s.Generate(t.Context(), "more") {
+		require.NoError(t, err)
+	}
+}
+
+// A prompt of any length is an error with both numbers, soon.
+func TestLongPrompt(t *testing.T) {
+	g := openGenerator(t)
+	for _, err := range g.Generate(t.Context(), strings.Repeat("It was a long prompt. ", 1<<20/22), GenerateConfig{}) {
+		var length *generate.LengthError
+		require.ErrorAs(t, err, &length)
+		require.Equal(t, 96, length.Max)
+		require.Greater(t, length.Prompt, 100000)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync/atomic"
 
 	"github.com/ladon-ml/ladon/model"
 	"github.com/ladon-ml/ladon/model/generate"
@@ -13,8 +14,10 @@ import (
 )
 
 // A Session is a text that grows in turns: given parts and generated ones. What
-// it has seen is not computed again. One goroutine at a time uses it.
+// it has seen is not computed again. It belongs to one goroutine at a time, and others
+// get model.ErrBusy.
 type Session struct {
+	busy    atomic.Bool
 	g       *Generator
 	cfg     generate.Config
 	kv      model.KVType
@@ -57,6 +60,11 @@ func (s *Session) IDs() []int32 { return s.ids }
 // Special tokens stand only before the first text.
 func (s *Session) Generate(ctx context.Context, text string) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
+		if !s.busy.CompareAndSwap(false, true) {
+			yield(Token{}, fmt.Errorf("pipeline: %w", model.ErrBusy))
+			return
+		}
+		defer s.busy.Store(false)
 		if err := s.begin(text); err != nil {
 			yield(Token{}, err)
 			return

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/ladon-ml/ladon/model/tokenizer"
 	"github.com/ladon-ml/ladon/model/weights"
@@ -34,6 +35,9 @@ func Tokenizer(set *weights.Set) (*tokenizer.Tokenizer, error) {
 	for _, role := range ggufRoles {
 		if value, ok := r.value(role[0]); ok {
 			id, ok := value.Int()
+			if id == math.MaxUint32 {
+				continue // how some say that there is none
+			}
 			if !ok || id != int64(int32(id)) {
 				r.problem(role[0], value, "an id")
 				continue

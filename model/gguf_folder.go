@@ -1,0 +1,336 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"path"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"github.com/ladon-ml/ladon/model/tokenizer"
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// fromFolder takes a folder in Hugging Face's form over.
+func (w *ggufWriter) fromFolder(p place) error {
+	file := filepath.Join(p.shown, configFile)
+	data, err := readFile(p.fsys, path.Join(p.name, configFile), maxConfig)
+	if err != nil {
+		return fileError(file, err)
+	}
+	arch, spec, err := parseSpec(file, data, true)
+	if err != nil {
+		return err
+	}
+	c, err := newCheckpoint(w.set)
+	if err != nil {
+		return err
+	}
+	if c.own {
+		return fmt.Errorf("model: %s: already quantised", w.set)
+	}
+	kind := ggufKindOf(arch)
+	if kind == nil {
+		return &UnsupportedError{file, "for GGUF, model_type", arch.modelType, GGUFArchitectures()}
+	}
+	if len(spec.Heads) != 1 || spec.Heads[0].Layers[0].Name != "lm_head" {
+		return &UnsupportedError{file, "for GGUF, architectures", spec.class(), []string{kind.class}}
+	}
+	theirs, ours := arch.names(&spec), kind.names()
+	prefix := ""
+	if c.has(theirs.Prefix + theirs.Words + ".weight") {
+		prefix = theirs.Prefix
+	}
+	if err := c.untie(&spec, &theirs, prefix+theirs.Words+".weight"); err != nil {
+		return err
+	}
+	if theirs.QKV != "" {
+		ours.QKV = "attn_qkv"
+	}
+	from := (&Model{spec: spec}).parameters(theirs, prefix, nil)
+	if err := c.check(from); err != nil {
+		return err
+	}
+	w.addTensors(c, from, (&Model{spec: spec}).parameters(ours, "", nil))
+	w.spec = &spec
+	if err := w.addConfig(file, data, kind); err != nil {
+		return err
+	}
+	w.addFileType()
+	// Without words the file is a model all the same: forward needs none.
+	w.report.NoVocabulary = w.addVocabulary(p)
+	return nil
+}
+
+// ggufKindOf is what GGUF calls an architecture.
+func ggufKindOf(arch *architecture) *ggufKind {
+	modelType := arch.modelType
+	if arch == &mistral {
+		modelType = llama.modelType
+	}
+	for _, k := range ggufKinds {
+		if k.modelType == modelType {
+			return k
+		}
+	}
+	return nil
+}
+
+// addTensors adds the tensors of the same parameters under other names.
+func (w *ggufWriter) addTensors(c *checkpoint, from, to []param) {
+	for i := range to {
+		for j := range to[i].from {
+			w.tensors = append(w.tensors, w.translated(c, &from[i], from[i].from[j], to[i].from[j]))
+		}
+	}
+}
+
+// translated is the tensor as which to is stored, made of that of from.
+func (w *ggufWriter) translated(c *checkpoint, p *param, from, to source) *ggufTensor {
+	info, _ := w.set.Lookup(from.names[0])
+	t := &ggufTensor{name: to.names[0], shape: to.shape, stored: info}
+	t.dtype = w.typeFor(t.name, t.shape, info.DType)
+	f := &filler{checkpoint: c}
+	t.rows = func() func([]float32, int) error {
+		if p.kind == vector {
+			return func(dst []float32, _ int) error {
+				if err := f.readPart(dst, &from); err != nil {
+					return err
+				}
+				if to.pairs > 0 {
+					inOrder := slices.Clone(dst)
+					for i := range dst {
+						dst[to.row(i)] = inOrder[i]
+					}
+				}
+				return nil
+			}
+		}
+		if to.pairs > 0 {
+			return func(dst []float32, i int) error {
+				return w.set.ReadFloat32s(dst, from.names[0], int64(from.first+to.unpaired(i))*int64(p.cols))
+			}
+		}
+		one := *p
+		one.from = []source{from}
+		r := f.floatRows(&one, 0)
+		return func(dst []float32, i int) error { return r.row(i, dst) }
+	}
+	return t
+}
+
+// unpaired is the row of the parameter that is stored as row i.
+func (s *source) unpaired(i int) int {
+	j, half := i%s.pairs, s.pairs/2
+	return i - j + j/2 + j%2*half
+}
+
+// addConfig says in GGUF's words what the Spec says.
+func (w *ggufWriter) addConfig(file string, data []byte, k *ggufKind) error {
+	c, err := parseConfig(file, data)
+	if err != nil {
+		return err
+	}
+	s := w.spec
+	a, scaling := &s.Layers[0].Attention, c.object("rope_scaling")
+	if len(scaling.values) == 0 {
+		scaling = c.object("rope_parameters")
+	}
+	if full := scaling.object(fullAttention); len(full.values) > 0 {
+		scaling = full
+	}
+	local := c.object("rope_parameters").object(slidingAttention)
+
+	w.add("general.architecture", weights.ValueOf(k.name))
+	w.add("general.name", weights.ValueOf(filepath.Base(filepath.Dir(file))))
+	whole := func(key string, n int) { w.add(k.name+"."+key, weights.ValueOf(uint32(n))) }
+	real := func(key string, x float64) { w.add(k.name+"."+key, weights.ValueOf(float32(x))) }
+	whole("context_length", c.int("max_position_embeddings", s.Embeddings.Positions, 1, maxPositions))
+	whole("embedding_length", s.Hidden)
+	whole("block_count", len(s.Layers))
+	whole("feed_forward_length", s.Layers[0].FeedForward.Width)
+	whole("attention.head_count", a.Heads)
+	whole("vocab_size", s.Embeddings.Vocab)
+	if s.Norm.Kind == LayerNorm {
+		real("attention.layer_norm_epsilon", float64(s.Norm.Eps))
+		return c.err()
+	}
+	real("attention.layer_norm_rms_epsilon", float64(s.Norm.Eps))
+	whole("attention.head_count_kv", a.KVHeads)
+	whole("attention.key_length", a.HeadDim)
+	whole("attention.value_length", a.HeadDim)
+	whole("rope.dimension_count", a.Rotary.Dim)
+	theta := 10000.0
+	if k.modelType == gemma3.modelType {
+		theta = 1e6
+	}
+	theta = scaling.float("rope_theta", c.float("rope_theta", theta, minTheta, maxTheta), minTheta, maxTheta)
+	real("rope.freq_base", theta)
+	if k.modelType == gemma3.modelType {
+		real("rope.freq_base_swa", local.float("rope_theta", c.float("rope_local_base_freq", 10000, minTheta, maxTheta), minTheta, maxTheta))
+	}
+	for i := range s.Layers {
+		if window := s.Layers[i].Attention.Window; window > 0 {
+			whole("attention.sliding_window", window)
+			break
+		}
+	}
+	if k.modelType == gemma3.modelType {
+		if n := slices.IndexFunc(s.Layers, func(l Layer) bool { return l.Attention.Window == 0 }); n >= 0 && n != 5 {
+			whole("attention.sliding_window_pattern", n+1)
+		}
+	}
+	if a.Cap != 0 {
+		real("attn_logit_softcapping", float64(a.Cap))
+	}
+	if limit := s.Heads[0].Layers[0].Cap; limit != 0 {
+		real("final_logit_softcapping", float64(limit))
+	}
+	if a.Scale != rsqrt(a.HeadDim) {
+		real("attention.scale", float64(a.Scale))
+	}
+	w.addRope(scaling, k, theta)
+	return c.err()
+}
+
+// addRope says how frequencies are changed: in words where GGUF has them, or by
+// a tensor of divisors.
+func (w *ggufWriter) addRope(scaling *config, k *ggufKind, theta float64) {
+	key := k.name + ".rope.scaling."
+	real := func(name string, x float64) { w.add(key+name, weights.ValueOf(float32(x))) }
+	switch scaling.string("rope_type", scaling.string("type", "default")) {
+	case "linear":
+		w.add(key+"type", weights.ValueOf("linear"))
+		real("factor", scaling.float("factor", 1, 0, math.MaxFloat32))
+	case "yarn":
+		w.add(key+"type", weights.ValueOf("yarn"))
+		real("factor", scaling.float("factor", 1, 0, math.MaxFloat32))
+		w.add(key+"original_context_length", weights.ValueOf(uint32(scaling.int("original_max_position_embeddings", w.spec.Embeddings.Positions, 1, maxPositions))))
+	case "llama3":
+		r := w.spec.Layers[0].Attention.Rotary
+		divisors := rotaryFreqs(theta, r.Dim)
+		for i := range divisors {
+			divisors[i] /= r.Freqs[i]
+		}
+		t := &ggufTensor{name: ggufFreqs, shape: []int{len(divisors)}, dtype: weights.F32}
+		t.rows = func() func([]float32, int) error {
+			return func(dst []float32, _ int) error { copy(dst, divisors); return nil }
+		}
+		w.tensors = append(w.tensors, t)
+	}
+}
+
+// A vocabulary is a tokenizer that can say what it is as GGUF does.
+type vocabulary interface {
+	Vocabulary() (*tokenizer.Vocabulary, error)
+}
+
+// addVocabulary adds the folder's tokenizer.
+func (w *ggufWriter) addVocabulary(p place) error {
+	t, err := tokenizer.LoadFS(p.fsys, p.name)
+	if err != nil {
+		return err
+	}
+	words, ok := any(t).(vocabulary)
+	if !ok {
+		return fmt.Errorf("model: %s: its tokenizer cannot be written as GGUF", p.shown)
+	}
+	v, err := words.Vocabulary()
+	if err != nil {
+		return err
+	}
+	const prefix = "tokenizer.ggml."
+	w.add(prefix+"model", weights.ValueOf(v.Model))
+	w.add(prefix+"pre", weights.ValueOf(cmp.Or(v.Pre, "default")))
+	tokens, types := slices.Clone(v.Tokens), slices.Clone(v.Types)
+	for len(types) < len(tokens) {
+		types = append(types, 1)
+	}
+	// The table of embeddings may have rows for no token.
+	for i := len(tokens); i < w.spec.Embeddings.Vocab; i++ {
+		tokens, types = append(tokens, fmt.Sprintf("[PAD%d]", i)), append(types, 5)
+	}
+	w.add(prefix+"tokens", weights.ValuesOf(tokens))
+	w.add(prefix+"token_type", weights.ValuesOf(types))
+	if v.Scores != nil {
+		scores := slices.Clone(v.Scores)
+		for len(scores) < len(tokens) {
+			scores = append(scores, -1e6)
+		}
+		w.add(prefix+"scores", weights.ValuesOf(scores))
+	}
+	if v.Merges != nil {
+		w.add(prefix+"merges", weights.ValuesOf(v.Merges))
+	}
+	done := map[string]bool{}
+	for _, role := range ggufRoles {
+		if id, ok := v.Roles[role[1]]; ok && !done[role[1]] {
+			w.add(prefix+role[0], weights.ValueOf(uint32(id)))
+			done[role[1]] = true
+		}
+	}
+	for _, f := range []struct {
+		key   string
+		value *bool
+	}{
+		{"add_bos_token", v.AddBOS}, {"add_eos_token", v.AddEOS}, {"add_sep_token", v.AddSEP},
+		{"add_space_prefix", v.AddSpacePrefix}, {"remove_extra_whitespaces", v.RemoveExtraSpaces},
+	} {
+		if f.value != nil {
+			w.add(prefix+f.key, weights.ValueOf(*f.value))
+		}
+	}
+	if v.Charsmap != nil {
+		w.add(prefix+"precompiled_charsmap", weights.ValuesOf(v.Charsmap))
+	}
+	return nil
+}
+
+// differs says what of a model is lost between two Specs; "" if nothing is.
+func differs(a, b *Spec) string {
+	switch {
+	case len(a.Layers) != len(b.Layers), a.Hidden != b.Hidden, a.Norm != b.Norm, a.FinalNorm != b.FinalNorm:
+		return "norms or sizes"
+	case !sameHead(&a.Heads[0].Layers[0], &b.Heads[0].Layers[0]):
+		return "the head"
+	}
+	x, y := a.Embeddings, b.Embeddings
+	x.Pad, y.Pad = 0, 0
+	x.Positions = y.Positions // how far a rotation reaches is said in other ways
+	if x != y {
+		return "embeddings"
+	}
+	for i := range a.Layers {
+		l, m := a.Layers[i], b.Layers[i]
+		r, q := l.Attention.Rotary, m.Attention.Rotary
+		l.Attention.Rotary, m.Attention.Rotary = nil, nil
+		if !reflect.DeepEqual(l, m) {
+			return fmt.Sprintf("layer %d", i)
+		}
+		if !sameRotary(r, q) {
+			return fmt.Sprintf("positions in layer %d", i)
+		}
+	}
+	return ""
+}
+
+func sameHead(a, b *Dense) bool {
+	return a.Width == b.Width && a.Cap == b.Cap && a.Tied == b.Tied && a.NoBias == b.NoBias
+}
+
+func sameRotary(a, b *Rotary) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	if a.Dim != b.Dim || a.Interleaved != b.Interleaved || a.Trained != b.Trained || !(math.Abs(cmp.Or(a.Scale, 1)-cmp.Or(b.Scale, 1)) <= 1e-6) {
+		return false
+	}
+	for i := range a.Freqs {
+		if !(math.Abs(float64(a.Freqs[i]-b.Freqs[i])) <= 1e-6*float64(a.Freqs[i])) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,343 @@
+package model
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// GGUFOptions says how WriteGGUF writes a model.
+type GGUFOptions struct {
+	// Type is what matrices become, as far as their rows are whole blocks of it;
+	// the zero value leaves them as they are stored. Norms, biases and learned
+	// positions are float32 in any case, and with 4 or 5 bits, word embeddings and
+	// the last matrix get 6 or 8.
+	Type weights.DType
+	// Threads is how many threads quantise at most; 0: GOMAXPROCS.
+	Threads int
+	// Progress, if set, is told how many bytes of how many are written.
+	Progress func(done, all int64)
+}
+
+// GGUFReport says what WriteGGUF did.
+type GGUFReport struct {
+	Parameters  int                   // learned numbers
+	Types       map[weights.DType]int // of them, by what they became
+	BytesBefore int64                 // of the tensors read
+	BytesAfter  int64                 // of the tensors written
+	// NoVocabulary says why a folder's tokenizer is not in the file; nil: it is.
+	NoVocabulary error
+}
+
+// WriteGGUF writes a language model to dst, a GGUF file: from a folder in Hugging
+// Face's form, for the architectures that [GGUFArchitectures] lists and those
+// that are the same under other names, or from another GGUF file. The file
+// appears whole or not at all, and not before it was seen to be read as the model
+// that it was made of.
+func WriteGGUF(ctx context.Context, src, dst string, o GGUFOptions) (GGUFReport, error) {
+	report := GGUFReport{Types: map[weights.DType]int{}}
+	p, gguf, err := placeOf(src)
+	if err != nil {
+		return report, err
+	}
+	from := p.shown
+	if gguf != "" {
+		from = gguf
+	}
+	set, err := weights.Open(from)
+	if err != nil {
+		return report, err
+	}
+	defer set.Close()
+	w := &ggufWriter{ctx: ctx, set: set, o: o, report: &report}
+	w.exec.Begin(ctx, o.Threads)
+	defer w.exec.End()
+	if gguf != "" {
+		err = w.fromGGUF()
+	} else {
+		err = w.fromFolder(p)
+	}
+	if err != nil {
+		return report, err
+	}
+	return report, w.write(dst)
+}
+
+// placeOf finds out what lies at a path, and the GGUF file that it is or holds.
+func placeOf(path string) (place, string, error) {
+	p := place{os.DirFS(path), ".", path}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		p.fsys, p.name = os.DirFS(filepath.Dir(path)), filepath.Base(path)
+	}
+	gguf, err := p.gguf()
+	return p, gguf, err
+}
+
+// A ggufWriter gathers what a GGUF file is to hold.
+type ggufWriter struct {
+	ctx      context.Context
+	exec     kernels.Exec
+	set      *weights.Set // read from
+	o        GGUFOptions
+	metadata []weights.Entry
+	tensors  []*ggufTensor
+	report   *GGUFReport
+	spec     *Spec // that the file must be read as; nil: it has its metadata from a GGUF file
+	done     int64
+}
+
+// A ggufTensor is a tensor to be written.
+type ggufTensor struct {
+	name   string
+	shape  []int
+	dtype  weights.DType
+	stored weights.Info // what it is made of
+	// rows makes what reads row i, of the shape's last dimension; nil: the bytes
+	// are copied.
+	rows func() func(dst []float32, i int) error
+}
+
+// write writes the file beside its place, reads it as a model and moves it there.
+func (w *ggufWriter) write(dst string) error {
+	sources := make([]weights.Source, len(w.tensors))
+	total := int64(0)
+	for i, t := range w.tensors {
+		sources[i] = weights.Source{Name: t.name, DType: t.dtype, Shape: t.shape, Write: func(to io.Writer) error { return w.copy(to, t) }}
+		n := 1
+		for _, d := range t.shape {
+			n *= d
+		}
+		block, size := t.dtype.Block()
+		w.report.Parameters += n
+		w.report.Types[t.dtype] += n
+		w.report.BytesBefore += t.stored.Size
+		w.report.BytesAfter += int64(n / block * size)
+		total += t.stored.Size
+	}
+	if w.o.Progress != nil {
+		w.o.Progress(0, total)
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dst), ".ladon-gguf-*")
+	if err != nil {
+		return fileError(filepath.Dir(dst), err)
+	}
+	defer os.RemoveAll(tmp)
+	made := filepath.Join(tmp, "model.gguf")
+	if err := weights.WriteGGUF(made, sources, w.metadata); err != nil {
+		return err
+	}
+	if err := w.verify(made); err != nil {
+		return err
+	}
+	if err := os.Rename(made, dst); err != nil {
+		return fileError(dst, err)
+	}
+	return nil
+}
+
+// verify refuses what GGUF has no words for: the file must be read as what it was
+// made of.
+func (w *ggufWriter) verify(path string) error {
+	if w.spec == nil {
+		return nil
+	}
+	set, err := weights.Open(path)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	got, n, err := ggufSpec(set, true)
+	if err != nil {
+		return fmt.Errorf("model: %s: as GGUF: %w", w.set, err)
+	}
+	if what := differs(w.spec, &got); what != "" {
+		return &UnsupportedError{w.set.String(), "for GGUF,", what, []string{"what its metadata can say"}}
+	}
+	c, err := newCheckpoint(set)
+	if err != nil {
+		return err
+	}
+	return c.check((&Model{spec: got}).parameters(n, "", nil))
+}
+
+// copy writes a tensor.
+func (w *ggufWriter) copy(to io.Writer, t *ggufTensor) error {
+	if t.rows == nil {
+		return w.copyBytes(to, t)
+	}
+	cols := t.shape[len(t.shape)-1]
+	rows := 1
+	for _, n := range t.shape[:len(t.shape)-1] {
+		rows *= n
+	}
+	e := &encoding{dtype: t.dtype, cols: cols}
+	most := max(encodeFloats/max(cols, 1), 1)
+	read := t.rows()
+	for first := 0; first < rows; first += most {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		n := min(most, rows-first)
+		e.resize(n)
+		for i := range n {
+			if err := read(e.floats[i*cols:(i+1)*cols], first+i); err != nil {
+				return err
+			}
+		}
+		w.exec.Do(n, e)
+		if err := cmp.Or(w.ctx.Err(), errors.Join(e.errs...)); err != nil {
+			return err
+		}
+		for _, row := range e.rows {
+			if _, err := to.Write(row); err != nil {
+				return err
+			}
+		}
+		w.progress(t.stored.Size * int64(n) / int64(rows))
+	}
+	return nil
+}
+
+func (w *ggufWriter) copyBytes(to io.Writer, t *ggufTensor) error {
+	buf := make([]byte, min(encodeFloats, t.stored.Size))
+	for off := int64(0); off < t.stored.Size; off += int64(len(buf)) {
+		if err := w.ctx.Err(); err != nil {
+			return err
+		}
+		buf = buf[:min(int64(len(buf)), t.stored.Size-off)]
+		if err := w.set.ReadBytes(buf, t.stored.Name, off); err != nil {
+			return err
+		}
+		if _, err := to.Write(buf); err != nil {
+			return err
+		}
+		w.progress(int64(len(buf)))
+	}
+	return nil
+}
+
+func (w *ggufWriter) progress(n int64) {
+	if w.done += n; w.o.Progress != nil {
+		total := int64(0)
+		for _, t := range w.tensors {
+			total += t.stored.Size
+		}
+		w.o.Progress(w.done, total)
+	}
+}
+
+// encodeFloats is how many numbers are quantised at a time.
+const encodeFloats = 1 << 20
+
+// An encoding turns rows of floats into those of a type, each worker some.
+type encoding struct {
+	dtype  weights.DType
+	cols   int
+	floats []float32
+	rows   [][]byte
+	errs   []error
+}
+
+func (e *encoding) resize(n int) {
+	e.floats = grow(e.floats, n*e.cols)
+	e.rows, e.errs = grow(e.rows, n), grow(e.errs, n)
+}
+
+func (e *encoding) Run(_, i int) {
+	e.rows[i], e.errs[i] = weights.AppendQuantized(e.rows[i][:0], e.dtype, e.floats[i*e.cols:(i+1)*e.cols])
+}
+
+// typeFor is what a tensor becomes.
+func (w *ggufWriter) typeFor(name string, shape []int, stored weights.DType) weights.DType {
+	if len(shape) < 2 || strings.Contains(name, "norm") || strings.HasPrefix(name, "position_embd") {
+		return weights.F32
+	}
+	want := w.o.Type
+	if want == 0 {
+		if want = stored; want == weights.F64 {
+			want = weights.F32
+		}
+	}
+	few := want.Quantized() && want != weights.Q8_0 && want != weights.Q6_K
+	if few && w.o.Type != 0 && (name == ggufWords+".weight" || name == ggufOutput+".weight") {
+		want = weights.Q6_K
+	}
+	for {
+		block, _ := want.Block()
+		if shape[len(shape)-1]%block == 0 {
+			return want
+		}
+		next, ok := smallerBlocks[want]
+		if !ok {
+			return weights.F16
+		}
+		want = next
+	}
+}
+
+// smallerBlocks are the types to take where rows are no whole blocks of 256.
+var smallerBlocks = map[weights.DType]weights.DType{
+	weights.Q4_K: weights.Q5_0, weights.Q5_K: weights.Q5_1, weights.Q6_K: weights.Q8_0,
+}
+
+// fileTypes are the values of general.file_type, which name what most tensors are.
+var fileTypes = map[weights.DType]uint32{
+	weights.F32: 0, weights.F16: 1, weights.Q4_0: 2, weights.Q4_1: 3, weights.Q8_0: 7, weights.Q5_0: 8, weights.Q5_1: 9,
+	weights.Q4_K: 14, weights.Q5_K: 16, weights.Q6_K: 18, weights.BF16: 32,
+}
+
+// add adds an entry.
+func (w *ggufWriter) add(key string, v weights.Value) {
+	w.metadata = append(w.metadata, weights.Entry{Key: key, Value: v})
+}
+
+// addFileType says which type most of the numbers have.
+func (w *ggufWriter) addFileType() {
+	counts := map[weights.DType]int{}
+	most := weights.F32
+	for _, t := range w.tensors {
+		n := 1
+		for _, d := range t.shape {
+			n *= d
+		}
+		if counts[t.dtype] += n; counts[t.dtype] > counts[most] {
+			most = t.dtype
+		}
+	}
+	w.add("general.file_type", weights.ValueOf(fileTypes[most]))
+}
+
+// fromGGUF takes metadata and tensors over.
+func (w *ggufWriter) fromGGUF() error {
+	for _, name := range w.set.Names() {
+		info, _ := w.set.Lookup(name)
+		t := &ggufTensor{name: name, shape: info.Shape, stored: info, dtype: w.typeFor(name, info.Shape, info.DType)}
+		if len(info.Shape) < 2 {
+			t.dtype = info.DType
+		}
+		if t.dtype != info.DType {
+			cols := info.Shape[len(info.Shape)-1]
+			t.rows = func() func([]float32, int) error {
+				return func(dst []float32, i int) error { return w.set.ReadFloat32s(dst, name, int64(i)*int64(cols)) }
+			}
+		}
+		w.tensors = append(w.tensors, t)
+	}
+	for _, key := range w.set.Keys() {
+		if strings.HasPrefix(key, "split.") || key == "general.file_type" || key == "general.alignment" {
+			continue
+		}
+		v, _ := w.set.Value(key)
+		w.add(key, v)
+	}
+	w.addFileType()
+	return nil
+}

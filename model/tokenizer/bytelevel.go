@@ -95,7 +95,7 @@ func (x *text) addBlanks() {
 type metaspacePre struct {
 	mark   string
 	scheme prependScheme
-	split  bool
+	cut    preTokenizer // before the mark; nil: the text is not cut
 }
 
 type prependScheme uint8
@@ -136,9 +136,13 @@ func (p metaspacePre) preTokenize(x *text) {
 		x.parts[i].a, x.parts[i].b = start, len(x.nextBuf)
 	}
 	x.end()
-	if p.split {
-		split{match: literal(p.mark), behavior: mergedWithNext}.preTokenize(x)
+	if p.cut != nil {
+		p.cut.preTokenize(x)
 	}
+}
+
+func cutBefore(mark string) preTokenizer {
+	return split{match: literal(mark), behavior: mergedWithNext}
 }
 
 func (p metaspacePre) prepends(x *text, part part) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,18 @@ func FuzzLoad(f *testing.F) {
 		"post_processor": `{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x","type_id":1}},{"Sequence":{"id":"A","type_id":0}}],"pair":[{"Sequence":{"id":"B","type_id":1}}],"special_tokens":{"x":{"ids":[1,2],"tokens":["y","z"]}}}`,
 		"decoder":        `{"type":"WordPiece","prefix":"##","cleanup":true}`, "added_tokens": `[{"id":9,"content":"a b","lstrip":true,"normalized":true}]`,
 	})))
+	for _, model := range []string{
+		`{"type":"BPE","vocab":{"a":0,"b":1,"ab":2,"<0xC3>":3,"▁":4,"<unk>":5},"merges":["a b"],"byte_fallback":true,"fuse_unk":true,"unk_token":"<unk>"}`,
+		`{"type":"BPE","vocab":{"a":0,"##b":1,"ab</w>":2,"##b</w>":3},"merges":[["a","##b</w>"]],"continuing_subword_prefix":"##","end_of_word_suffix":"</w>","ignore_merges":true}`,
+		`{"type":"Unigram","vocab":[["<unk>",0],["a",-1.5],["▁a",-2],["ab",-1e3]],"unk_id":0,"byte_fallback":false}`,
+	} {
+		f.Add([]byte(tiny(map[string]string{
+			"added_tokens": "[]", "model": model, "pre_tokenizer": `{"type":"Sequence","pretokenizers":[{"type":"Metaspace","prepend_scheme":"first"},{"type":"ByteLevel"},{"type":"Split","pattern":{"Regex":"[\\p{L}[ab]]+"},"behavior":"Removed","invert":true}]}`,
+			"normalizer":     `{"type":"Precompiled","precompiled_charsmap":"CAAAAAAEAAAAAAAAYQA="}`,
+			"post_processor": `{"type":"ByteLevel","trim_offsets":true}`,
+			"decoder":        `{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"BPEDecoder"},{"type":"Metaspace"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":1},{"type":"ByteLevel"}]}`,
+		})))
+	}
 	f.Add([]byte(`{"model":{"vocab":{"\u005bUNK]":0,"\ud83d\ude00":1},"unk_token":"[UNK]"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tok, err := Load("f", data)
@@ -62,7 +75,14 @@ func checkEncode(t *testing.T, tok *Tokenizer, enc *Encoding, text string, o Opt
 	if got := len(tok.AppendTokens(nil, enc)); got != n {
 		t.Fatalf("%d tokens of %d", got, n)
 	}
-	tok.Decode(enc.IDs, true)
+	whole, s := tok.Decode(enc.IDs, true), tok.NewStream(true)
+	var out []byte
+	for _, id := range enc.IDs {
+		out = s.Append(out, id)
+	}
+	if out = s.Flush(out); string(out) != whole {
+		t.Fatalf("decoded %q as a stream, %q at once", out, whole)
+	}
 }
 
 func FuzzEncode(f *testing.F) {
@@ -70,6 +90,13 @@ func FuzzEncode(f *testing.F) {
 	var toks []*Tokenizer
 	for _, c := range g.Tokenizers {
 		toks = append(toks, loadGolden(f, g, c.Config))
+	}
+	kinds := readKinds(f)
+	for i := range kinds.Tokenizers {
+		toks = append(toks, kinds.load(f, &kinds.Tokenizers[i]))
+	}
+	for i, text := range kinds.Texts {
+		f.Add(text, kinds.Texts[0], uint8(len(g.Tokenizers)+i%len(kinds.Tokenizers)))
 	}
 	for i, text := range g.Texts {
 		f.Add(text, g.Texts[len(g.Texts)-1-i], uint8(i))
@@ -88,6 +115,40 @@ func FuzzEncode(f *testing.F) {
 		require.Equal(t, slow.IDs, fast.IDs)
 		require.Equal(t, slow.Offsets, fast.Offsets)
 		require.Equal(t, slow.Words, fast.Words)
+	})
+}
+
+// FuzzFromVocabulary makes vocabularies of what stands between newlines.
+func FuzzFromVocabulary(f *testing.F) {
+	f.Add("a\nb\nab\n<0x0A>\n▁\n▁a", "a b\n▁ a", []byte("\x01\x01\x02\x06\x03\x04"), uint8(0), int32(0))
+	f.Add("<unk>\n[CLS]\n▁the\ning", "", []byte("\x02\x03\x01\x01"), uint8(2), int32(1))
+	f.Fuzz(func(t *testing.T, tokens, merges string, types []byte, kind uint8, role int32) {
+		v := &Vocabulary{
+			Model: []string{"gpt2", "llama", "bert", "t5"}[kind%4], Pre: []string{"gpt-2", "qwen2", "llama-bpe", ""}[kind/4%4],
+			Tokens: strings.Split(tokens, "\n"), Merges: strings.Split(merges, "\n"),
+			Roles: map[string]int32{"bos_token": role, "unk_token": role, "cls_token": role, "sep_token": role, "eos_token": role},
+		}
+		if merges == "" {
+			v.Merges = nil
+		}
+		for i := range v.Tokens {
+			if v.Scores = append(v.Scores, float32(i%7)); i < len(types) {
+				v.Types = append(v.Types, int32(int8(types[i])))
+			}
+		}
+		if len(v.Types) < len(v.Tokens) {
+			v.Types = nil
+		}
+		if kind >= 128 {
+			v.Charsmap = types
+		}
+		tok, err := FromVocabulary("f", v)
+		if err != nil {
+			return
+		}
+		var enc Encoding
+		checkEncode(t, tok, &enc, "a ab é\n the thing [CLS] 中1\xff", Options{})
+		checkEncode(t, slow(tok), &enc, tokens, Options{Pair: merges, HasPair: true})
 	})
 }
 

@@ -315,7 +315,7 @@ func (t *Tokenizer) fromT5(v *Vocabulary) error {
 			return err
 		}
 	}
-	mark := metaspacePre{mark: metaspace, split: true}
+	mark := metaspacePre{mark: metaspace, cut: cutBefore(metaspace)}
 	if !says(v.AddSpacePrefix, true) {
 		mark.scheme = prependNever
 	}

@@ -216,7 +216,7 @@ func parseMetaspace(data []byte) (metaspacePre, error) {
 		Split     *bool
 		AddPrefix *bool `json:"add_prefix_space"` // of older files, for the scheme
 	}{Mark: metaspace}
-	p := metaspacePre{split: true}
+	var p metaspacePre
 	if err := unmarshal(data, &v); err != nil {
 		return p, err
 	}
@@ -224,8 +224,8 @@ func parseMetaspace(data []byte) (metaspacePre, error) {
 		return p, fmt.Errorf("replacement %s is not one character other than the blank", quote(v.Mark))
 	}
 	p.mark = v.Mark
-	if v.Split != nil {
-		p.split = *v.Split
+	if v.Split == nil || *v.Split {
+		p.cut = cutBefore(p.mark)
 	}
 	if v.AddPrefix != nil && !*v.AddPrefix {
 		p.scheme = prependNever

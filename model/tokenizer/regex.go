@@ -1,8 +1,10 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
 )
@@ -72,7 +74,11 @@ func compileRegex(source string) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(translated)
 	if err != nil {
-		return nil, fmt.Errorf("regular expression %s is %w: %v", quote(source), ErrUnsupported, err)
+		why := "it does not compile"
+		if e := (*syntax.Error)(nil); errors.As(err, &e) { // whose text would show the translation
+			why = e.Code.String()
+		}
+		return nil, fmt.Errorf("regular expression %s is %w: %s", quote(source), ErrUnsupported, why)
 	}
 	if re.MatchString("") {
 		return nil, fmt.Errorf("regular expression %s, which matches nothing at all, is %w", quote(source), ErrUnsupported)

@@ -1,0 +1,113 @@
+package kernels
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ladon-ml/ladon/internal/cpu"
+)
+
+// Products of blocks and 16-bit floats touch nothing beyond weights,
+// activations, bias and C: one panel, four at once and a rest, rows of every
+// tile.
+func TestMatMulBlocksStaysInside(t *testing.T) {
+	forEachSet(t, func(t *testing.T, _ cpu.Set) {
+		r := rand.New(rand.NewPCG(33, 34))
+		var x Exec
+		for where, slice := range places[float32]() {
+			for _, d := range append(halfTypes, blockTypes...) {
+				for _, s := range [][2]int{{1, 16}, {1, 64}, {1, 91}, {2, 33}, {17, 20}} {
+					m, n, k := s[0], s[1], 256
+					if d.half() {
+						k = 37
+					}
+					packed, _ := packRandom(t, r, d, n, k)
+					guarded := *packed
+					guarded.i8 = places[int8]()[where](t, len(packed.i8))
+					copy(guarded.i8, packed.i8)
+					a, bias := slice(t, m*k), slice(t, n)
+					fill(r, a, 1)
+					got, want := slice(t, m*n), make([]float32, m*n)
+					x.MatMul(Out{C: got, LD: n}, a, m, k, &guarded, Epilogue{Bias: bias, Act: SiLU})
+					x.MatMul(Out{C: want, LD: n}, a, m, k, packed, Epilogue{Bias: bias, Act: SiLU})
+					require.Equal(t, want, append([]float32(nil), got...), "%v %v", d, s)
+					row := slice(t, k)
+					guarded.Row(row, n-1)
+				}
+			}
+		}
+	})
+}
+
+// Records are filled from 32 elements at a time and no more, equal on every set
+// where the values are finite.
+func TestQuantiseBlocks(t *testing.T) {
+	type op struct {
+		name string
+		run  func(dst *uint8, src []float32, n int, factor float32)
+		want func(dst *uint8, src []float32, n int, factor float32)
+	}
+	forEachSet(t, func(t *testing.T, _ cpu.Set) {
+		r := rand.New(rand.NewPCG(35, 36))
+		for _, o := range []op{{"blocks", quantiseBlocks, quantiseBlocksGeneric}, {"halves", quantiseHalves, quantiseHalvesGeneric}} {
+			for _, n := range []int{1, 2, 7} {
+				for _, spread := range []float64{1, 1e-30, 1e-36, 1e-42, 1e37, 0} {
+					for where, slice := range places[float32]() {
+						src := slice(t, n*blockLen)
+						fill(r, src, spread)
+						src[r.IntN(len(src))] = float32(r.IntN(5)) / 2 * float32(spread) // ties
+						got := places[byte]()[where](t, n*recordBytes)
+						want := make([]byte, n*recordBytes)
+						o.run(&got[0], src, n, -8)
+						o.want(&want[0], src, n, -8)
+						require.Equal(t, want, append([]byte(nil), got...), "%s, %d of %g", o.name, n, spread)
+					}
+				}
+			}
+		}
+	})
+}
+
+// Panels expand to the same bytes and scales on every set.
+func TestExpandPanels(t *testing.T) {
+	forEachSet(t, func(t *testing.T, _ cpu.Set) {
+		r := rand.New(rand.NewPCG(37, 38))
+		for _, d := range blockTypes {
+			packed, _ := packRandom(t, r, d, 16, 512)
+			f := d.form()
+			const blocks = 512 / blockLen
+			codes := places[byte]()["end"](t, blocks*f.codeBytes())
+			for i := range codes {
+				codes[i] = uint8(packed.i8[i])
+			}
+			scales := places[byte]()["end"](t, f.scaleBytes(blocks))
+			for i := range scales {
+				scales[i] = uint8(packed.i8[len(codes)+i])
+			}
+			ws := workspace{
+				q:      places[int8]()["end"](t, blocks*blockLen*panelWidth),
+				scales: places[float32]()["end"](t, blocks*f.kind.values()*panelWidth),
+			}
+			wide := ws.expand(f, &codes[0], &scales[0], blocks)
+			for j := range panelWidth {
+				c := packed.column(j)
+				for b := range blocks {
+					s := c.values(b)
+					for v := range f.kind.values() {
+						require.Equal(t, s[v], ws.scales[(b*f.kind.values()+v)*panelWidth+j], "%v", d)
+					}
+					for i := range blockLen {
+						want := c.code(b*f.codeBytes(), i/4, i%4)
+						if f.bits == 8 {
+							require.Equal(t, &codes[0], wide, "bytes are multiplied where they lie")
+							continue
+						}
+						require.Equal(t, want, int(uint8(ws.q[((b*codeGroups+i/4)*panelWidth+j)*4+i%4])), "%v", d)
+					}
+				}
+			}
+		}
+	})
+}

@@ -219,6 +219,7 @@ func scoreTiles(np int) []gemmTile {
 // keptConfig is what looks into scores that were kept, sixteen lanes at a time.
 type keptConfig struct {
 	weighLanes  func(keys int, s *float32, ld int, row, entropy *float32)
+	groupLanes  func(groups, size int, s *float32, ld int, max *float32)
 	topLanes    func(keys int, s *float32, ld, k int, best *float32, index *int32, first int32)
 	massLanes   func(keys int, s *float32, ld int, u, mass *float32)
 	spreadLanes func(keys int, s *float32, ld int, offset, sum *float32)

@@ -41,7 +41,7 @@ var attentionAVX512 = attentionConfig{
 		}
 		transposeTail(dst, ldd, src, ld, dim, scale)
 	},
-	keptConfig: keptConfig{weighLanes: avx512.WeighLanes, topLanes: avx512.TopLanes, massLanes: avx512.MassLanes, spreadLanes: avx512.SpreadLanes, nearLanes: avx512.NearLanes},
+	keptConfig: keptConfig{weighLanes: avx512.WeighLanes, groupLanes: avx512.GroupLanes, topLanes: avx512.TopLanes, massLanes: avx512.MassLanes, spreadLanes: avx512.SpreadLanes, nearLanes: avx512.NearLanes},
 }
 
 var attentionAVX2 = attentionConfig{
@@ -60,5 +60,5 @@ var attentionAVX2 = attentionConfig{
 		}
 		transposeTail(dst, ldd, src, ld, dim, scale)
 	},
-	keptConfig: keptConfig{weighLanes: avx2.WeighLanes, topLanes: avx2.TopLanes, massLanes: avx2.MassLanes, spreadLanes: avx2.SpreadLanes, nearLanes: avx2.NearLanes},
+	keptConfig: keptConfig{weighLanes: avx2.WeighLanes, groupLanes: avx2.GroupLanes, topLanes: avx2.TopLanes, massLanes: avx2.MassLanes, spreadLanes: avx2.SpreadLanes, nearLanes: avx2.NearLanes},
 }

@@ -31,5 +31,5 @@ var attentionNEON = attentionConfig{
 		}
 		transposeTail(dst, ldd, src, ld, dim, scale)
 	},
-	keptConfig: keptConfig{weighLanes: neon.WeighLanes, topLanes: neon.TopLanes, massLanes: neon.MassLanes, spreadLanes: neon.SpreadLanes, nearLanes: neon.NearLanes},
+	keptConfig: keptConfig{weighLanes: neon.WeighLanes, groupLanes: neon.GroupLanes, topLanes: neon.TopLanes, massLanes: neon.MassLanes, spreadLanes: neon.SpreadLanes, nearLanes: neon.NearLanes},
 }

@@ -14,7 +14,7 @@ var attentionGeneric = attentionConfig{
 	transpose:   transposeGeneric,
 	scoresRow:   scoresRowGeneric,
 	valuesRow:   valuesRowGeneric,
-	keptConfig:  keptConfig{weighLanes: weighLanesGeneric, topLanes: topLanesGeneric, massLanes: massLanesGeneric, spreadLanes: spreadLanesGeneric, nearLanes: nearLanesGeneric},
+	keptConfig:  keptConfig{weighLanes: weighLanesGeneric, groupLanes: groupLanesGeneric, topLanes: topLanesGeneric, massLanes: massLanesGeneric, spreadLanes: spreadLanesGeneric, nearLanes: nearLanesGeneric},
 }
 
 // valuesGeneric is a valueTile of one query and one panel.

@@ -24,9 +24,10 @@ type KeptScores struct {
 	offset  [2 * panelWidth]float32
 	sum     [2 * panelWidth]float32
 
-	k     int
-	best  []float32 // [panels][1+k][16]
-	index []int32   // and the keys that they belong to; -1: none
+	k      int
+	best   []float32 // [panels][1+k][16]
+	groups []float32 // [groups][16]
+	index  []int32   // and the keys that they belong to; -1: none
 }
 
 // keptBlock is n keys from key on, whose scores begin at row at.
@@ -46,11 +47,11 @@ func (r *KeptScores) Keep(t *AttentionTile, key, n int) {
 	r.s = append(r.s, t.s[:n*t.lanes]...)
 }
 
-// Row says what the softmax of lane i came to: its maximum in units of log2 and
-// the sum of 2^(score-top); and the key beside which the query stands.
-func (r *KeptScores) Row(i int, top, sum float32, place int) {
+// Row says what the softmax of lane i came to: its maximum in units of log2, the
+// sum of 2^(score-top), log2 of that, and the key beside which the query stands.
+func (r *KeptScores) Row(i int, top, sum, bits float32, place int) {
 	p, l := &r.row[i/panelWidth], i%panelWidth
-	p[0][l], p[1][l], p[2][l] = top, 1/sum, float32(math.Log2(float64(sum)))
+	p[0][l], p[1][l], p[2][l] = top, 1/sum, bits
 	if sum < minSum {
 		p[1][l], p[2][l] = 0, 0
 	}
@@ -79,19 +80,47 @@ func (r *KeptScores) Top(k int) {
 	cfg, panels := attention(), r.lanes/panelWidth
 	n := (1 + k) * panelWidth
 	r.k, r.best, r.index = k, grow(r.best, panels*n), grow(r.index, panels*n)
-	for i := range r.best {
-		r.best[i], r.index[i] = hiddenMax, -1
-	}
 	for p := range panels {
-		best, index := r.best[p*n:], &r.index[p*n]
-		for l := range panelWidth {
-			best[l] = float32(math.Inf(1)) // stops what is inserted
-		}
+		best, index := r.best[p*n:][:n], r.index[p*n:][:n]
+		r.floor(p, best, index)
 		for _, b := range r.blocks {
-			cfg.topLanes(b.n, r.panel(b, p), 4*r.lanes, k, &best[0], index, int32(b.key))
+			cfg.topLanes(b.n, r.panel(b, p), 4*r.lanes, k, &best[0], &index[0], int32(b.key))
 		}
 		clear(r.sum[:])
 		cfg.weighLanes(k, &best[panelWidth], 4*panelWidth, &r.row[p][0][0], &r.sum[0])
+	}
+}
+
+// floor begins lists of the best scores with scores just below what k keys reach
+// for certain: the k-th largest of the maxima of some groups of keys. Few keys
+// then are candidates, where without a floor most of the first ones would be.
+func (r *KeptScores) floor(p int, best []float32, index []int32) {
+	const groupsEach = 4
+	empty := func() {
+		for i := range best {
+			best[i], index[i] = hiddenMax, -1
+		}
+		for l := range panelWidth {
+			best[l] = float32(math.Inf(1)) // stops what is inserted
+		}
+	}
+	empty()
+	groups := groupsEach * r.k
+	size := len(r.s) / r.lanes / groups
+	if size < 2 {
+		return
+	}
+	cfg := attention()
+	r.groups = grow(r.groups, groups*panelWidth)
+	cfg.groupLanes(groups, size, &r.s[p*panelWidth], 4*r.lanes, &r.groups[0])
+	cfg.topLanes(groups, &r.groups[0], 4*panelWidth, r.k, &best[0], &index[0], 0)
+	var below [panelWidth]float32
+	for l, x := range best[r.k*panelWidth:] {
+		below[l] = max(hiddenMax, math.Nextafter32(x, float32(math.Inf(-1))))
+	}
+	empty()
+	for i := panelWidth; i < len(best); i += panelWidth {
+		copy(best[i:], below[:])
 	}
 }
 

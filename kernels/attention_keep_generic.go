@@ -29,6 +29,21 @@ func weighLanesGeneric(keys int, s *float32, ld int, row, entropy *float32) {
 	}
 }
 
+// groupLanesGeneric is, but for NaN,
+//
+//	largest[g][q] = max(s[g·size][q], …, s[g·size+size-1][q])
+func groupLanesGeneric(groups, size int, s *float32, ld int, largest *float32) {
+	for g := range groups {
+		to := keyLanes(largest, g, 4*panelWidth)
+		*to = *keyLanes(s, g*size, ld)
+		for i := 1; i < size; i++ {
+			for q, x := range keyLanes(s, g*size+i, ld) {
+				to[q] = max(to[q], x)
+			}
+		}
+	}
+}
+
 // topLanesGeneric keeps the k largest scores of every lane in best[1…k][q], in
 // falling order, the earlier of equals first, and the numbers of their keys, the
 // first of which is first. best[0][q] is +Inf.

@@ -105,8 +105,9 @@ func (j *job) look(w *scratch, sp *span) {
 			continue
 		}
 		top, sum := w.RowMax(lane), w.RowSum(lane)
-		kept.Row(lane, top, sum, j.place(sp.seq, sp.query+lane%sp.queries))
-		p.LogSumExp[row] = logSumExp(top, sum)
+		bits := math.Log2(float64(sum))
+		kept.Row(lane, top, sum, float32(bits), j.place(sp.seq, sp.query+lane%sp.queries))
+		p.LogSumExp[row] = float32((float64(top) + bits) * math.Ln2)
 	}
 	if l.TopK > 0 {
 		kept.Top(l.TopK)
@@ -135,11 +136,6 @@ func (j *job) look(w *scratch, sp *span) {
 	if l.Weights {
 		j.copyWeights(w, sp)
 	}
-}
-
-// logSumExp is ln Σ e^score for a maximum in units of log2 and the sum relative to it.
-func logSumExp(top, sum float32) float32 {
-	return float32((float64(top) + math.Log2(float64(sum))) * math.Ln2)
 }
 
 // rank takes the best keys of every lane.

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/ladon-ml/ladon/kernels"
@@ -18,7 +19,9 @@ gflops counts the scores that a query may see, and the sums over values. With
 -causal and fewer queries than keys, the last query sees every key. A query sees
 -window keys up to its own place, and without -causal as many from there on.
 With -kv-dtype keys and values lie in a cache of that type, in its blocks; without
-it, in float32 beside each other.`,
+it, in float32 beside each other. With -live-heads gflops counts the heads that are
+computed. scratch_bytes is what the first run allocates beside inputs and output,
+with what a probe keeps.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		var s attentionShape
 		batch := countFlag(fs, "batch", 1, 1, "`sequences` at once")
@@ -35,6 +38,7 @@ it, in float32 beside each other.`,
 			s.kept, err = mha.ParseCacheType(v)
 			return err
 		})
+		s.variant.flags(fs)
 		s.heads, s.dim = 12, 64
 		budget := budgetFlag(fs)
 		return func(c *call) error {
@@ -64,6 +68,8 @@ type attentionShape struct {
 
 	cached bool // keys and values in caches of type kept
 	kept   mha.CacheType
+
+	variant attentionVariant
 }
 
 // setLengths takes lens, or without it a batch of equal sequences.
@@ -117,7 +123,7 @@ func (s *attentionShape) ops() float64 {
 			pairs += float64(max(0, last-first+1))
 		}
 	}
-	return 4 * pairs * float64(s.heads) * float64(s.dim)
+	return 4 * pairs * float64(s.heads) * float64(s.dim) * s.variant.share(s.heads)
 }
 
 func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
@@ -130,6 +136,9 @@ func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 	out := mha.PerToken(make([]float32, queries*s.heads*s.dim), s.heads, s.dim)
 	params := mha.Params{Heads: s.heads, KVHeads: s.kvHeads, HeadDim: s.dim, Causal: s.causal, Left: s.window, Right: s.window}
 	batch := mha.Batch{SeqQ: offsets(s.queries), SeqK: offsets(s.keys)}
+	if err := s.variant.params(&params, rng, largest(s.queries), largest(s.keys)); err != nil {
+		return err
+	}
 	var x kernels.Exec
 	var a mha.Attention
 	run := func() { a.Run(&x, params, batch, out, q, k, v) }
@@ -142,11 +151,16 @@ func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 		}
 		run = func() { a.RunCached(&x, params, batch, out, q, caches) }
 	}
-	t, top, err := c.measureBeside("f32", budget, func() error {
+	once := func() error {
 		x.Begin(c.ctx, c.threads)
 		run()
 		return x.End()
-	})
+	}
+	scratch, err := allocated(once)
+	if err != nil {
+		return err
+	}
+	t, top, err := c.measureBeside("f32", budget, once)
 	if err != nil {
 		return err
 	}
@@ -161,6 +175,8 @@ func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 	if s.cached {
 		r.string("kv_dtype", s.kept.String())
 	}
+	s.variant.record(r)
+	r.int("scratch_bytes", scratch)
 	r.timing(t)
 	r.float("tokens_per_s", t.perSecond(float64(queries)), 6)
 	r.rate(t.perSecond(s.ops()), top)
@@ -188,6 +204,23 @@ func offsets(lens []int) []int32 {
 		list = append(list, list[len(list)-1]+int32(n))
 	}
 	return list
+}
+
+// allocated is how many bytes f allocates when it runs for the first time.
+func allocated(f func() error) (int, error) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := f()
+	runtime.ReadMemStats(&after)
+	return int(after.TotalAlloc - before.TotalAlloc), err
+}
+
+func largest(list []int) int {
+	most := 0
+	for _, n := range list {
+		most = max(most, n)
+	}
+	return most
 }
 
 func sum(list []int) int {

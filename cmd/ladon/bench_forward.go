@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ladon-ml/ladon/internal/peak"
+	"github.com/ladon-ml/ladon/mha"
 	"github.com/ladon-ml/ladon/model"
 )
 
@@ -22,6 +23,7 @@ computes in float32.`,
 		batch := countFlag(fs, "batch", 1, 1, "`sequences` at once")
 		seq := countFlag(fs, "seq", 128, 1, "`tokens` of each")
 		lens := lensFlag(fs, "in place of -batch and -seq")
+		look := lookFlag(fs)
 		budget := budgetFlag(fs)
 		return func(c *call) error {
 			if err := c.noArgs(); err != nil {
@@ -34,7 +36,7 @@ computes in float32.`,
 					return err
 				}
 			}
-			return runBenchForward(c, src, list, *budget)
+			return runBenchForward(c, src, list, *look, *budget)
 		}
 	},
 }
@@ -46,7 +48,7 @@ func lensFlag(fs *flag.FlagSet, instead string) *[]int {
 	return &lens
 }
 
-func runBenchForward(c *call, src *modelSource, lens []int, budget time.Duration) error {
+func runBenchForward(c *call, src *modelSource, lens []int, look *mha.Look, budget time.Duration) error {
 	m, err := src.loadBase(c)
 	if err != nil {
 		return err
@@ -76,6 +78,13 @@ func runBenchForward(c *call, src *modelSource, lens []int, budget time.Duration
 	if err != nil {
 		return err
 	}
+	for l := range spec.Layers {
+		if look != nil {
+			if err := result.Look(l, *look); err != nil {
+				return err
+			}
+		}
+	}
 	dtype := m.DType().String()
 	t, top, err := c.measureBeside(dtype, budget, func() error { return m.Forward(c.ctx, batch, result) })
 	if err != nil {
@@ -86,6 +95,9 @@ func runBenchForward(c *call, src *modelSource, lens []int, budget time.Duration
 	r.ints("lens", lens)
 	r.int("tokens", len(batch.IDs))
 	r.string("dtype", dtype)
+	if look != nil {
+		r.string("probe", kept(look))
+	}
 	r.timing(t)
 	r.float("tokens_per_s", t.perSecond(float64(len(batch.IDs))), 6)
 	r.rate(t.perSecond(ops), top)

@@ -5,6 +5,7 @@ import "github.com/ladon-ml/ladon/internal/gen/vm"
 // lookIn is what attention's probes do with the scores of a tile: 16 queries are lanes, keys follow each other.
 func lookIn(m vm.Machine) {
 	weighLanes(m)
+	groupLanes(m)
 	topLanes(m)
 	massLanes(m)
 	spreadLanes(m)
@@ -47,6 +48,25 @@ x = s-top; s = 2^x·inverse; entropy[q] -= s·(max(x, -126)-bits). keys ≥ 1.`)
 		m.Store(x, s, 0)
 	})
 	m.Store(sum, entropy, 0)
+	m.Ret()
+}
+
+func groupLanes(m vm.Machine) {
+	vm.Function(m, "GroupLanes", "groups, size int, s *float32, ld int, max *float32", `GroupLanes sets max[g][q] to the largest of s[g·size…g·size+size-1][q], keys ld bytes apart. Where one of them is NaN it may
+be any of the others, or NaN. groups and size are at least 1.`)
+	groups, s, to := m.Param("groups"), m.Param("s"), m.Param("max")
+	top, x, n := m.V(), m.V(), m.GP()
+	m.Label("group")
+	m.Load(s, 0, top)
+	m.MovR(n, m.Param("size"))
+	m.Label("key")
+	m.Load(s, 0, x)
+	m.Max(top, top, x)
+	m.AddR(s, m.Param("ld"))
+	m.SubJump(n, 1, vm.NE, "key")
+	m.Store(top, to, 0)
+	m.AddI(to, 64)
+	m.SubJump(groups, 1, vm.NE, "group")
 	m.Ret()
 }
 

@@ -170,6 +170,35 @@ DATA kc2fc0000<>+24(SB)/4, $0xc2fc0000
 DATA kc2fc0000<>+28(SB)/4, $0xc2fc0000
 GLOBL kc2fc0000<>(SB), RODATA|NOPTR, $32
 
+// func GroupLanes(groups int, size int, s *float32, ld int, max *float32)
+// Requires: AVX
+TEXT ·GroupLanes(SB), NOSPLIT, $0-40
+	MOVQ groups+0(FP), AX
+	MOVQ s+16(FP), CX
+	MOVQ max+32(FP), DX
+
+group:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	MOVQ    size+8(FP), BX
+
+key:
+	VMOVUPS (CX), Y2
+	VMOVUPS 32(CX), Y3
+	VMAXPS  Y2, Y0, Y0
+	VMAXPS  Y3, Y1, Y1
+	MOVQ    ld+24(FP), SI
+	ADDQ    SI, CX
+	SUBQ    $+1, BX
+	JNE     key
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	ADDQ    $+64, DX
+	SUBQ    $+1, AX
+	JNE     group
+	VZEROUPPER
+	RET
+
 // func TopLanes(keys int, s *float32, ld int, k int, best *float32, index *int32, first int32)
 // Requires: AVX, AVX2
 TEXT ·TopLanes(SB), NOSPLIT, $0-52

@@ -11,6 +11,12 @@ package avx512
 //go:noescape
 func WeighLanes(keys int, s *float32, ld int, row *float32, entropy *float32)
 
+// GroupLanes sets max[g][q] to the largest of s[g·size…g·size+size-1][q], keys ld bytes apart. Where one of them is NaN it may
+// be any of the others, or NaN. groups and size are at least 1.
+//
+//go:noescape
+func GroupLanes(groups int, size int, s *float32, ld int, max *float32)
+
 // TopLanes takes scores s[key][q], keys ld bytes apart, into the k largest of every lane, best[1…k][q] in falling order with
 // their numbers in index; the first key has number first. best[0] is +Inf. Of equal scores the earlier one stays ahead; NaN
 // and what is not above best[k] is left out. keys and k are at least 1.

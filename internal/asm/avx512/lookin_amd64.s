@@ -77,6 +77,31 @@ GLOBL k3f800000<>(SB), RODATA|NOPTR, $4
 DATA kc2fc0000<>+0(SB)/4, $0xc2fc0000
 GLOBL kc2fc0000<>(SB), RODATA|NOPTR, $4
 
+// func GroupLanes(groups int, size int, s *float32, ld int, max *float32)
+// Requires: AVX, AVX512F
+TEXT ·GroupLanes(SB), NOSPLIT, $0-40
+	MOVQ groups+0(FP), AX
+	MOVQ s+16(FP), CX
+	MOVQ max+32(FP), DX
+
+group:
+	VMOVUPS (CX), Z0
+	MOVQ    size+8(FP), BX
+
+key:
+	VMOVUPS (CX), Z1
+	VMAXPS  Z1, Z0, Z0
+	MOVQ    ld+24(FP), SI
+	ADDQ    SI, CX
+	SUBQ    $+1, BX
+	JNE     key
+	VMOVUPS Z0, (DX)
+	ADDQ    $+64, DX
+	SUBQ    $+1, AX
+	JNE     group
+	VZEROUPPER
+	RET
+
 // func TopLanes(keys int, s *float32, ld int, k int, best *float32, index *int32, first int32)
 // Requires: AVX, AVX512F
 TEXT ·TopLanes(SB), NOSPLIT, $0-52

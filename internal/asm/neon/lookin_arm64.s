@@ -184,6 +184,42 @@ key:
 	FMOVQ F3, 48(R1)
 	RET
 
+// func GroupLanes(groups int, size int, s *float32, ld int, max *float32)
+TEXT ·GroupLanes(SB), NOSPLIT, $0-40
+	MOVD groups+0(FP), R0
+	MOVD s+16(FP), R1
+	MOVD max+32(FP), R2
+
+group:
+	FMOVQ (R1), F0
+	FMOVQ 16(R1), F1
+	FMOVQ 32(R1), F2
+	FMOVQ 48(R1), F3
+	MOVD  size+8(FP), R3
+	MOVD  R3, R3
+
+key:
+	FMOVQ (R1), F4
+	FMOVQ 16(R1), F5
+	FMOVQ 32(R1), F6
+	FMOVQ 48(R1), F7
+	WORD  $0x4E24F400 // VFMAX V4, V0, V0
+	WORD  $0x4E25F421 // VFMAX V5, V1, V1
+	WORD  $0x4E26F442 // VFMAX V6, V2, V2
+	WORD  $0x4E27F463 // VFMAX V7, V3, V3
+	MOVD  ld+24(FP), R6
+	ADD   R6, R1, R1
+	SUBS  $+1, R3, R3
+	BNE   key
+	FMOVQ F0, (R2)
+	FMOVQ F1, 16(R2)
+	FMOVQ F2, 32(R2)
+	FMOVQ F3, 48(R2)
+	ADD   $+64, R2, R2
+	SUBS  $+1, R0, R0
+	BNE   group
+	RET
+
 // func TopLanes(keys int, s *float32, ld int, k int, best *float32, index *int32, first int32)
 TEXT ·TopLanes(SB), NOSPLIT, $0-52
 	MOVD  keys+0(FP), R0

@@ -250,7 +250,8 @@ type Map struct {
 // Weights sets w to the softmax of Run, without the values: rows add up to 1, less the share of a sink, and are zeros
 // for a query that sees nothing. Only q and k are looked at, and p.ValueDim and p.Probe are not.
 func (a *Attention) Weights(x *kernels.Exec, p Params, b Batch, w Map, q, k View) {
-	j := a.onlyLook(Look{Weights: true}, p, b, q, k)
+	a.own.Look, p.Probe = Look{Weights: true}, &a.own
+	j := a.onlyLook(p, b, q, k)
 	if !holds(len(w.Data), &j.Params, j.Batch, w.Seq, w.Head, w.Query, 1) {
 		panic(errView)
 	}
@@ -259,10 +260,19 @@ func (a *Attention) Weights(x *kernels.Exec, p Params, b Batch, w Map, q, k View
 	j.forget()
 }
 
-// onlyLook prepares a job without values, for what l asks.
-func (a *Attention) onlyLook(l Look, p Params, b Batch, q, k View) *job {
-	a.own.Look = l
-	p.ValueDim, p.Probe = 0, &a.own
+// Look is Run without values, for what p.Probe finds alone: only the queries that it looks at are computed.
+func (a *Attention) Look(x *kernels.Exec, p Params, b Batch, q, k View) {
+	if p.Probe == nil {
+		panic(errProbe)
+	}
+	j := a.onlyLook(p, b, q, k)
+	j.run(x)
+	j.forget()
+}
+
+// onlyLook prepares a job without values.
+func (a *Attention) onlyLook(p Params, b Batch, q, k View) *job {
+	p.ValueDim = 0
 	p = p.withDefaults()
 	if b.SeqK == nil {
 		b.SeqK = b.SeqQ

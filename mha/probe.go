@@ -52,6 +52,12 @@ func (p *Probe) Row(seq, head, query int) int {
 	return s.row + head*s.queries + query - p.Look.From
 }
 
+// Sequences is how many there were, and Size how many queries and keys of one were looked at.
+func (p *Probe) Sequences() int { return len(p.seqs) }
+
+// Size is explained at Sequences.
+func (p *Probe) Size(seq int) (queries, keys int) { return p.seqs[seq].queries, p.seqs[seq].keys }
+
 // MassOf is the part of Mass that belongs to head Look.Heads[head] of sequence seq. [keys]
 func (p *Probe) MassOf(seq, head int) []float32 {
 	s := &p.seqs[seq]

@@ -16,7 +16,8 @@ func (a *Attention) Rollout(x *kernels.Exec, p Params, b Batch, rows int, dst, s
 	if b.SeqK == nil {
 		b.SeqK = b.SeqQ
 	}
-	j := a.onlyLook(Look{Mass: true}, p, b, q, k)
+	a.own.Look, p.Probe = Look{Mass: true}, &a.own
+	j := a.onlyLook(p, b, q, k)
 	tokens := int(b.SeqQ[len(b.SeqQ)-1])
 	for s := range b.SeqQ {
 		if b.SeqQ[s] != b.SeqK[s] {

@@ -173,6 +173,7 @@ func (j *job) Run(worker, i int) {
 			if j.Probe != nil {
 				j.blank(&sp)
 			}
+		case j.noValues && !j.Probe.sees(&sp):
 		case j.noValues:
 			j.whole(w, &sp, nil, 0)
 		default:

@@ -67,11 +67,16 @@ func (w *workspace) attend(l int, r *Result) {
 	if w.stream.unseen != nil {
 		k, v, seqK = w.seen(a, keys, values)
 	}
+	batch := mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}
 	w.params.HeadMask = w.stream.factors(l, a.Heads)
+	adaptive := w.stream.policy != nil && w.choose(l, batch, q, k)
 	if r != nil && r.probes != nil {
 		w.params.Probe = w.look(l, r)
 	}
-	w.mha.Run(&w.Exec, w.params, mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}, out, q, k, v)
+	w.mha.Run(&w.Exec, w.params, batch, out, q, k, v)
+	if adaptive {
+		w.standIn(batch, out, v)
+	}
 }
 
 // seen copies the keys and values without those that no token sees. Attention

@@ -30,6 +30,9 @@ type Batch struct {
 	// 0 is not computed. For every layer it has [heads], or [sequences, heads],
 	// or nil: all 1. nil: all layers are nil.
 	HeadMask [][]float32
+
+	// Policy, unless nil, leaves out further heads while the batch runs.
+	Policy HeadPolicy
 }
 
 // tokens is how many there are in all, by a batch that was checked.
@@ -98,7 +101,8 @@ func (m *Model) check(b *Batch) error {
 	return m.checkHeadMask(b)
 }
 
-// checkHeadMask tells what in the head mask does not fit the model.
+// checkHeadMask tells what in the head mask, or in asking for a policy, does not
+// fit the model.
 func (m *Model) checkHeadMask(b *Batch) error {
 	if b.HeadMask != nil && len(b.HeadMask) != len(m.spec.Layers) {
 		return inputError("a head mask of %d layers for a model of %d", len(b.HeadMask), len(m.spec.Layers))
@@ -106,6 +110,11 @@ func (m *Model) checkHeadMask(b *Batch) error {
 	for l, mask := range b.HeadMask {
 		if heads := m.spec.Layers[l].Attention.Heads; mask != nil && len(mask) != heads && len(mask) != b.sequences()*heads {
 			return inputError("a head mask of %d factors for the %d heads of layer %d", len(mask), heads, l)
+		}
+	}
+	for l := range m.spec.Layers {
+		if b.Policy != nil && m.spec.Layers[l].Attention.Causal {
+			return inputError("a policy of heads, but layer %d sees one way only", l)
 		}
 	}
 	return nil

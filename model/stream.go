@@ -15,6 +15,7 @@ type stream struct {
 	pad                   int32     // the id that a last token is not
 	tokens                int
 	headMask              [][]float32 // as the batch's
+	policy                HeadPolicy
 
 	token, sequence int // where in the batch it begins
 	square          int // the squares of the lengths of all sequences before
@@ -47,7 +48,7 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	if b.Unseen != nil && slices.Max(b.Unseen[first:end]) > 0 {
 		s.unseen = b.Unseen[first:end]
 	}
-	s.headMask = b.HeadMask
+	s.headMask, s.policy = b.HeadMask, b.Policy
 	s.cuSeqlens = grow(s.cuSeqlens, end-first+1)
 	for i := range s.cuSeqlens {
 		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
@@ -92,7 +93,7 @@ func (s *stream) row(i int, from Rows) int {
 // release lets go of the caller's slices.
 func (s *stream) release() {
 	s.ids, s.types, s.positions, s.totals, s.unseen, s.embeds, s.pictures = nil, nil, nil, nil, nil, nil, nil
-	s.headMask = nil
+	s.headMask, s.policy = nil, nil
 }
 
 func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }

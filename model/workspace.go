@@ -22,6 +22,10 @@ type workspace struct {
 
 	mha      mha.Attention
 	probe    mha.Probe // this workspace's part of a Result's
+	sample   mha.Probe // what a HeadPolicy is told
+	mask     []float32 // and what it chooses [sequences, heads]
+	given    []float32 // of the batch's head mask [sequences, heads]
+	average  []float32 // [2, headDim]
 	params   mha.Params
 	headNorm mha.Norm
 	attender attender  // nil: the stream attends to itself

@@ -73,10 +73,32 @@ def window():
     return Case("attention-f32/window256of8192c", [*args, "-window", 256], {"ladon-full": {"ladon": args}}, against=["ladon-full"], must=10, aim=12, default=False)
 
 
-def mha(batch, seq, model_dim, heads, must=None, aim=None):
-    work = dict(op="mha", batch=batch, seq=seq, model_dim=model_dim, heads=heads)
-    return Case(f"mha-f32/b{batch}s{seq}d{model_dim}h{heads}", ["mha", "-batch", batch, "-seq", seq, "-model-dim", model_dim, "-heads", heads],
+def mha(batch, seq, model_dim, heads, must=None, aim=None, weights=False):
+    """torch.nn.MultiheadAttention; with weights, those of every head as well (need_weights)."""
+    work = dict(op="mha", batch=batch, seq=seq, model_dim=model_dim, heads=heads, weights=weights)
+    args = ["mha", "-batch", batch, "-seq", seq, "-model-dim", model_dim, "-heads", heads] + ["-probe", "weights"] * weights
+    return Case(f"mha-f32/b{batch}s{seq}d{model_dim}h{heads}{'-weights' if weights else ''}", args,
                 {"torch": work}, against=["torch"], must=must, aim=aim, default=False)
+
+
+def probe_cost(seq, kept):
+    """MiniLM with a probe in every layer, against itself without: at most a quarter more time."""
+    args = ["forward", "-model", "{MINILM}", "-batch", 1, "-seq", seq, "-dtype", "f32"]
+    return Case(f"attention-probe/minilm-s{seq}-{kept}", [*args, "-probe", kept], {"ladon-plain": {"ladon": args}},
+                against=["ladon-plain"], must=0.8, aim=0.9, default=False)
+
+
+def fewer_heads(seq, heads, live, dim):
+    """A head mask that leaves some heads, against all of them."""
+    args = ["attention", "-q", seq, "-heads", heads, "-dim", dim]
+    return Case(f"attention-heads/{live}of{heads}q{seq}d{dim}", [*args, "-live-heads", live], {"ladon-all": {"ladon": args}},
+                against=["ladon-all"], must=0.95 * heads / live, aim=heads / live, default=False)
+
+
+def twice(case):
+    """A case on two threads against the same on one."""
+    return Case("two-threads/" + case.name, case.ladon, {"ladon-1": {"ladon": case.ladon, "threads": 1}},
+                against=["ladon-1"], must=1.85, aim=1.95, threads=2, default=False)
 
 
 def two_threads():
@@ -86,6 +108,18 @@ def two_threads():
     return Case("two-threads/minilm-f32-b8s128", args, {"ladon-1": {"ladon": args, "threads": 1}, "ort": work, "ort-1": {**work, "threads": 1}},
                 against=["ladon-1"], must=1.85, aim=1.95, threads=2)
 
+
+ATTENTION = [
+    attention(1, 12, 128, 128, 64, 1.4, 1.6),
+    attention(32, 12, 128, 128, 32, 1.45, 1.75),
+    attention(1, 12, 512, 512, 64, 1.17, 1.3),
+    attention(1, 12, 2048, 2048, 64, 1.15, 1.3),
+    attention(1, 12, 2048, 2048, 64, 1.4, 1.6, causal=True),
+    attention(1, 16, 4096, 4096, 128, 1.2, 1.32, causal=True),
+    attention(1, 32, 1, 2048, 128, 0.97, 1.04),
+    ragged_attention(),
+    mha(1, 128, 384, 12, 1.1, 1.16),
+]
 
 CASES = [
     gemm(1024, 1024, 1024, must=0.92, aim=0.97),
@@ -106,15 +140,12 @@ CASES = [
     ragged(must=2.2, aim=2.5),
     ragged(int8=True),
     two_threads(),
-    attention(1, 12, 128, 128, 64, 1.4, 1.6),
-    attention(32, 12, 128, 128, 32, 1.45, 1.75),
-    attention(1, 12, 512, 512, 64, 1.17, 1.3),
-    attention(1, 12, 2048, 2048, 64, 1.15, 1.3),
-    attention(1, 12, 2048, 2048, 64, 1.4, 1.6, causal=True),
-    attention(1, 16, 4096, 4096, 128, 1.2, 1.32, causal=True),
-    attention(1, 32, 1, 2048, 128, 0.97, 1.04),
-    ragged_attention(),
-    mha(1, 128, 384, 12, 1.1, 1.16),
+    *ATTENTION,
     mha(8, 128, 768, 12),
     window(),
+    *map(twice, ATTENTION),
+    mha(1, 128, 384, 12, 1.0, weights=True),
+    mha(1, 512, 384, 12, 1.0, weights=True),
+    probe_cost(512, "topk"),
+    fewer_heads(512, 12, 6, 32),
 ]

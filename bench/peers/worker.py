@@ -112,7 +112,7 @@ def prepare(peer, w):
     if op == "mha":
         module = t.nn.MultiheadAttention(w["model_dim"], w["heads"], batch_first=True).eval()
         x = t.from_numpy(randn(w["batch"], w["seq"], w["model_dim"]))
-        return lambda: module(x, x, x, need_weights=False)
+        return lambda: module(x, x, x, need_weights=w.get("weights", False), average_attn_weights=False)
     raise ValueError(f"no such work: {op}")
 
 

@@ -19,6 +19,7 @@ var benchMHACase = command{
 		lens := lensFlag(fs, "in place of -batch and -seq")
 		dim := countFlag(fs, "model-dim", 384, 1, "`size` of a token's vector")
 		heads := countFlag(fs, "heads", 12, 1, "`heads`")
+		look := lookFlag(fs)
 		budget := budgetFlag(fs)
 		return func(c *call) error {
 			if err := c.noArgs(); err != nil {
@@ -44,6 +45,9 @@ var benchMHACase = command{
 			if err != nil {
 				return err
 			}
+			if *look != nil {
+				m.probe = &mha.Probe{Look: **look}
+			}
 			return m.bench(c, *budget)
 		}
 	},
@@ -54,6 +58,7 @@ type selfAttention struct {
 	lens       []int
 	dim, heads int
 	dtype      string
+	probe      *mha.Probe // nil: none
 
 	exec    kernels.Exec
 	attend  mha.Attention
@@ -93,7 +98,7 @@ func (m *selfAttention) run(batch mha.Batch) {
 	part := func(i int) mha.View {
 		return mha.PerHead(m.qkv[i*tokens*m.dim:(i+1)*tokens*m.dim], tokens, headDim)
 	}
-	m.attend.Run(&m.exec, mha.Params{Heads: m.heads, HeadDim: headDim}, batch, mha.PerToken(m.o, m.heads, headDim), part(0), part(1), part(2))
+	m.attend.Run(&m.exec, mha.Params{Heads: m.heads, HeadDim: headDim, Probe: m.probe}, batch, mha.PerToken(m.o, m.heads, headDim), part(0), part(1), part(2))
 	m.exec.MatMul(kernels.Out{C: m.y, LD: m.dim}, m.o, tokens, m.dim, m.wo, kernels.Epilogue{Bias: m.bo})
 }
 
@@ -121,6 +126,9 @@ func (m *selfAttention) bench(c *call, budget time.Duration) error {
 	r.int("model_dim", m.dim)
 	r.int("heads", m.heads)
 	r.string("dtype", m.dtype)
+	if m.probe != nil {
+		r.string("probe", kept(&m.probe.Look))
+	}
 	r.timing(t)
 	r.float("tokens_per_s", t.perSecond(float64(sum(m.lens))), 6)
 	r.rate(t.perSecond(m.ops()), top)

@@ -106,6 +106,7 @@ func (f *generateFlags) runTensors(c *call) error {
 	if err := settings.Check(vocab); err != nil {
 		return err
 	}
+	f.warn(c, settings)
 	batch, err := generate.ReadBatch(inputs, vocab)
 	if err != nil {
 		return inFile(f.in, err)
@@ -147,6 +148,7 @@ func (f *generateFlags) runText(c *call) error {
 	if err != nil {
 		return err
 	}
+	f.warn(c, g.Settings())
 	cfg := pipeline.GenerateConfig{Config: f.chosen(g.Settings()), Stop: f.stop, IgnoreEOS: f.ignoreEOS || f.set["eos-token-id"]}
 	if cfg.KV, err = model.ParseKVType(f.kv); err != nil {
 		return err

@@ -80,12 +80,22 @@ func (f *generationFlags) any(names ...string) bool {
 	return false
 }
 
+// sampling tells whether a flag asks for tokens drawn by chance.
+func (f *generationFlags) sampling() bool {
+	return f.sample || f.any("top-k", "top-p", "min-p") || f.cfg.Temperature != 0
+}
+
+// beams tells whether a flag asks for a beam search.
+func (f *generationFlags) beams() bool {
+	return f.any("num-beams", "length-penalty", "early-stopping")
+}
+
 // chosen is what the flags say, with what they ask for of a checkpoint's settings.
 func (f *generationFlags) chosen(s *generate.Settings) generate.Config {
 	c := f.cfg
 	c.LogProbs, c.TopLogProbs = f.set["logprobs"], f.logProbs
 	c.Beams.Early = map[string]generate.EarlyStopping{"false": generate.EarlyFalse, "true": generate.EarlyTrue, "never": generate.EarlyNever}[f.early]
-	if f.sample || f.any("top-k", "top-p", "min-p") || c.Temperature != 0 {
+	if f.sampling() {
 		own := c
 		s.Sampling(&c)
 		keep(f, "temperature", &c.Temperature, own.Temperature)
@@ -94,7 +104,7 @@ func (f *generationFlags) chosen(s *generate.Settings) generate.Config {
 		keep(f, "min-p", &c.MinP, own.MinP)
 		keep(f, "repetition-penalty", &c.RepetitionPenalty, own.RepetitionPenalty)
 	}
-	if f.any("num-beams", "length-penalty", "early-stopping") {
+	if f.beams() {
 		own := c
 		s.BeamSearch(&c)
 		keep(f, "num-beams", &c.Beams.Width, own.Beams.Width)
@@ -103,6 +113,13 @@ func (f *generationFlags) chosen(s *generate.Settings) generate.Config {
 		keep(f, "no-repeat-ngram-size", &c.NoRepeatNGram, own.NoRepeatNGram)
 	}
 	return c
+}
+
+// warn tells what is missing of the settings that a flag asks for.
+func (f *generationFlags) warn(c *call, s *generate.Settings) {
+	if len(s.Unsupported) > 0 && (f.sampling() || f.beams()) {
+		c.warnf("%s: not supported, and left out: %s", s.File(), strings.Join(s.Unsupported, ", "))
+	}
 }
 
 // keep puts a flag's own value back, if it was given.

@@ -109,6 +109,11 @@ func TestGenerateSettings(t *testing.T) {
 	require.NotEqual(t, "jury dismantled the patient's", run("-sample"))
 	require.Equal(t, "jury dismantled the patient's", run("-sample", "-temperature", "0"))
 
+	settings(`{"eos_token_id": 1, "typical_p": 0.5, "max_length": 19}`)
+	r := ladon(t, "", "generate", "-model", dir, "-prompt", "The ", "-sample")
+	require.Zero(t, r.code)
+	require.Contains(t, r.stderr, "warning: "+filepath.Join(dir, "generation_config.json")+": not supported, and left out: typical_p\n")
+
 	settings(`{"eos_token_id": 1, "max_new_tokens": 2}`)
 	two := run()
 	require.Less(t, len(two), 10)

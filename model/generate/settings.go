@@ -43,6 +43,10 @@ type Settings struct {
 	NumBeams, NoRepeatNGram *int
 	LengthPenalty           *float64
 	Early                   *EarlyStopping
+
+	// Unsupported are the keys of settings that would change sequences and that
+	// this package does not have.
+	Unsupported []string
 }
 
 // A SettingsError lists everything that is wrong with a file of settings.
@@ -162,7 +166,20 @@ func (s *Settings) read(r *settingsReader) {
 	s.NoRepeatNGram = r.int("no_repeat_ngram_size", 0)
 	s.LengthPenalty = r.float("length_penalty", -math.MaxFloat32, math.MaxFloat32)
 	s.Early = r.early("early_stopping")
+	r.int("num_return_sequences", 1)
+	for _, u := range []struct{ key, neutral string }{
+		{"encoder_no_repeat_ngram_size", "0"}, {"encoder_repetition_penalty", "1"}, {"epsilon_cutoff", "0"}, {"eta_cutoff", "0"},
+		{"exponential_decay_length_penalty", ""}, {"guidance_scale", "1"}, {"num_beam_groups", "1"}, {"penalty_alpha", "0"},
+		{"sequence_bias", ""}, {"top_h", ""}, {"typical_p", "1"},
+	} {
+		if v, ok := r.value(u.key); ok && strings.TrimSuffix(string(v), ".0") != u.neutral {
+			s.Unsupported = append(s.Unsupported, u.key)
+		}
+	}
 }
+
+// File is where the settings come from.
+func (s *Settings) File() string { return s.file }
 
 // checkForced refuses to force what is also forbidden.
 func (s *Settings) checkForced(r *settingsReader, key string, forced []int32) {

@@ -41,8 +41,18 @@ func TestSettings(t *testing.T) {
 	require.Equal(t, []int32{5, 6}, c.EOS)
 	require.Equal(t, []any{0.6, 20, 0.1, 1.05}, []any{c.Temperature, c.TopK, c.MinP, c.RepetitionPenalty})
 	require.Greater(t, c.TopP, 0.0)
+	require.Empty(t, s.Unsupported)
 	require.Nil(t, s.Pad)
 	require.NoError(t, c.Check(7))
+}
+
+func TestSettingsUnsupported(t *testing.T) {
+	s, err := ParseSettings("f", []byte(`{"typical_p": 1.0, "epsilon_cutoff": 0.0, "num_beam_groups": 1, "top_h": null}`))
+	require.NoError(t, err)
+	require.Empty(t, s.Unsupported)
+	s, err = ParseSettings("f", []byte(`{"typical_p": 0.9, "penalty_alpha": 0.6, "sequence_bias": [[[3], 1.0]]}`))
+	require.NoError(t, err)
+	require.Equal(t, []string{"penalty_alpha", "sequence_bias", "typical_p"}, s.Unsupported)
 }
 
 func TestSettingsErrors(t *testing.T) {
@@ -75,6 +85,7 @@ func TestSettingsErrors(t *testing.T) {
 		{`{"repetition_penalty": 0}`, "repetition_penalty"},
 		{`{"num_beams": 0}`, "num_beams: 0"},
 		{`{"num_beams": 100000}`, "num_beams"},
+		{`{"num_return_sequences": 0}`, "num_return_sequences"},
 		{`{"no_repeat_ngram_size": -3}`, "no_repeat_ngram_size"},
 		{`{"length_penalty": "x"}`, "length_penalty"},
 		{`{"early_stopping": "sometimes"}`, `early_stopping: "sometimes"`},

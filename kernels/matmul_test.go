@@ -498,6 +498,34 @@ func TestMatMulCancelled(t *testing.T) {
 	require.ErrorIs(t, x.End(), context.Canceled)
 }
 
+func TestRMSNorms(t *testing.T) {
+	forEachSet(t, func(t *testing.T, _ cpu.Set) {
+		r := rand.New(rand.NewPCG(15, 16))
+		const n = 301
+		w := make([]float32, n)
+		fill(r, w, 1)
+		var x Exec
+		for _, rows := range []int{0, 1, 3, 400} {
+			src, residual, want := make([]float32, rows*n), make([]float32, rows*n), make([]float32, rows*n)
+			fill(r, src, 3)
+			fill(r, residual, 3)
+			for i := range rows {
+				RMSNorm(want[i*n:][:n], src[i*n:][:n], w, 1e-6)
+			}
+			got := make([]float32, rows*n)
+			x.Begin(context.Background(), 2)
+			x.RMSNorms(got, src, nil, rows, n, w, 1e-6)
+			require.Equal(t, want, got)
+			x.RMSNorms(src, src, residual, rows, n, w, 1e-6)
+			require.NoError(t, x.End())
+			Add(want, want, residual)
+			require.Equal(t, want, src, "in place, with a residual")
+		}
+		require.PanicsWithValue(t, errShort, func() { x.RMSNorms(make([]float32, n), make([]float32, n), make([]float32, 5), 1, n, w, 1) })
+		require.PanicsWithValue(t, errLength, func() { x.RMSNorms(nil, nil, nil, 1, n, w[1:], 1) })
+	})
+}
+
 func TestLayerNorms(t *testing.T) {
 	forEachSet(t, func(t *testing.T, _ cpu.Set) {
 		r := rand.New(rand.NewPCG(13, 14))

@@ -24,6 +24,8 @@ type architecture struct {
 var architectures = []*architecture{&bert, &distilBERT,
 	&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3,
 	&vit, &deit, &dinov2, &yolos,
+	&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
+	&roberta, &xlmRoberta, &albert, &electra, &mpnet,
 }
 
 // SupportedArchitectures lists the values of model_type that Load understands.

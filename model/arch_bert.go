@@ -12,60 +12,11 @@ var bert = architecture{
 	modelType: "bert",
 	base:      "BertModel",
 	spec: func(c *config) Spec {
-		hidden := c.int("hidden_size", 768, 1, maxWidth)
-		heads := c.int("num_attention_heads", 12, 1, maxHeads)
-		headDim := c.headDim("hidden_size", hidden, "num_attention_heads", heads)
-		if kind := c.string("position_embedding_type", "absolute"); kind != "absolute" {
-			c.problem("position_embedding_type", "%q is not supported; supported: absolute", kind)
-		}
-		causal := c.bool("is_decoder", false)
-		if causal && c.bool("add_cross_attention", false) {
-			c.problem("add_cross_attention", "BERT with cross-attention is not supported")
-		}
-		layer := Layer{
-			Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: causal, QKVBias: true, OutBias: true},
-			FeedForward: FeedForward{Width: c.int("intermediate_size", 3072, 1, maxWidth), Act: c.activation("hidden_act", "gelu"), Bias: true},
-		}
-		return Spec{
-			Stack: Stack{
-				Hidden: hidden,
-				Embeddings: Embeddings{
-					Vocab:     c.int("vocab_size", 30522, 1, maxVocab),
-					Positions: c.int("max_position_embeddings", 512, 1, maxPositions),
-					Types:     c.int("type_vocab_size", 2, 1, maxVocab),
-					Norm:      true,
-					Learned:   true,
-				},
-				Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_eps", 1e-12)},
-				Layers: repeat(c.int("num_hidden_layers", 12, 1, maxLayers), layer),
-			},
-			Labels:  c.labels(),
-			Problem: c.string("problem_type", ""),
-		}
+		return c.bert(bertDefaults{vocab: 30522, hidden: 768, heads: 12, ffn: 3072, act: "gelu"})
 	},
-	names: func(*Spec) names {
-		return names{
-			Prefix:    "bert.",
-			Words:     "embeddings.word_embeddings",
-			Positions: "embeddings.position_embeddings",
-			Types:     "embeddings.token_type_embeddings",
-
-			EmbeddingNorm:   "embeddings.LayerNorm",
-			Layer:           "encoder.layer.%d.",
-			Query:           "attention.self.query",
-			Key:             "attention.self.key",
-			Value:           "attention.self.value",
-			Out:             "attention.output.dense",
-			AttentionNorm:   "attention.output.LayerNorm",
-			Up:              "intermediate.dense",
-			Down:            "output.dense",
-			FeedForwardNorm: "output.LayerNorm",
-		}
-	},
+	names: func(*Spec) names { return bertNames("bert.") },
 	heads: map[string]func(*config, *Spec) []Head{
-		"BertModel": func(_ *config, s *Spec) []Head {
-			return []Head{{Outputs: []string{"pooler_output"}, From: FirstToken, Layers: []Dense{bertPooler(s)}, Optional: true}}
-		},
+		"BertModel": pooled,
 		"BertForPreTraining": func(c *config, s *Spec) []Head {
 			return []Head{
 				{Outputs: []string{"prediction_logits"}, Layers: bertPredictions(c, s)},
@@ -84,12 +35,72 @@ var bert = architecture{
 		"BertForSequenceClassification": func(_ *config, s *Spec) []Head {
 			return []Head{{Outputs: []string{"logits"}, From: FirstToken, Layers: []Dense{bertPooler(s), {Name: "classifier", Width: len(s.Labels)}}}}
 		},
-		"BertForMultipleChoice": func(_ *config, s *Spec) []Head {
-			return []Head{{Outputs: []string{"logits"}, From: FirstToken, Layers: []Dense{bertPooler(s), {Name: "classifier", Width: 1}}, Choices: true}}
-		},
+		"BertForMultipleChoice":      pooledChoices,
 		"BertForTokenClassification": tokenClassifier("classifier"),
 		"BertForQuestionAnswering":   spanClassifier("qa_outputs"),
 	},
+}
+
+// bertDefaults are what the config.json of one of BERT's kin means where it says
+// nothing.
+type bertDefaults struct {
+	vocab, hidden, heads, ffn int
+	act                       string
+}
+
+// bert reads what BERT and its kin have in common.
+func (c *config) bert(def bertDefaults) Spec {
+	hidden := c.int("hidden_size", def.hidden, 1, maxWidth)
+	heads := c.int("num_attention_heads", def.heads, 1, maxHeads)
+	headDim := c.headDim("hidden_size", hidden, "num_attention_heads", heads)
+	if kind := c.string("position_embedding_type", "absolute"); kind != "absolute" {
+		c.problem("position_embedding_type", "%q is not supported; supported: absolute", kind)
+	}
+	causal := c.bool("is_decoder", false)
+	if causal && c.bool("add_cross_attention", false) {
+		c.problem("add_cross_attention", "cross-attention is not supported")
+	}
+	positions := c.int("max_position_embeddings", 512, 1, maxPositions)
+	layer := Layer{
+		Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: causal, QKVBias: true, OutBias: true},
+		FeedForward: FeedForward{Width: c.int("intermediate_size", def.ffn, 1, maxWidth), Act: c.activation("hidden_act", def.act), Bias: true},
+	}
+	return Spec{
+		Stack: Stack{
+			Hidden: hidden,
+			Embeddings: Embeddings{
+				Vocab:     c.int("vocab_size", def.vocab, 1, maxVocab),
+				Positions: positions,
+				Rows:      positions,
+				Types:     c.int("type_vocab_size", 2, 1, maxVocab),
+				Norm:      true,
+			},
+			Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_eps", 1e-12)},
+			Layers: repeat(c.int("num_hidden_layers", 12, 1, maxLayers), layer),
+		},
+		Labels:  c.labels(),
+		Problem: c.string("problem_type", ""),
+	}
+}
+
+func bertNames(prefix string) names {
+	return names{
+		Prefix:    prefix,
+		Words:     "embeddings.word_embeddings",
+		Positions: "embeddings.position_embeddings",
+		Types:     "embeddings.token_type_embeddings",
+
+		EmbeddingNorm:   "embeddings.LayerNorm",
+		Layer:           "encoder.layer.%d.",
+		Query:           "attention.self.query",
+		Key:             "attention.self.key",
+		Value:           "attention.self.value",
+		Out:             "attention.output.dense",
+		AttentionNorm:   "attention.output.LayerNorm",
+		Up:              "intermediate.dense",
+		Down:            "output.dense",
+		FeedForwardNorm: "output.LayerNorm",
+	}
 }
 
 func bertPooler(s *Spec) Dense {

@@ -12,6 +12,7 @@ var distilBERT = architecture{
 		heads := c.int("n_heads", 12, 1, maxHeads)
 		headDim := c.headDim("dim", hidden, "n_heads", heads)
 		c.bool("sinusoidal_pos_embds", false) // says how the stored table was made
+		positions := c.int("max_position_embeddings", 512, 1, maxPositions)
 		layer := Layer{
 			Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), QKVBias: true, OutBias: true},
 			FeedForward: FeedForward{Width: c.int("hidden_dim", 3072, 1, maxWidth), Act: c.activation("activation", "gelu"), Bias: true},
@@ -21,9 +22,9 @@ var distilBERT = architecture{
 				Hidden: hidden,
 				Embeddings: Embeddings{
 					Vocab:     c.int("vocab_size", 30522, 1, maxVocab),
-					Positions: c.int("max_position_embeddings", 512, 1, maxPositions),
+					Positions: positions,
+					Rows:      positions,
 					Norm:      true,
-					Learned:   true,
 				},
 				Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: 1e-12},
 				Layers: repeat(c.int("n_layers", 6, 1, maxLayers), layer),

@@ -75,6 +75,7 @@ func (c *config) gpt(positions, vocab int) Spec {
 	hidden := c.int("n_embd", 768, 1, maxWidth)
 	heads := c.int("n_head", 12, 1, maxHeads)
 	headDim := c.headDim("n_embd", hidden, "n_head", heads)
+	longest := c.int("n_positions", positions, 1, maxPositions)
 	layer := Layer{
 		Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: true, QKVBias: true, OutBias: true},
 		FeedForward: FeedForward{Bias: true},
@@ -84,8 +85,8 @@ func (c *config) gpt(positions, vocab int) Spec {
 			Hidden: hidden,
 			Embeddings: Embeddings{
 				Vocab:     c.int("vocab_size", vocab, 1, maxVocab),
-				Positions: c.int("n_positions", positions, 1, maxPositions),
-				Learned:   true,
+				Positions: longest,
+				Rows:      longest,
 				Pad:       c.pad(-1),
 			},
 			Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_epsilon", 1e-5)},

@@ -29,6 +29,8 @@ type decoderDefaults struct {
 	heads, kvHeads      int // 0: Llama's; as many as there are heads
 	headDim             int // 0: hidden/heads
 	theta               float64
+	turned              float64 // the part of a head that turns; 0: all of it, whatever is said
+	eps                 float64 // 0: Llama's
 	act, actKey         string
 	pad                 int
 }
@@ -66,7 +68,7 @@ func (c *config) decoder(def decoderDefaults) *decoder {
 		headDim = c.headDim("hidden_size", hidden, "num_attention_heads", heads)
 	}
 	positions := c.int("max_position_embeddings", def.positions, 1, maxPositions)
-	rotary, longest := c.rope(headDim, cmp.Or(def.theta, 10000), positions)
+	rotary, longest := c.rope(c.turned(headDim, def.turned), cmp.Or(def.theta, 10000), positions)
 	d.layers = c.int("num_hidden_layers", or(def.layers, 32), 1, maxLayers)
 	d.layer = Layer{
 		Attention: Attention{Heads: heads, KVHeads: kvHeads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: true, Rotary: rotary},
@@ -79,7 +81,7 @@ func (c *config) decoder(def decoderDefaults) *decoder {
 	d.stack = Stack{
 		Hidden:     hidden,
 		Embeddings: Embeddings{Vocab: c.int("vocab_size", def.vocab, 1, maxVocab), Positions: longest, Pad: c.pad(def.pad)},
-		Norm:       Norm{Kind: RMSNorm, Place: PreNorm, Eps: c.eps("rms_norm_eps", 1e-6)},
+		Norm:       Norm{Kind: RMSNorm, Place: PreNorm, Eps: c.eps("rms_norm_eps", cmp.Or(def.eps, 1e-6))},
 		FinalNorm:  true,
 	}
 	return d

@@ -56,6 +56,7 @@ func (w *workspace) attend(l int, r *Result) {
 	a, tokens := &w.model.spec.Layers[l].Attention, w.stream.tokens
 	size := tokens * a.HeadDim
 	w.params = a.params()
+	w.params.Biases = w.model.biases[l]
 	out, q := mha.PerToken(w.o, a.Heads, a.HeadDim), mha.PerHead(w.qkv, tokens, a.HeadDim)
 	keys, values := w.qkv[a.Heads*size:(a.Heads+a.KVHeads)*size], w.qkv[(a.Heads+a.KVHeads)*size:a.qkv()*size]
 	k, v := mha.PerHead(keys, tokens, a.HeadDim), mha.PerHead(values, tokens, a.HeadDim)

@@ -5,10 +5,10 @@ package model
 type Batch struct {
 	IDs       []int32 // [tokens]; nil where Embeds is set
 	TypeIDs   []int32 // [tokens]; nil: all 0
-	Positions []int32 // [tokens]; nil: 0, 1, 2 … in each sequence
+	Positions []int32 // [tokens]; nil: 0, 1, 2 … in each sequence, or as the model counts
 
 	// Embeds takes the place of the word embeddings that IDs select: types and
-	// positions are added to it. [tokens, hidden]
+	// positions are added to it. [tokens, hidden], or as wide as the embeddings are
 	Embeds []float32
 
 	// Pictures are what a model of pictures looks at, each a sequence of its
@@ -60,8 +60,8 @@ func (m *Model) check(b *Batch) error {
 		if b.IDs != nil {
 			return inputError("both ids and embeddings")
 		}
-		if tokens = len(b.Embeds) / m.spec.Hidden; tokens*m.spec.Hidden != len(b.Embeds) {
-			return inputError("%d numbers do not make embeddings of %d", len(b.Embeds), m.spec.Hidden)
+		if tokens = len(b.Embeds) / m.spec.embedWidth(); tokens*m.spec.embedWidth() != len(b.Embeds) {
+			return inputError("%d numbers do not make embeddings of %d", len(b.Embeds), m.spec.embedWidth())
 		}
 	}
 	if n := b.CuSeqlens[seqs]; int(n) != tokens {
@@ -95,8 +95,8 @@ func (m *Model) check(b *Batch) error {
 	if i := outside(b.TypeIDs, max(e.Types, 1)); i >= 0 {
 		return inputError("token type %d at %d is outside the %d of the model", b.TypeIDs[i], i, max(e.Types, 1))
 	}
-	if i := outside(b.Positions, e.Positions); i >= 0 {
-		return inputError("position %d at %d is outside the %d of the model", b.Positions[i], i, e.Positions)
+	if i := outside(b.Positions, e.positions()); i >= 0 {
+		return inputError("position %d at %d is outside the %d of the model", b.Positions[i], i, e.positions())
 	}
 	return m.checkHeadMask(b)
 }

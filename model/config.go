@@ -62,6 +62,13 @@ func (c *config) dropNulls() {
 	}
 }
 
+// preset gives a key a value where the file has none.
+func (c *config) preset(key, value string) {
+	if !c.has(key) {
+		c.values[key] = json.RawMessage(value)
+	}
+}
+
 // null says whether a key is there without a value, which then means none at
 // all, and not the default.
 func (c *config) null(key string) bool { return c.nulls[key] }

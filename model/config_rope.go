@@ -19,6 +19,19 @@ func (c *config) rope(dim int, theta float64, positions int) (r *Rotary, longest
 	return c.ropeOf(o, dim, c.float("rope_theta", theta, minTheta, maxTheta), positions)
 }
 
+// turned is how many elements of a head turn: all, where def is 0, or else the
+// part that partial_rotary_factor says, by default def.
+func (c *config) turned(headDim int, def float64) int {
+	if def == 0 {
+		return headDim
+	}
+	const key = "partial_rotary_factor"
+	part := c.float(key, def, 0, 1)
+	part = c.object("rope_scaling").float(key, part, 0, 1)
+	part = c.object("rope_parameters").float(key, part, 0, 1)
+	return int(float64(headDim) * part)
+}
+
 const minTheta, maxTheta = 1, 1e15
 
 // ropeKinds are the values of rope_type.

@@ -21,7 +21,7 @@ func TestConfigDefaults(t *testing.T) {
 		Class:        "BertForMaskedLM",
 		Stack: Stack{
 			Hidden:     768,
-			Embeddings: Embeddings{Vocab: 30522, Positions: 512, Types: 2, Learned: true, Norm: true},
+			Embeddings: Embeddings{Vocab: 30522, Positions: 512, Rows: 512, Types: 2, Norm: true},
 			Norm:       Norm{Eps: 1e-12},
 			Layers: repeat(12, Layer{
 				Attention:   Attention{Heads: 12, KVHeads: 12, HeadDim: 64, Scale: 0.125, QKVBias: true, OutBias: true},

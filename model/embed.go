@@ -5,34 +5,48 @@ import "github.com/ladon-ml/ladon/kernels"
 // gatherTokens is how many tokens are one piece of work when embedding.
 const gatherTokens = 64
 
-// embed: x = Norm(word·Scale + type + position), or what pictures are.
+// embed: x = Norm(word·Scale + type + position), projected where it is not as
+// wide as the layers; or what pictures are.
 func (w *workspace) embed() {
-	if w.model.spec.Embeddings.Patches != nil {
+	m, tokens, width := w.model, w.stream.tokens, w.model.spec.embedWidth()
+	to := w.x
+	if width != m.spec.Hidden {
+		w.e = grow(w.e, tokens*width)
+		to = w.e
+	}
+	if m.spec.Embeddings.Patches != nil {
 		w.patches.embed()
 	} else {
-		w.Do((w.stream.tokens+gatherTokens-1)/gatherTokens, &w.gather)
+		w.gather.to = to
+		w.Do((tokens+gatherTokens-1)/gatherTokens, &w.gather)
 	}
-	if m := w.model; m.spec.Embeddings.Norm {
-		w.norm(w.x, w.x, w.stream.tokens, m.spec.Hidden, &m.embed.norm)
+	if m.spec.Embeddings.Norm {
+		w.norm(to, to, tokens, width, &m.embed.norm)
+	}
+	if width != m.spec.Hidden {
+		w.MatMul(kernels.Out{C: w.x, LD: m.spec.Hidden}, w.e, tokens, width, m.embed.project.w, kernels.Epilogue{Bias: m.embed.project.bias})
 	}
 }
 
 // gather sums rows of the embedding tables for one piece of the tokens.
-type gather struct{ w *workspace }
+type gather struct {
+	w  *workspace
+	to []float32 // [tokens, embedWidth]
+}
 
 func (g *gather) Run(_, i int) {
 	m, s := g.w.model, &g.w.stream
-	e, hidden := &m.embed, m.spec.Hidden
+	e, width := &m.embed, m.spec.embedWidth()
 	seq := 0 // that holds token t
 	for t := i * gatherTokens; t < min((i+1)*gatherTokens, s.tokens); t++ {
-		x := g.w.x[t*hidden : (t+1)*hidden]
+		x := g.to[t*width : (t+1)*width]
 		if s.embeds != nil {
-			copy(x, s.embeds[t*hidden:])
+			copy(x, s.embeds[t*width:])
 		} else {
 			e.words.row(x, int(s.ids[t]))
-		}
-		if scale := m.spec.Embeddings.Scale; scale != 0 {
-			kernels.Scale(x, x, scale)
+			if scale := m.spec.Embeddings.Scale; scale != 0 {
+				kernels.Scale(x, x, scale)
+			}
 		}
 		if m.spec.Embeddings.Types > 0 {
 			kind := 0
@@ -41,7 +55,7 @@ func (g *gather) Run(_, i int) {
 			}
 			e.types.addRow(x, kind)
 		}
-		if !m.spec.Embeddings.Learned {
+		if m.spec.Embeddings.Rows == 0 {
 			continue
 		}
 		for int(s.cuSeqlens[seq+1]) <= t {

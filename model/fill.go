@@ -214,7 +214,7 @@ func (f *filler) readPart(dst []float32, s *source) error {
 	if err := f.set.ReadFloat32s(dst, s.names[0], at); err != nil {
 		return err
 	}
-	if s.pairs > 0 {
+	if s.scattered() {
 		stored := slices.Clone(dst)
 		for i := range dst {
 			dst[i] = stored[s.row(i)]

@@ -25,6 +25,8 @@ type Head struct {
 	// Choices: sequences are alternatives, and their scores are the columns of
 	// one row (multiple choice).
 	Choices bool
+	// Squeezed: the one column is no dimension of the output.
+	Squeezed bool
 	// Optional: a checkpoint may lack the head's tensors, and the model then
 	// lacks the output (the pooler of sentence encoders).
 	Optional bool

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/mha"
 	"github.com/ladon-ml/ladon/model/weights"
 )
 
@@ -165,6 +166,7 @@ func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 	if m.dtype == Auto {
 		m.dtype = m.storedDType()
 	}
+	m.makeBiases()
 	for i := range m.heads {
 		for j := range m.heads[i].layers {
 			if d := &m.heads[i].layers[j]; d.Tied {
@@ -194,4 +196,21 @@ func (m *Model) makeRotations() error {
 		m.rotations[i], m.rotary = made[r], true
 	}
 	return nil
+}
+
+// makeBiases finds what is added to the scores of every layer.
+func (m *Model) makeBiases() {
+	s := &m.spec
+	m.biases = make([][]mha.Bias, len(s.Layers))
+	var relative []mha.Bias
+	if r := s.Relative; r.Buckets > 0 {
+		a := &s.Layers[0].Attention
+		relative = []mha.Bias{mha.NewBuckets(m.embed.relative.f32, r.Buckets, a.Heads, r.MaxDistance, !a.Causal)}
+	}
+	for i := range m.biases {
+		m.biases[i] = relative
+		if a := &s.Layers[i].Attention; a.ALiBi {
+			m.biases[i] = []mha.Bias{mha.NewALiBi(a.Heads)}
+		}
+	}
 }

@@ -18,8 +18,9 @@ type Model struct {
 
 	embed     embeddings
 	layers    []*layer
-	rotations []*rotation // [layers]; nil where positions turn nothing
-	rotary    bool        // one of them is there
+	rotations []*rotation  // [layers]; nil where positions turn nothing
+	rotary    bool         // one of them is there
+	biases    [][]mha.Bias // [layers]: of scores
 	finalNorm norm
 	heads     []head
 	params    []param

@@ -20,6 +20,9 @@ type names struct {
 	// The factors of LayerScale, whole names.
 	AttentionScale, FeedForwardScale string
 
+	EmbeddingProject string // to the width of the layers
+	Relative         string // the table of relative biases
+
 	Layer string // of layer %d; the names below follow it
 
 	Query, Key, Value string
@@ -41,6 +44,9 @@ type names struct {
 	// NormLessOne: the norms' weights are stored less 1.
 	NormLessOne bool
 
+	// QKVByHead: QKV is each head's queries, keys and values, head after head.
+	QKVByHead bool
+
 	// PairedQK: of each head's queries and keys, elements i and i+headDim/2 are
 	// stored next to each other.
 	PairedQK bool
@@ -57,7 +63,7 @@ func (n *names) anchor() string {
 	return n.Words + ".weight"
 }
 
-// layer is what the names of layer i begin with.
+// layer is what the names of the i-th layer with parameters of its own begin with.
 func (n *names) layer(i int) string { return fmt.Sprintf(n.Layer, i) }
 
 // head is what the checkpoint calls a layer of a head.

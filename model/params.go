@@ -39,6 +39,8 @@ type layer struct {
 type embeddings struct {
 	words, positions, types table
 	norm                    norm
+	project                 linear // [hidden, embedWidth], where they differ
+	relative                table  // [buckets, heads]
 
 	// Of pictures.
 	patches          linear // [hidden, channels·height·width]
@@ -92,13 +94,14 @@ func (m *Model) parameters(n names, prefix string, stored func(name string) kern
 	p := paramList{names: &n, prefix: prefix, spec: s, stored: stored}
 	p.embeddings(&m.embed)
 	m.layers = make([]*layer, len(s.Layers))
-	for i := range m.layers {
+	for i, own := 0, 0; i < len(m.layers); i++ {
 		if from := s.params(i); from != i {
 			m.layers[i] = m.layers[from]
 			continue
 		}
 		m.layers[i] = new(layer)
-		p.layer(m.layers[i], i)
+		p.layer(m.layers[i], i, prefix+n.layer(own))
+		own++
 	}
 	if s.FinalNorm {
 		p.norm("final_norm", &m.finalNorm, s.Hidden, prefix+n.FinalNorm)
@@ -144,27 +147,34 @@ func (p *paramList) add(q param) { p.list = append(p.list, q) }
 
 func (p *paramList) embeddings(e *embeddings) {
 	s := &p.spec.Embeddings
-	hidden := p.spec.Hidden
+	width := p.spec.embedWidth()
 	if s.Norm {
-		defer p.norm("embeddings.norm", &e.norm, hidden, p.prefix+p.EmbeddingNorm)
+		defer p.norm("embeddings.norm", &e.norm, width, p.prefix+p.EmbeddingNorm)
 	}
 	if s.Patches != nil {
 		p.patches(e)
 		return
 	}
-	p.words("embeddings.words", &e.words, s.Vocab, hidden, p.Words, p.spec.tied())
-	if s.Learned {
-		p.table("embeddings.positions", &e.positions, s.Positions+s.Offset, hidden, p.Positions)
+	p.words("embeddings.words", &e.words, s.Vocab, width, p.Words, p.spec.tied())
+	if s.Rows > 0 {
+		p.table("embeddings.positions", &e.positions, s.Rows, width, p.Positions)
 	}
 	if s.Types > 0 {
-		p.table("embeddings.types", &e.types, s.Types, hidden, p.Types)
+		p.table("embeddings.types", &e.types, s.Types, width, p.Types)
+	}
+	if width != p.spec.Hidden {
+		p.linear("embeddings.project", &e.project, width, true, part{name: p.prefix + p.EmbeddingProject, rows: p.spec.Hidden})
+	}
+	if n := p.spec.Relative.Buckets; n > 0 {
+		p.table("relative", &e.relative, n, p.spec.Layers[0].Attention.Heads, p.Relative)
 	}
 }
 
-func (p *paramList) layer(l *layer, i int) {
+// layer adds the parameters of layer i, which the checkpoint's names begin with theirs.
+func (p *paramList) layer(l *layer, i int, theirs string) {
 	s := p.spec
 	a, f := &s.Layers[i].Attention, &s.Layers[i].FeedForward
-	ours, theirs := fmt.Sprintf("layers.%d.", i), p.prefix+p.names.layer(i)
+	ours := fmt.Sprintf("layers.%d.", i)
 
 	q, kv := a.Heads*a.HeadDim, a.KVHeads*a.HeadDim
 	pairs := 0
@@ -174,6 +184,9 @@ func (p *paramList) layer(l *layer, i int) {
 	qkv := []part{{name: theirs + p.Query, rows: q, pairs: pairs}, {name: theirs + p.Key, rows: kv, pairs: pairs}, {name: theirs + p.Value, rows: kv}}
 	if p.QKV != "" {
 		qkv = []part{{name: theirs + p.QKV, rows: q + 2*kv}}
+		if p.QKVByHead {
+			qkv[0].heads = a.Heads
+		}
 	}
 	alike := p.alike(qkv)
 	l.qkv = make([]linear, len(alike))
@@ -250,6 +263,7 @@ type part struct {
 	of    int // rows of the tensor; 0: no more
 	first int
 	pairs int // see source
+	heads int // see source
 }
 
 // alike cuts parts where the form changes in which they are to be kept.
@@ -275,8 +289,8 @@ func (p *paramList) linear(name string, l *linear, in int, bias bool, parts ...p
 		if p.Transposed {
 			shape = []int{in, of}
 		}
-		w.from = append(w.from, source{names: []string{t.name + ".weight"}, shape: shape, transposed: p.Transposed, rows: t.rows, first: t.first, pairs: t.pairs})
-		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{of}, rows: t.rows, first: t.first, pairs: t.pairs})
+		w.from = append(w.from, source{names: []string{t.name + ".weight"}, shape: shape, transposed: p.Transposed, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
+		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{of}, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
 		w.rows += t.rows
 	}
 	b.cols = w.rows

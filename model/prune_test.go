@@ -24,6 +24,9 @@ func somePruning(r *rand.Rand, s *Stack) Pruning {
 		}
 		a := &s.Layers[l].Attention
 		group := a.Heads / a.KVHeads
+		if s.biasedByHead(l) {
+			group = 0 // take out none
+		}
 		for _, kv := range r.Perm(a.KVHeads)[:a.KVHeads/2] {
 			for i := range group {
 				p.Heads[l] = append(p.Heads[l], kv*group+i)
@@ -181,6 +184,9 @@ func TestPruneErrors(t *testing.T) {
 		"no neuron would be left": {Neurons: map[int][]int{0: rand.New(rand.NewPCG(1, 1)).Perm(37)}},
 	} {
 		require.ErrorContains(t, prune(bert, p), part)
+	}
+	for _, biased := range []string{"testdata/bloom-model", "testdata/mpnet-model"} {
+		require.ErrorContains(t, prune(biased, some), "the biases of its scores belong to all of its heads")
 	}
 	require.ErrorContains(t, prune(t.TempDir(), some), "model.safetensors")
 	_, err := Prune(t.Context(), bert, bert, some)

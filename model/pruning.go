@@ -47,10 +47,18 @@ func (p *Pruning) inside(s *Stack) error {
 				return pruningError("no layer %d: there are %d, from 0", l, len(s.Layers))
 			case s.params(l) != l:
 				return pruningError("layer %d has the parameters of layer %d: name that one", l, s.params(l))
+			case len(p.Heads[l]) > 0 && s.biasedByHead(l):
+				return pruningError("layer %d: the biases of its scores belong to all of its heads", l)
 			}
 		}
 	}
 	return nil
+}
+
+// biasedByHead says whether the heads of a layer differ in more than parameters
+// of their own.
+func (s *Stack) biasedByHead(l int) bool {
+	return s.Relative.Buckets > 0 || s.Layers[l].Attention.ALiBi
 }
 
 // cut gives what remains of layer l.
@@ -185,7 +193,7 @@ func (p *param) keep(tensors map[string]*kept, own kept) {
 		}
 		for _, r := range own[0] {
 			if r >= at && r < at+n {
-				t[out] = append(t[out], s.first+r-at)
+				t[out] = append(t[out], s.row(r-at))
 			}
 		}
 		if own[1] != nil {

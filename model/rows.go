@@ -94,7 +94,7 @@ func (r *rowReader[T]) fetch() error {
 	}
 	s := r.source()
 	n := min(max(pieceBytes/(4*r.width), 1), s.count()-r.next)
-	if s.pairs > 0 {
+	if s.scattered() {
 		n = 1 // its neighbour lies elsewhere
 	}
 	*r.room = grow(*r.room, n*r.width)

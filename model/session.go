@@ -94,8 +94,12 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 }
 
 // languageModel is the head that scores every word as the next, nil where there
-// is none, or where tokens see later ones.
+// is none, where tokens see later ones, or where positions depend on what the
+// tokens are.
 func (m *Model) languageModel() *head {
+	if m.spec.Embeddings.SkipPad {
+		return nil
+	}
 	for i := range m.spec.Layers {
 		if !m.spec.Layers[i].Attention.Causal {
 			return nil

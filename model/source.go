@@ -13,9 +13,15 @@ type source struct {
 	// pairs: of each so many rows, the first half are stored as the even ones and
 	// the second as the odd ones. 0: rows are stored in order.
 	pairs int
+	// heads: rows are stored as each head's queries, keys and values, of so many
+	// heads. 0: as all queries, then all keys, then all values.
+	heads int
 
 	factors *source // by which its rows, or a vector's elements, are multiplied; nil: they are not
 }
+
+// scattered says whether rows that follow each other are stored apart.
+func (s *source) scattered() bool { return s.pairs > 0 || s.heads > 0 }
 
 // count is how many rows of the parameter, or elements of a vector, it has.
 func (s *source) count() int {
@@ -30,6 +36,11 @@ func (s *source) count() int {
 
 // row is where row i of the parameter is stored.
 func (s *source) row(i int) int {
+	if s.heads > 0 {
+		dim := s.count() / (3 * s.heads)
+		which, head := i/(dim*s.heads), i/dim%s.heads
+		return s.first + (head*3+which)*dim + i%dim
+	}
 	if s.pairs > 0 {
 		j, half := i%s.pairs, s.pairs/2
 		i += j%half*2 + j/half - j

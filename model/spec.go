@@ -52,6 +52,15 @@ type Stack struct {
 	// SharedWith[i] is the layer whose parameters layer i uses: itself or one
 	// before it. nil: every layer has its own.
 	SharedWith []int
+
+	Relative Relative
+}
+
+// Relative is a bias of scores by head and distance, the same in every layer:
+// Raffel et al. 2019. No Buckets: there is none.
+type Relative struct {
+	Buckets     int // that distances share
+	MaxDistance int // from which on all share one
 }
 
 // A Layer is attention and a feed-forward network. It is whole in itself: layers
@@ -78,21 +87,45 @@ func (s *Stack) params(i int) int {
 	return s.SharedWith[i]
 }
 
-// Embeddings: x = Norm(word·Scale + type + position), or those of a picture.
+// Embeddings: x = Norm(word·Scale + type + position), projected where Width is
+// not the stack's; or those of a picture.
 type Embeddings struct {
 	Patches *Patches // of a picture, in place of all but the norm; nil: of text
 
 	Vocab     int
-	Positions int // the longest sequence
-	Types     int // rows of the token type table; 0: there is none
+	Width     int     // 0: the stack's
+	Scale     float32 // 0: 1
+	Types     int     // rows of the token type table; 0: there is none
+	Norm      bool
+	Positions int   // the longest sequence
+	Pad       int32 // the id that fills rows up; -1: none. Heads that read a last token pass over it
 
-	// Learned: a table of positions is added, whose row for position p is p+Offset.
-	Learned bool
-	Offset  int
+	// A table of positions is added, of so many rows, of which that of position p
+	// is p+Offset. 0: there is none.
+	Rows, Offset int
 
-	Norm  bool
-	Scale float32 // 0: 1
-	Pad   int32   // the id that fills rows up; -1: none. Heads that read a last token pass over it
+	// Where nobody gives positions, a sequence begins with First. With CountVisible
+	// positions pass over what an attention mask hides; with SkipPad over Pad, each
+	// of which has the position before First.
+	First        int
+	CountVisible bool
+	SkipPad      bool
+}
+
+// positions is how many positions there are.
+func (e *Embeddings) positions() int {
+	if e.Rows > 0 {
+		return e.Rows - e.Offset
+	}
+	return e.Positions
+}
+
+// embedWidth is the width of the embedding tables.
+func (s *Stack) embedWidth() int {
+	if s.Embeddings.Width > 0 {
+		return s.Embeddings.Width
+	}
+	return s.Hidden
 }
 
 // NormKind is a way to bring a row to unit scale.
@@ -134,6 +167,7 @@ type Attention struct {
 	QKVBias bool    // queries, keys and values have biases
 	OutBias bool    // the projection after attention has one
 	QKNorm  bool    // each head's queries and keys are normalised: Henry et al. 2020
+	ALiBi   bool    // scores fall with the distance: Press et al. 2021
 	Rotary  *Rotary // nil: positions do not turn queries and keys
 }
 

@@ -5,7 +5,7 @@ import "slices"
 // A stream is the part of a batch that goes through the layers together.
 type stream struct {
 	ids, types, positions []int32   // [tokens]; types and positions may be nil
-	embeds                []float32 // [tokens, hidden]; nil where ids select them
+	embeds                []float32 // [tokens, embedWidth]; nil where ids select them
 	cuSeqlens             []int32   // [sequences+1], from 0
 	pictures              []Pixels  // [sequences], of a model of pictures
 	unseen                []int32   // [sequences] or nil: none
@@ -24,7 +24,7 @@ type stream struct {
 
 // set takes the sequences of a group of a batch.
 func (s *stream) set(b *Batch, g group, m *Model) {
-	hidden := m.spec.Hidden
+	width := m.spec.embedWidth()
 	first, end := g.first, g.end
 	begin, stop := int(b.CuSeqlens[first]), int(b.CuSeqlens[end])
 	s.square = g.square
@@ -35,7 +35,7 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	if b.Pictures != nil {
 		s.pictures = b.Pictures[first:end]
 	} else if b.Embeds != nil {
-		s.embeds = b.Embeds[begin*hidden : stop*hidden]
+		s.embeds = b.Embeds[begin*width : stop*width]
 	} else {
 		s.ids = b.IDs[begin:stop]
 	}
@@ -53,21 +53,31 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	for i := range s.cuSeqlens {
 		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
 	}
-	if s.positions == nil && m.rotary {
-		s.count()
+	if e := &m.spec.Embeddings; s.positions == nil && (m.rotary || e.First > 0) {
+		s.counted = grow(s.counted, s.tokens)
+		s.positions = s.counted
+		for i := range s.sequences() {
+			at, end := s.cuSeqlens[i], s.cuSeqlens[i+1]
+			var ids []int32
+			if s.ids != nil {
+				ids = s.ids[at:end]
+			}
+			e.count(s.counted[at:end], ids)
+		}
 	}
 }
 
-// count fills in the positions 0, 1, 2 … of every sequence.
-func (s *stream) count() {
-	s.counted = grow(s.counted, s.tokens)
-	for i := range s.sequences() {
-		of := s.counted[s.cuSeqlens[i]:s.cuSeqlens[i+1]]
-		for t := range of {
-			of[t] = int32(t)
+// count sets the positions of a sequence; ids may be nil.
+func (e *Embeddings) count(positions, ids []int32) {
+	next := int32(e.First)
+	for t := range positions {
+		if e.SkipPad && ids != nil && ids[t] == e.Pad {
+			positions[t] = int32(e.First) - 1
+			continue
 		}
+		positions[t] = next
+		next++
 	}
-	s.positions = s.counted
 }
 
 // row is the token of sequence i that a head reads.

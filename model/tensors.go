@@ -36,6 +36,7 @@ func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, out
 		if p, err = m.readPadded(inputs); err != nil {
 			return nil, err
 		}
+		p.count(&m.spec.Embeddings)
 		b = p.batch(r.needs(FirstToken))
 	}
 	if err := m.Forward(ctx, b, r); err != nil {
@@ -64,7 +65,7 @@ func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
 		return nil, err
 	}
 	p := &padded{}
-	first, hidden := byName["input_ids"], m.spec.Hidden
+	first, hidden := byName["input_ids"], m.spec.embedWidth()
 	if embeds := byName["inputs_embeds"]; embeds != nil {
 		if first != nil {
 			return nil, inputError("both input tensors %q and %q", first.Name, embeds.Name)
@@ -104,7 +105,7 @@ func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
 	}{
 		{"input_ids", &p.ids, m.spec.Embeddings.Vocab},
 		{"token_type_ids", &p.types, m.spec.Embeddings.Types},
-		{"position_ids", &p.positions, m.spec.Embeddings.Positions},
+		{"position_ids", &p.positions, m.spec.Embeddings.positions()},
 		{"attention_mask", &p.mask, math.MaxInt32},
 	} {
 		t := byName[in.name]
@@ -223,6 +224,31 @@ func wholeNumbers(t *weights.Tensor) ([]int64, error) {
 	return whole, nil
 }
 
+// count sets the positions of rows where they were not given.
+func (p *padded) count(e *Embeddings) {
+	if p.positions != nil {
+		return
+	}
+	p.positions = make([]int32, p.rows*p.length)
+	for row := range p.rows {
+		from, to := row*p.length, (row+1)*p.length
+		positions, ids := p.positions[from:to], []int32(nil)
+		if p.ids != nil {
+			ids = p.ids[from:to]
+		}
+		e.count(positions, ids)
+		if e.CountVisible && p.mask != nil {
+			next := int32(e.First)
+			for i, visible := range p.mask[from:to] {
+				positions[i] = next
+				if visible != 0 {
+					next++
+				}
+			}
+		}
+	}
+}
+
 // batch leaves the masked positions out. Where first is set, a row's first
 // position stays even if masked: outputs read it, though no token sees it.
 func (p *padded) batch(first bool) Batch {
@@ -249,11 +275,7 @@ func (p *padded) batch(first bool) Batch {
 			if p.types != nil {
 				b.TypeIDs = append(b.TypeIDs, p.types[at])
 			}
-			position := int32(i)
-			if p.positions != nil {
-				position = p.positions[at]
-			}
-			b.Positions = append(b.Positions, position)
+			b.Positions = append(b.Positions, p.positions[at])
 		}
 		b.CuSeqlens = append(b.CuSeqlens, int32(len(p.kept)))
 		b.Unseen = append(b.Unseen, unseen)
@@ -289,7 +311,7 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 				add(o.Name, []int{p.rows, o.Rows / p.rows, o.Cols}, o.Data)
 			case o.PerSequence:
 				add(o.Name, []int{p.rows, o.Cols}, o.Data)
-			case len(h.Outputs) > 1:
+			case len(h.Outputs) > 1 || h.Squeezed:
 				add(o.Name, []int{p.rows, p.length}, p.spread(o))
 			default:
 				add(o.Name, []int{p.rows, p.length, o.Cols}, p.spread(o))

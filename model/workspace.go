@@ -14,6 +14,7 @@ type workspace struct {
 	model  *Model
 	stream stream
 
+	e       []float32 // [tokens, embedWidth], where that is not hidden
 	x, y, o []float32 // [rows, hidden]; o is [rows, heads·headDim]
 	rows    int       // tokens, or sequences where one row of each goes on
 	only    Rows      // which, where there is no result that says so

@@ -21,6 +21,14 @@ FAMILIES = {
     "Qwen3": ("Qwen3Config", WIDE),
     "Gemma2": ("Gemma2Config", GEMMA),
     "Gemma3": ("Gemma3TextConfig", GEMMA),
+    "GPTNeoX": ("GPTNeoXConfig", dict(hidden_size=32, num_attention_heads=4, num_hidden_layers=1, intermediate_size=37, vocab_size=61, max_position_embeddings=48,
+                                      pad_token_id=0, rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.25))),
+    "GPTNeo": ("GPTNeoConfig", dict(hidden_size=20, num_heads=4, num_layers=2, attention_types=[[["global", "local"], 1]], window_size=4, vocab_size=61,
+                                    max_position_embeddings=40, pad_token_id=0)),
+    "OPT": ("OPTConfig", dict(hidden_size=20, num_attention_heads=4, num_hidden_layers=1, ffn_dim=37, vocab_size=61, max_position_embeddings=40, pad_token_id=0,
+                              word_embed_proj_dim=20)),
+    "Bloom": ("BloomConfig", dict(hidden_size=20, n_head=4, n_layer=1, vocab_size=61, pad_token_id=0)),
+    "Phi3": ("Phi3Config", dict(LLAMA, original_max_position_embeddings=48)),
 }
 
 # Which channels the axes of a parameter follow, by the end of its name: h(idden), f(eed-forward) or None.
@@ -33,7 +41,16 @@ AXES = [
     (r"mlp\.c_fc\.bias", ("f",)),
     (r"mlp\.c_proj\.weight", ("f", "h")),
     (r"mlp\.c_proj\.bias", ("h",)),
-    (r"[qkv]_proj\.weight", (None, "h")),
+    (r"(qkv|[qkv])_proj\.weight", (None, "h")),
+    (r"(query_key_value|embed_in|embed_out|word_embeddings|embed_positions)\.weight", (None, "h")),
+    (r"(attention|self_attention)\.dense\.weight", ("h", None)),
+    (r"(attention|self_attention)\.dense\.bias", ("h",)),
+    (r"dense_h_to_4h\.weight|fc1\.weight", ("f", "h")),
+    (r"dense_h_to_4h\.bias|fc1\.bias", ("f",)),
+    (r"dense_4h_to_h\.weight|fc2\.weight", ("h", "f")),
+    (r"dense_4h_to_h\.bias|fc2\.bias", ("h",)),
+    (r"out_proj\.weight", ("h", None)),
+    (r"out_proj\.bias", ("h",)),
     (r"o_proj\.weight", ("h", None)),
     (r"o_proj\.bias", ("h",)),
     (r"(gate|up)_proj\.weight", ("f", "h")),
@@ -41,12 +58,19 @@ AXES = [
     (r"down_proj\.weight", ("h", "f")),
     (r"down_proj\.bias", ("h",)),
     (r"[qk]_norm\.weight", (None,)),
-    (r"(norm|ln_\w+|layernorm)\.(weight|bias)", ("h",)),
+    (r"(norm|ln_\w+|layernorm|layer_norm)\.(weight|bias)", ("h",)),
     (r"(lm_head|score|qa_outputs|classifier)\.weight", (None, "h")),
 ]
 
 
-def axes(name):
+def axes(name, case):
+    arch = case.arch
+    if arch.startswith("GPTNeo") and re.search(r"mlp\.c_(fc|proj)\.weight$", name):
+        return ("f", "h") if "c_fc" in name else ("h", "f")
+    if arch.startswith("Phi3") and "gate_up_proj" in name:
+        return (None, "h")
+    if arch.startswith("Phi3") and "down_proj" in name:
+        return ("h", None)
     for pattern, which in AXES:
         if re.search(pattern + "$", name):
             return which
@@ -83,6 +107,18 @@ def first_gpt2(w):
     out = {k.removeprefix("transformer."): v for k, v in w.items()}
 
     return out | {f"h.{i}.attn.bias": torch.ones(1, 1, 40, 40).tril() for i in range(2)} | {"h.0.attn.masked_bias": torch.tensor(-1e4)}
+
+
+def old_neox(conf):
+    """rotary_pct and rotary_emb_base, as GPT-NeoX was published with."""
+    p = conf.pop("rope_parameters")
+    conf["rotary_pct"], conf["rotary_emb_base"] = p["partial_rotary_factor"], p["rope_theta"]
+
+
+def old_phi3(conf):
+    """The spelling that Phi-3 was published with."""
+    old_rope(conf)
+    conf["rope_scaling"] = {"type": "longrope", "short_factor": conf["rope_scaling"]["short_factor"], "long_factor": conf["rope_scaling"]["long_factor"]}
 
 
 def rope(kind, **more):
@@ -200,4 +236,42 @@ CASES = [
     Case("gemma3-both-ways", "Gemma3TextModel", "use_bidirectional_attention", dict(num_hidden_layers=2, sliding_window=7, use_bidirectional_attention=True,
          layer_types=["sliding_attention", "full_attention"]), ragged(12, 5), H, attentions=True),
     Case("gemma3-seqcls", "Gemma3TextForSequenceClassification", "padding on the left", dict(num_labels=3, layer_types=["sliding_attention", "full_attention"]), left(7, 3, 5), H),
+
+    Case("neo-model", "GPTNeoModel", "scores that are not scaled, a window of 4 in the second layer, padding on the left; all hidden states and attentions",
+         {}, left(12, 9, 2), H, hidden_states=True, attentions=True),
+    Case("neo-lm", "GPTNeoForCausalLM", "24 greedy tokens, intermediate_size 29", dict(intermediate_size=29), ragged(9, 3), H, greedy=True),
+    Case("neo-seqcls", "GPTNeoForSequenceClassification", "padding on the left", dict(num_labels=3), left(7, 3, 5), H),
+    Case("neo-tokcls", "GPTNeoForTokenClassification", "three labels", dict(num_labels=3), ragged(7, 3), H),
+    Case("neo-qa", "GPTNeoForQuestionAnswering", "start and end logits", {}, ragged(7, 3), H),
+
+    Case("neox-model", "GPTNeoXModel", "attention and feed-forward side by side, two of eight elements turned, padding on the left; all hidden states and attentions",
+         dict(num_hidden_layers=2), left(9, 4, 1), H, hidden_states=True, attentions=True),
+    Case("neox-lm", "GPTNeoXForCausalLM", "24 greedy tokens, one after the other, no attention bias", dict(num_hidden_layers=2, use_parallel_residual=False, attention_bias=False), ragged(7, 3), H, greedy=True),
+    Case("neox-lm-old", "GPTNeoXForCausalLM", "rotary_pct and rotary_emb_base, 24 greedy tokens", dict(num_hidden_layers=2,
+         rope_parameters=dict(rope_type="default", rope_theta=500.0, partial_rotary_factor=0.5)), ragged(7, 3), H, edit_config=old_neox, greedy=True),
+    Case("neox-seqcls", "GPTNeoXForSequenceClassification", "padding on the left", dict(num_labels=3), left(7, 3, 5), H),
+    Case("neox-tokcls", "GPTNeoXForTokenClassification", "three labels", dict(num_labels=3), ragged(7, 3), H),
+    Case("neox-qa", "GPTNeoXForQuestionAnswering", "start and end logits", {}, ragged(7, 3), H),
+
+    Case("opt-model", "OPTModel", "positions that pass over padding on the left; all hidden states and attentions", dict(num_hidden_layers=2), left(9, 4, 1), H, hidden_states=True, attentions=True),
+    Case("opt-lm", "OPTForCausalLM", "24 greedy tokens", dict(num_hidden_layers=2), ragged(7, 3), H, greedy=True),
+    Case("opt-post", "OPTForCausalLM", "norms after their part, no biases", dict(num_hidden_layers=2, do_layer_norm_before=False, enable_bias=False), left(7, 3), H),
+    Case("opt-positions", "OPTModel", "position_ids out of order", {}, positions(3), H),
+    Case("opt-seqcls", "OPTForSequenceClassification", "the last token that is no padding counts", dict(num_labels=3), padded(7, 3, 5), H),
+    Case("opt-qa", "OPTForQuestionAnswering", "start and end logits", {}, ragged(7, 3), H),
+
+    Case("bloom-model", "BloomModel", "ALiBi, padding on the left; all hidden states and attentions", dict(n_layer=2), left(9, 4, 1), H, hidden_states=True, attentions=True),
+    Case("bloom-lm", "BloomForCausalLM", "24 greedy tokens, six heads, which is no power of two", dict(n_layer=2, n_head=6, hidden_size=30), ragged(7, 3), H, greedy=True),
+    Case("bloom-long", "BloomModel", "130 tokens and 1", dict(hidden_size=36), ragged(130, 1), H),
+    Case("bloom-seqcls", "BloomForSequenceClassification", "padding on the left", dict(num_labels=3), left(7, 3, 5), H),
+    Case("bloom-tokcls", "BloomForTokenClassification", "three labels", dict(num_labels=3), ragged(7, 3), H),
+    Case("bloom-qa", "BloomForQuestionAnswering", "start and end logits", {}, ragged(7, 3), H),
+
+    Case("phi3-model", "Phi3Model", "matrices stored together, padding on the left; all hidden states and attentions", dict(num_hidden_layers=2), left(9, 4, 1), H, hidden_states=True, attentions=True),
+    Case("phi3-lm", "Phi3ForCausalLM", "24 greedy tokens, a window of 5", dict(num_hidden_layers=2, sliding_window=5), ragged(9, 3), H, greedy=True),
+    Case("phi3-part", "Phi3Model", "four of eight elements turned", dict(hidden_size=32, **rope("default", partial_rotary_factor=0.5)), plain(2, 9), H),
+    Case("phi3-longrope", "Phi3Model", "rope_scaling longrope, longer than it was trained", dict(original_max_position_embeddings=16, **rope("longrope", short_factor=[1.0, 1.1, 1.3], long_factor=[1.0, 2.5, 5.5])),
+         plain(2, 30), H, edit_config=old_phi3),
+    Case("phi3-seqcls", "Phi3ForSequenceClassification", "padding on the left", dict(num_labels=3), left(7, 3, 5), H),
+    Case("phi3-tokcls", "Phi3ForTokenClassification", "three labels", dict(num_labels=3), ragged(7, 3), H),
 ]

@@ -26,11 +26,12 @@ from transformers import BertConfig, DistilBertConfig
 
 sys.dont_write_bytecode = True
 import decoders  # noqa: E402
+import kin  # noqa: E402
 import vision  # noqa: E402
 from cases import CASES  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-MODULES = {"decoder": decoders, "vision": vision}
+MODULES = {"decoder": decoders, "kin": kin, "vision": vision}
 ORDERS = 8  # how many orders of summation the float32 error is the maximum of
 
 
@@ -101,7 +102,7 @@ def greedy(model, prompt, n=24):
 def axes(name, case):
     """Which permutation each axis of a parameter follows: h(idden), a(ttention), f(fn) or None."""
     if case.family in MODULES:
-        return MODULES[case.family].axes(name)
+        return MODULES[case.family].axes(name, case)
     n = name.removesuffix(".weight").removesuffix(".bias").rsplit(".", 1)[-1]
     inner = name.rsplit(".", 3)
     if "norm" in n.lower():
@@ -135,7 +136,7 @@ def reorder(model, case, seed):
     gen = torch.Generator().manual_seed(seed)
     c = model.config
     hidden, heads = c.hidden_size, c.num_attention_heads
-    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner"))
+    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner", "ffn_dim"))
     ffn = next((n for n in sizes if n), 4 * hidden)
     dim = hidden // heads
     perm = {
@@ -166,7 +167,7 @@ def outputs_of(model, case, inputs, perm=None):
         r = model(**feed, output_hidden_states=True, output_attentions=case.attentions, return_dict=True)
     out = {}
     for k in ("last_hidden_state", "pooler_output", "logits", "start_logits", "end_logits", "prediction_logits",
-              "seq_relationship_logits", "cls_logits", "distillation_logits", "pred_boxes"):
+              "seq_relationship_logits", "sop_logits", "cls_logits", "distillation_logits", "pred_boxes"):
         v = getattr(r, k, None)
         if v is not None and not (k == "pooler_output" and case.drop_pooler):
             out[k] = v
@@ -185,7 +186,7 @@ def outputs_of(model, case, inputs, perm=None):
 def pooled(case):
     """The outputs that have no axis of positions."""
     whole = any(a in case.arch for a in ("SequenceClassification", "NextSentence", "MultipleChoice"))
-    return {"pooler_output", "seq_relationship_logits"} | ({"logits"} if whole else set())
+    return {"pooler_output", "seq_relationship_logits", "sop_logits"} | ({"logits"} if whole else set())
 
 
 def mask_out(name, v, inputs):
@@ -300,7 +301,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     chosen = sys.argv[1:] or [""]
-    for case in CASES + decoders.CASES + vision.CASES:
+    for case in CASES + decoders.CASES + kin.CASES + vision.CASES:
         if any(case.name.startswith(c) for c in chosen):
             make(case)
 

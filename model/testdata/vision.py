@@ -35,7 +35,7 @@ AXES = [
 ]
 
 
-def axes(name):
+def axes(name, case):
     for pattern, which in AXES:
         if re.search(pattern + "$", name):
             return which

@@ -25,6 +25,8 @@ type command struct {
 	setup func(fs *flag.FlagSet) func(*call) error
 	// plain commands take no global flags and compute nothing.
 	plain bool
+	// dtypes are what -dtype takes here beside the usual types.
+	dtypes []string
 	// cases are the commands below this one, which then has no setup.
 	cases []command
 }
@@ -91,7 +93,7 @@ func (cmd command) execute(ctx context.Context, parent string, args []string, st
 	c := &call{ctx: ctx, stdin: stdin, stdout: bufio.NewWriterSize(stdout, 1<<16), stderr: stderr, dtype: "auto"}
 	runner := cmd.setup(fs)
 	if !cmd.plain {
-		c.registerGlobals(fs)
+		c.registerGlobals(fs, cmd.dtypes)
 	}
 	rest, err := parseInterspersed(fs, args)
 	switch {

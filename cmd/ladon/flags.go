@@ -10,11 +10,12 @@ import (
 	"strings"
 )
 
-// registerGlobals adds the flags that every computing command has.
-func (c *call) registerGlobals(fs *flag.FlagSet) {
+// registerGlobals adds the flags that every computing command has. more names
+// types that -dtype takes beside the usual ones.
+func (c *call) registerGlobals(fs *flag.FlagSet, more []string) {
 	c.threads = runtime.GOMAXPROCS(0)
 	fs.Var(threadsValue{&c.threads}, "threads", "use at most `N` threads")
-	fs.Var(choiceValue{&c.dtype, []string{"auto", "f32", "int8"}}, "dtype",
+	fs.Var(choiceValue{&c.dtype, append([]string{"auto", "f32", "int8"}, more...)}, "dtype",
 		"compute in `TYPE`: auto (as stored), f32, or int8 (quantised while loading)")
 	fs.BoolVar(&c.json, "json", false, "print JSON (commands that print only JSON ignore it)")
 }

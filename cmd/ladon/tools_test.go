@@ -120,6 +120,8 @@ func TestBench(t *testing.T) {
 		{[]string{"peak"}, append(keys, "gflops", "int8_gops", "read_gb_per_s")},
 		{[]string{"gemm", "-m", "5", "-n", "17", "-k", "9"}, timed},
 		{[]string{"-dtype", "int8", "gemm", "-m", "5", "-n", "17", "-k", "9", "-epilogue", "bias-gelu"}, timed},
+		{[]string{"gemm", "-dtype", "q4_k", "-m", "2", "-n", "20", "-k", "256"}, append(timed, "weights_gb_per_s")},
+		{[]string{"gemm", "-dtype", "bf16", "-m", "1", "-n", "20", "-k", "9"}, timed},
 		{[]string{"attention", "-heads", "4", "-kv-heads", "2", "-q", "3", "-k", "7", "-dim", "5", "-causal"}, timed},
 		{[]string{"attention", "-q", "20", "-dim", "5", "-causal", "-window", "4"}, append(timed, "window")},
 		{[]string{"attention", "-lens", "5,1,9", "-heads", "2", "-dim", "8"}, append(timed, "tokens_per_s")},
@@ -144,6 +146,8 @@ func TestBench(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"attention", "-heads", "3", "-kv-heads", "2"},
+		{"gemm", "-dtype", "q4_k", "-k", "100"},
+		{"forward", "-dtype", "q4_k", "-model", encoderDir},
 		{"attention", "-dim", "257"},
 		{"attention", "-batch", "1000000000"},
 		{"attention", "-live-heads", "13"},

@@ -22,7 +22,7 @@ type rule struct {
 // knows architectures, pipeline knows people's tasks, cmd knows files and flags.
 var rules = map[string]rule{
 	"cmd/ladon": {
-		ours:   []string{"pipeline", "pipeline/minilm", "model", "model/generate", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/attnview", "internal/atomicfile", "internal/cpu"},
+		ours:   []string{"pipeline", "pipeline/minilm", "model", "model/generate", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/mem", "internal/attnview", "internal/atomicfile", "internal/cpu"},
 		others: []string{"github.com/schollz/progressbar/v3", "golang.org/x/term"},
 	},
 	"bench": {ours: []string{"pipeline", "pipeline/minilm", "model", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/cpu"}},

@@ -157,7 +157,7 @@ func TestEncode(t *testing.T) {
 }
 
 func TestEncodeTop(t *testing.T) {
-	line := appendTop(nil, []float32{0.1, 0.4, 0, 0.4, 0.1}, make([]int, 5), 3)
+	line := appendTop(nil, []float32{0.1, 0.4, 0, 0.4, 0.1}, make([]int, 0, 3), 3)
 	require.Equal(t, []byte{1, 0, quantum(0.4), 3, 0, quantum(0.4), 0, 0, quantum(0.1)}, line)
 
 	const n = 300

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // How weights go into the page: each as a byte, 255·√weight, so that small ones
@@ -53,7 +52,7 @@ func (f *field) encodeWithin(maxDense, maxSparse int) (encoded, error) {
 	if err != nil {
 		return e, err
 	}
-	line, order := make([]byte, 0, bytesPerRow), make([]int, f.k)
+	line, order := make([]byte, 0, bytesPerRow), make([]int, 0, maxTop)
 	for _, layer := range f.planes {
 		for _, p := range layer {
 			for q := range f.q {
@@ -78,21 +77,23 @@ func (f *field) encodeWithin(maxDense, maxSparse int) (encoded, error) {
 }
 
 // appendTop appends the largest weights of a row, by falling weight and among
-// equals by key.
+// equals by key. order has room for top keys.
 func appendTop(dst []byte, row []float32, order []int, top int) []byte {
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case row[a] > row[b]:
-			return -1
-		case row[a] < row[b]:
-			return 1
+	order = order[:0]
+	for k, w := range row {
+		if len(order) == top && !(w > row[order[top-1]]) {
+			continue
 		}
-		return a - b
-	})
-	for _, k := range order[:top] {
+		if len(order) < top {
+			order = append(order, k)
+		}
+		i := len(order) - 1
+		for ; i > 0 && w > row[order[i-1]]; i-- {
+			order[i] = order[i-1]
+		}
+		order[i] = k
+	}
+	for _, k := range order {
 		dst = append(dst, byte(k), byte(k>>8), quantum(row[k]))
 	}
 	return dst

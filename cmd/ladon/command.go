@@ -49,6 +49,8 @@ func commands() []command {
 	return []command{
 		embedCommand,
 		rankCommand,
+		classifyCommand,
+		detectCommand,
 		forwardCommand,
 		generateCommand,
 		attentionCommand,

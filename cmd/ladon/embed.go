@@ -7,20 +7,29 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/ladon-ml/ladon/model/picture"
 	"github.com/ladon-ml/ladon/pipeline"
 )
 
 var embedCommand = command{
 	name:    "embed",
-	args:    "TEXT… (or lines on standard input)",
-	summary: "turn each text into a vector",
+	args:    "TEXT… (or lines on standard input), or -image FILE…",
+	summary: "turn each text or picture into a vector",
 	help: `
 Prints one line of JSON a text, in order: {"text":…,"embedding":[…]}. Texts are
 the arguments, or without any the lines of standard input, empty ones included.
-A text longer than the model takes is cut, with a warning.`,
+A text longer than the model takes is cut, with a warning. With -image the
+arguments are picture files, or folders of them, and the line is
+{"image":…,"embedding":[…]}: the class token's last hidden state.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		src := modelFlag(fs)
-		return func(c *call) error { return runEmbed(c, src) }
+		pictures := fs.Bool("image", false, "embed pictures, with a -model that looks at them")
+		return func(c *call) error {
+			if *pictures {
+				return embedPictures(c, src)
+			}
+			return runEmbed(c, src)
+		}
 	},
 }
 
@@ -55,6 +64,34 @@ func runEmbed(c *call, src *modelSource) error {
 			return err
 		}
 	}
+}
+
+func embedPictures(c *call, src *modelSource) error {
+	if err := src.need("embed -image"); err != nil {
+		return err
+	}
+	m, err := src.openVision(c)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	var line []byte
+	return c.eachPicture(func(files []string, pics []*picture.Picture) error {
+		vectors, err := m.Embed(c.ctx, pics...)
+		if err != nil {
+			return err
+		}
+		for i, file := range files {
+			line = append(appendString(append(line[:0], `{"image":`...), file), `,"embedding":`...)
+			if line, err = appendFloats(line, vectors[i]); err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+			if _, err := c.stdout.Write(append(line, "}\n"...)); err != nil {
+				return err
+			}
+		}
+		return c.stdout.Flush()
+	})
 }
 
 // embedWriter embeds and prints batch after batch in the same memory.

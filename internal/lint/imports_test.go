@@ -22,13 +22,13 @@ type rule struct {
 // knows architectures, pipeline knows people's tasks, cmd knows files and flags.
 var rules = map[string]rule{
 	"cmd/ladon": {
-		ours:   []string{"pipeline", "pipeline/minilm", "model", "model/generate", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/mem", "internal/attnview", "internal/atomicfile", "internal/cpu"},
-		others: []string{"github.com/schollz/progressbar/v3", "golang.org/x/term"},
+		ours:   []string{"pipeline", "pipeline/minilm", "model", "model/generate", "model/picture", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/mem", "internal/attnview", "internal/atomicfile", "internal/cpu"},
+		others: []string{"github.com/schollz/progressbar/v3", "golang.org/x/term", "golang.org/x/image"},
 	},
 	"bench": {ours: []string{"pipeline", "pipeline/minilm", "model", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/cpu"}},
 
 	"pipeline/minilm": {ours: []string{"pipeline"}},
-	"pipeline":        {ours: []string{"model", "model/generate", "model/weights", "model/tokenizer", "kernels", "internal/cpu"}},
+	"pipeline":        {ours: []string{"model", "model/generate", "model/picture", "model/weights", "model/tokenizer", "kernels", "internal/cpu"}},
 
 	"internal/attnview": {ours: []string{"kernels"}, others: []string{"golang.org/x/image"}},
 	"internal/peak":     {ours: []string{"model", "mha", "kernels", "internal/cpu", "internal/par", "internal/mem"}},

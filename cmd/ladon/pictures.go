@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/picture"
+	"github.com/ladon-ml/ladon/pipeline"
+)
+
+const (
+	batchPictures   = 16
+	maxPictureBytes = 256 << 20
+)
+
+// pictureSuffixes tell the pictures in a folder from other files.
+var pictureSuffixes = []string{".png", ".jpg", ".jpeg", ".gif", ".webp"}
+
+// openVision loads a model that looks at pictures.
+func (s *modelSource) openVision(c *call) (*pipeline.VisionModel, error) {
+	dtype, err := model.ParseDType(c.dtype)
+	if err != nil {
+		return nil, err
+	}
+	return pipeline.OpenVision(s.path, pipeline.WithThreads(c.threads), pipeline.WithDType(dtype))
+}
+
+// pictureFiles are the files that a command's arguments name: themselves, or the
+// pictures in a folder.
+func (c *call) pictureFiles() ([]string, error) {
+	var files []string
+	for _, arg := range c.args {
+		info, err := os.Stat(arg)
+		if err != nil || !info.IsDir() {
+			files = append(files, arg) // what is wrong with it is said when its turn comes
+			continue
+		}
+		entries, err := os.ReadDir(arg)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if !e.IsDir() && slices.Contains(pictureSuffixes, strings.ToLower(filepath.Ext(e.Name()))) {
+				files = append(files, filepath.Join(arg, e.Name()))
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil, errors.New("no pictures: name files, or folders that hold some")
+	}
+	return files, nil
+}
+
+// eachPicture hands the command's pictures to do, some at a time, with their
+// files. One that cannot be read is named, and the rest done.
+func (c *call) eachPicture(do func(files []string, pics []*picture.Picture) error) error {
+	files, err := c.pictureFiles()
+	if err != nil {
+		return err
+	}
+	bar := newProgress(c.stderr, len(files), "pictures")
+	defer bar.finish()
+	unread := 0
+	for done := 0; done < len(files); {
+		var names []string
+		var pics []*picture.Picture
+		for ; done < len(files) && len(pics) < batchPictures; done++ {
+			if err := c.ctx.Err(); err != nil {
+				return err
+			}
+			p, err := readPicture(files[done])
+			if err != nil {
+				c.warnf("%v", err)
+				unread++
+				continue
+			}
+			names, pics = append(names, files[done]), append(pics, p)
+		}
+		if len(pics) > 0 {
+			if err := do(names, pics); err != nil {
+				return err
+			}
+		}
+		bar.set(done)
+	}
+	if unread > 0 {
+		return fmt.Errorf("%d of %d pictures could not be read", unread, len(files))
+	}
+	return nil
+}
+
+func readPicture(file string) (*picture.Picture, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxPictureBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxPictureBytes {
+		return nil, fmt.Errorf("%s: more than %d bytes", file, maxPictureBytes)
+	}
+	return picture.Decode(file, data, 0)
+}

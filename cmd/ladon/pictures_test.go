@@ -1,0 +1,100 @@
+package main
+
+import (
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	vitDir     = "../../pipeline/testdata/vit"
+	yolosDir   = "../../pipeline/testdata/yolos"
+	pictureDir = "../../model/picture/testdata"
+)
+
+type labelled struct {
+	Image, Text string
+	Labels      []struct {
+		Label string
+		Score float64
+	}
+	Embedding []float64
+}
+
+func TestClassifyPictures(t *testing.T) {
+	file := pictureDir + "/rgb.png"
+	r := ladon(t, "", "classify", "-model", vitDir, "-image", file, "-top", "2")
+	require.Zero(t, r.code, r.stderr)
+	got := decodeLines[labelled](t, r.stdout)
+	require.Len(t, got, 1)
+	require.Equal(t, file, got[0].Image)
+	require.Len(t, got[0].Labels, 2)
+	require.GreaterOrEqual(t, got[0].Labels[0].Score, got[0].Labels[1].Score)
+
+	// A folder, one of whose pictures is broken.
+	dir := t.TempDir()
+	for _, name := range []string{"rgb.png", "still.gif", "photo.webp"} {
+		data, err := os.ReadFile(filepath.Join(pictureDir, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "broken.png"), []byte("PNG?"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("no picture"), 0o644))
+	r = ladon(t, "", "embed", "-model", vitDir, "-image", dir)
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stderr, "broken.png")
+	require.Contains(t, r.stderr, "1 of 4 pictures could not be read")
+	got = decodeLines[labelled](t, r.stdout)
+	require.Len(t, got, 3)
+	require.Len(t, got[0].Embedding, 20)
+}
+
+func TestPictureErrors(t *testing.T) {
+	requireFailure(t, ladon(t, "", "classify", "-image", "a.png"), exitFail, "-model is needed")
+	requireFailure(t, ladon(t, "", "classify", "-model", vitDir, "-image"), exitFail, "no pictures")
+	requireFailure(t, ladon(t, "", "detect", "-model", vitDir, pictureDir+"/rgb.png"), exitFail, "does not detect")
+	requireFailure(t, ladon(t, "", "classify", "-model", yolosDir, "-image", pictureDir+"/rgb.png"), exitFail, "does not classify")
+	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "a"), exitFail, "does not classify")
+	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "-image", pictureDir+"/rgb.png"), exitFail, "preprocessor_config.json")
+	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, "-o", "x.png", "a.png", "b.png"), exitFail, "one picture")
+	requireFailure(t, ladon(t, "", "detect", "-threshold", "2", "-model", yolosDir, "a.png"), exitFail, "-threshold", "from 0 to 1")
+	r := ladon(t, "", "embed", "-model", vitDir, "-image", "missing.png")
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stderr, "missing.png")
+}
+
+func TestDetect(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.png")
+	r := ladon(t, "", "detect", "-model", yolosDir, "-threshold", "0.1", "-o", out, pictureDir+"/rgb.png")
+	require.Zero(t, r.code, r.stderr)
+	got := decodeLines[struct {
+		Image   string
+		Objects []struct {
+			Label string
+			Score float64
+			Box   map[string]float64
+		}
+	}](t, r.stdout)
+	require.NotEmpty(t, got[0].Objects)
+	require.Len(t, got[0].Objects[0].Box, 4)
+	f, err := os.Open(out)
+	require.NoError(t, err)
+	defer f.Close()
+	m, err := png.Decode(f)
+	require.NoError(t, err)
+	require.Equal(t, 33, m.Bounds().Dx())
+}
+
+func TestClassifyTexts(t *testing.T) {
+	r := ladon(t, "one\n\nthree", "classify", "-model", "../../pipeline/testdata/ce-three")
+	require.Zero(t, r.code, r.stderr)
+	got := decodeLines[labelled](t, r.stdout)
+	require.Len(t, got, 3)
+	require.Equal(t, []string{"one", "", "three"}, []string{got[0].Text, got[1].Text, got[2].Text})
+	require.Len(t, got[1].Labels, 3)
+	r = ladon(t, "", "classify", "-model", "../../pipeline/testdata/ce-three", "-top", "1", "one")
+	require.Equal(t, got[0].Labels[:1], decodeLines[labelled](t, r.stdout)[0].Labels)
+}

@@ -1,0 +1,61 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// A Classifier says which of a model's labels hold for a text. It is safe for
+// concurrent use, and ends with its Model.
+type Classifier struct{ m *Model }
+
+// Classifier gives the model's text classification. Only sequence classifiers
+// have it.
+func (m *Model) Classifier() (*Classifier, error) {
+	if spec := m.model.Spec(); !strings.HasSuffix(spec.Class, "ForSequenceClassification") {
+		return nil, fmt.Errorf("pipeline: a %s does not classify texts (a …ForSequenceClassification does)", spec.Class)
+	}
+	return &Classifier{m}, nil
+}
+
+// ClassifyConfig changes one call. Its zero value is the default.
+type ClassifyConfig struct {
+	Top int // so many labels of each text, the best; 0: all
+	// Truncated is called for each text that is longer than the model takes, with
+	// its index and the number of tokens that it keeps.
+	Truncated func(text, kept int)
+}
+
+// Classify gives the labels of each text, the best first.
+func (c *Classifier) Classify(ctx context.Context, cfg ClassifyConfig, texts ...string) ([][]Label, error) {
+	w, err := c.m.gate.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("pipeline: %w", err)
+	}
+	defer c.m.gate.leave(w)
+	spec := c.m.model.Spec()
+	answers := make([][]Label, 0, len(texts))
+	w.reset()
+	for i, text := range texts {
+		cut, err := w.add(c.m.folder.text(text), "", false)
+		if err != nil {
+			return nil, fmt.Errorf("pipeline: text %d: %w", i, err)
+		}
+		if cut {
+			c.m.reportCut(ctx, i, cfg.Truncated)
+		}
+		if !w.full() && i < len(texts)-1 {
+			continue
+		}
+		out, err := w.run(ctx, &w.logits, logits)
+		if err != nil {
+			return nil, fmt.Errorf("pipeline: %w", err)
+		}
+		for row := range out.Rows {
+			answers = append(answers, labelsOf(&spec, out.Data[row*out.Cols:(row+1)*out.Cols], cfg.Top))
+		}
+		w.reset()
+	}
+	return answers, nil
+}

@@ -1,0 +1,198 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"slices"
+
+	"github.com/ladon-ml/ladon/internal/cpu"
+	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/picture"
+)
+
+// A VisionModel looks at pictures: a classifier says what they show, a detector
+// where, any gives their vectors. It is immutable and safe for concurrent use.
+type VisionModel struct {
+	model     *model.Model
+	processor *picture.Processor
+}
+
+// boxesOutput is what only detectors give.
+const boxesOutput = "pred_boxes"
+
+// OpenVision loads the checkpoint in a folder: config.json, model.safetensors (or
+// its shards) and preprocessor_config.json.
+func OpenVision(dir string, opts ...Option) (*VisionModel, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("pipeline: %s: %w", dir, bare(err))
+	}
+	return source{os.DirFS(dir), ".", dir}.openVision(opts)
+}
+
+// OpenVisionFS is OpenVision for a folder of a file system, "." for its root.
+func OpenVisionFS(fsys fs.FS, dir string, opts ...Option) (*VisionModel, error) {
+	dir = path.Clean(dir)
+	return source{fsys, dir, dir}.openVision(opts)
+}
+
+func (s source) openVision(opts []Option) (*VisionModel, error) {
+	if err := cpu.Err(); err != nil {
+		return nil, err
+	}
+	set := defaults
+	for _, opt := range opts {
+		opt(&set)
+	}
+	if err := s.checkConfig("."); err != nil {
+		return nil, err
+	}
+	const file = "preprocessor_config.json"
+	data, err := fs.ReadFile(s.fsys, path.Join(s.dir, file))
+	if err != nil {
+		return nil, s.fail(fmt.Errorf("%s: %w", file, bare(err)))
+	}
+	v := &VisionModel{}
+	if v.processor, err = picture.ParseConfig(path.Join(s.shown, file), data); err != nil {
+		return nil, err
+	}
+	if v.model, err = s.loadModel(".", set.model()); err != nil {
+		return nil, err
+	}
+	if v.model.Spec().Embeddings.Patches == nil {
+		return nil, errors.Join(s.fail(fmt.Errorf("config.json: a %s does not look at pictures", v.model.Spec().Architecture)), v.model.Close())
+	}
+	return v, nil
+}
+
+// Model gives the checkpoint behind the pipeline.
+func (v *VisionModel) Model() *model.Model { return v.model }
+
+// Close waits for the calls that are running, then frees the model.
+func (v *VisionModel) Close() error { return v.model.Close() }
+
+// pictureBatch is how many pictures go through the model in one call.
+const pictureBatch = 8
+
+// look runs the model on pictures, some at a time, for some of its outputs.
+func (v *VisionModel) look(ctx context.Context, pics []*picture.Picture, outputs []string, each func(i int, r *model.Result, row int)) error {
+	r, err := v.model.NewResult(outputs...)
+	if err != nil {
+		return fmt.Errorf("pipeline: %w", err)
+	}
+	for first := 0; first < len(pics); first += pictureBatch {
+		some := pics[first:min(first+pictureBatch, len(pics))]
+		list := make([]model.Pixels, len(some))
+		for i, pic := range some {
+			if list[i].Data, err = v.processor.Pixels(nil, pic); err != nil {
+				return fmt.Errorf("pipeline: picture %d: %w", first+i, err)
+			}
+			list[i].Width, list[i].Height, _ = v.processor.Shape(pic.Width, pic.Height)
+		}
+		if err := v.model.Forward(ctx, v.model.Pictures(list...), r); err != nil {
+			return fmt.Errorf("pipeline: %w", err)
+		}
+		for i := range some {
+			each(first+i, r, i)
+		}
+	}
+	return nil
+}
+
+// Classify gives the labels of each picture, the best first; at most top of them,
+// all if top is 0. Models that classify no pictures are an error.
+func (v *VisionModel) Classify(ctx context.Context, top int, pics ...*picture.Picture) ([][]Label, error) {
+	spec := v.model.Spec()
+	outputs := v.model.Outputs()
+	if !slices.Contains(outputs, logits) || slices.Contains(outputs, boxesOutput) {
+		return nil, fmt.Errorf("pipeline: a %s does not classify pictures (a …ForImageClassification does)", spec.Class)
+	}
+	answers := make([][]Label, len(pics))
+	err := v.look(ctx, pics, []string{logits}, func(i int, r *model.Result, row int) {
+		o := r.Get(logits)
+		answers[i] = labelsOf(&spec, o.Data[row*o.Cols:(row+1)*o.Cols], top)
+	})
+	return answers, err
+}
+
+// A Box is a thing that was found: what it is, how surely, and where, in pixels
+// of the picture.
+type Box struct {
+	Label
+	XMin, YMin, XMax, YMax float32
+}
+
+// Detect finds things in each picture: those with a score above threshold, the
+// surest first. Models that detect nothing are an error.
+func (v *VisionModel) Detect(ctx context.Context, threshold float32, pics ...*picture.Picture) ([][]Box, error) {
+	spec := v.model.Spec()
+	if !slices.Contains(v.model.Outputs(), boxesOutput) {
+		return nil, fmt.Errorf("pipeline: a %s does not detect objects (a …ForObjectDetection does)", spec.Class)
+	}
+	answers := make([][]Box, len(pics))
+	err := v.look(ctx, pics, []string{logits, boxesOutput}, func(i int, r *model.Result, row int) {
+		classes, places := r.Get(logits), r.Get(boxesOutput)
+		n := spec.Embeddings.Patches.Detection
+		answers[i] = boxesOf(spec.Labels, classes.Data[row*n*classes.Cols:(row+1)*n*classes.Cols], places.Data[row*n*4:(row+1)*n*4], threshold, pics[i])
+	})
+	return answers, err
+}
+
+// boxesOf turns logits of the labels and of no object, and boxes of centre and
+// size as fractions of the picture, into what was found.
+func boxesOf(labels []string, logits, boxes []float32, threshold float32, pic *picture.Picture) []Box {
+	found := []Box{}
+	w, h := float32(pic.Width), float32(pic.Height)
+	for t := range len(boxes) / 4 {
+		row := logits[t*(len(labels)+1):][:len(labels)+1]
+		best, sum := 0, 0.0
+		for c, x := range row {
+			if c < len(labels) && x > row[best] {
+				best = c
+			}
+			sum += math.Exp(float64(x - slices.Max(row)))
+		}
+		score := float32(math.Exp(float64(row[best]-slices.Max(row))) / sum)
+		if !(score > threshold) {
+			continue
+		}
+		b := boxes[4*t:]
+		found = append(found, Box{Label{labels[best], score}, (b[0] - b[2]/2) * w, (b[1] - b[3]/2) * h, (b[0] + b[2]/2) * w, (b[1] + b[3]/2) * h})
+	}
+	slices.SortStableFunc(found, func(a, b Box) int {
+		switch {
+		case a.Score > b.Score:
+			return -1
+		case a.Score < b.Score:
+			return 1
+		}
+		return 0
+	})
+	return found
+}
+
+// Dim is the length of the vectors that Embed gives.
+func (v *VisionModel) Dim() int { return v.model.Spec().Hidden }
+
+// Embed gives each picture's vector: the class token's last hidden state.
+func (v *VisionModel) Embed(ctx context.Context, pics ...*picture.Picture) ([][]float32, error) {
+	answers := make([][]float32, len(pics))
+	err := v.look(ctx, pics, []string{model.LastHiddenState}, func(i int, r *model.Result, row int) {
+		o, tokens := r.Get(model.LastHiddenState), 0
+		for j := range row {
+			tokens += v.tokens(pics[i-row+j])
+		}
+		answers[i] = slices.Clone(o.Data[tokens*o.Cols : (tokens+1)*o.Cols])
+	})
+	return answers, err
+}
+
+// tokens is how many tokens a picture has.
+func (v *VisionModel) tokens(pic *picture.Picture) int {
+	w, h, _ := v.processor.Shape(pic.Width, pic.Height)
+	return int(v.model.Pictures(model.Pixels{Height: h, Width: w}).CuSeqlens[1])
+}

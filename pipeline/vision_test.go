@@ -1,0 +1,159 @@
+package pipeline
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/picture"
+)
+
+const pictureDir = "../model/picture/testdata"
+
+func openVision(t testing.TB, dir string) *VisionModel {
+	v, err := OpenVision(filepath.Join("testdata", dir))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, v.Close()) })
+	return v
+}
+
+func testPicture(t testing.TB, name string) *picture.Picture {
+	data, err := os.ReadFile(filepath.Join(pictureDir, name))
+	require.NoError(t, err)
+	p, err := picture.Decode(name, data, 0)
+	require.NoError(t, err)
+	return p
+}
+
+// pictures are those of answers, some often enough to fill more than one batch.
+func pictures[T any](t testing.TB, answers map[string]T) (names []string, pics []*picture.Picture) {
+	for range pictureBatch {
+		for name := range answers {
+			names, pics = append(names, name), append(pics, testPicture(t, name))
+		}
+	}
+	return names, pics
+}
+
+const scoreTolerance = 1e-5
+
+func requireLabels(t *testing.T, want [][]any, got []Label) {
+	require.Len(t, got, len(want))
+	for i, w := range want {
+		require.Equal(t, w[0], got[i].Label)
+		require.InDelta(t, w[1], got[i].Score, scoreTolerance)
+	}
+}
+
+func TestGoldenPictures(t *testing.T) {
+	var answers map[string]struct {
+		Labels    [][]any
+		Embedding []float64
+	}
+	readGolden(t, "testdata/vit/answers.json", &answers)
+	v := openVision(t, "vit")
+	names, pics := pictures(t, answers)
+	labels, err := v.Classify(t.Context(), 0, pics...)
+	require.NoError(t, err)
+	best, err := v.Classify(t.Context(), 1, pics...)
+	require.NoError(t, err)
+	vectors, err := v.Embed(t.Context(), pics...)
+	require.NoError(t, err)
+	for i, name := range names {
+		requireLabels(t, answers[name].Labels, labels[i])
+		require.Equal(t, labels[i][:1], best[i])
+		require.Len(t, vectors[i], v.Dim())
+		for j, x := range answers[name].Embedding {
+			require.InDelta(t, x, vectors[i][j], 1e-4)
+		}
+	}
+	_, err = v.Detect(t.Context(), 0.5, pics...)
+	require.ErrorContains(t, err, "does not detect")
+}
+
+func TestGoldenObjects(t *testing.T) {
+	var answers map[string][][]any
+	readGolden(t, "testdata/yolos/answers.json", &answers)
+	v := openVision(t, "yolos")
+	names, pics := pictures(t, answers)
+	found, err := v.Detect(t.Context(), 0.1, pics...)
+	require.NoError(t, err)
+	some := 0
+	for i, name := range names {
+		want := answers[name]
+		require.Len(t, found[i], len(want), name)
+		for j, w := range want {
+			b := found[i][j]
+			require.Equal(t, w[0], b.Label.Label)
+			for k, x := range []float32{b.Score, b.XMin, b.YMin, b.XMax, b.YMax} {
+				require.InDelta(t, w[1+k], x, 1e-3)
+			}
+			some++
+		}
+	}
+	require.Positive(t, some)
+	_, err = v.Classify(t.Context(), 0, pics...)
+	require.ErrorContains(t, err, "does not classify")
+	vectors, err := v.Embed(t.Context(), pics...) // pictures of different sizes in one batch
+	require.NoError(t, err)
+	alone, err := v.Embed(t.Context(), pics[1])
+	require.NoError(t, err)
+	require.Equal(t, alone[0], vectors[1])
+}
+
+func TestVisionRefuses(t *testing.T) {
+	_, err := OpenVision("testdata/nothing")
+	require.ErrorContains(t, err, "nothing")
+	_, err = OpenVision("testdata/st-mean")
+	require.ErrorContains(t, err, "preprocessor_config.json")
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/st-mean")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "preprocessor_config.json"), []byte("{}"), 0o644))
+	_, err = OpenVision(dir)
+	require.ErrorContains(t, err, "does not look at pictures")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "preprocessor_config.json"), []byte(`{"size": 0}`), 0o644))
+	_, err = OpenVision(dir)
+	require.ErrorIs(t, err, picture.ErrConfig)
+
+	v, err := OpenVision("testdata/vit")
+	require.NoError(t, err)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = v.Classify(cancelled, 0, testPicture(t, "rgb.png"))
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, v.Close())
+	_, err = v.Classify(t.Context(), 0, testPicture(t, "rgb.png"))
+	require.ErrorIs(t, err, model.ErrClosed)
+}
+
+func TestGoldenLabels(t *testing.T) {
+	var in goldenTexts
+	readGolden(t, "testdata/texts.json", &in)
+	var want [][][]any
+	readGolden(t, "testdata/ce-three/labels.json", &want)
+	c, err := openTest(t, "ce-three").Classifier()
+	require.NoError(t, err)
+	got, err := c.Classify(t.Context(), ClassifyConfig{}, in.Texts...)
+	require.NoError(t, err)
+	require.Len(t, got, len(in.Texts))
+	for i := range want {
+		requireLabels(t, want[i], got[i])
+	}
+	_, err = openTest(t, "st-mean").Classifier()
+	require.ErrorContains(t, err, "does not classify")
+}
+
+func TestLabelsOf(t *testing.T) {
+	s := model.Spec{Labels: []string{"a", "b"}}
+	require.Equal(t, []Label{{"b", 0.5}, {"a", 0.5}}[1:], labelsOf(&s, []float32{1, 1}, 1))
+	s.Problem = "multi_label_classification"
+	require.Equal(t, []Label{{"a", 0.5}, {"b", 0.5}}, labelsOf(&s, []float32{0, 0}, 0))
+	s.Problem = "regression"
+	require.Equal(t, []Label{{"b", 7}, {"a", -2}}, labelsOf(&s, []float32{-2, 7}, 0))
+	one := model.Spec{Labels: []string{"a"}}
+	require.Equal(t, []Label{{"a", 0.5}}, labelsOf(&one, []float32{0}, 0))
+}

@@ -9,7 +9,7 @@ import (
 // Times for cutting work into items. They need be right only to a factor of two.
 const (
 	flopsPerNS  = 60    // multiply-adds a nanosecond on one core
-	bytesPerNS  = 15    // keys and values read
+	bytesPerNS  = 10    // keys and values read
 	serialBelow = 20e3  // ns: less is not worth handing over
 	itemTarget  = 100e3 // ns
 )

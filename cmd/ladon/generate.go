@@ -179,6 +179,11 @@ func (f *generateFlags) runText(c *call) error {
 	if isTerminal(c.stderr) {
 		fmt.Fprintln(c.stderr) // the text seldom ends a line
 	}
+	if k := cfg.Beams.Width; k > 1 { // all comes at the end of the search
+		fmt.Fprintf(c.stderr, "%d tokens of prompt, %d new ones at %s a second with %d beams; ended by %s\n",
+			w.prompt, w.tokens, rate(w.tokens, first.Sub(start)), k, w.finish)
+		return nil
+	}
 	fmt.Fprintf(c.stderr, "%d tokens of prompt at %s a second, %d new ones at %s a second; ended by %s\n",
 		w.prompt, rate(w.prompt, first.Sub(start)), w.tokens, rate(w.tokens-1, time.Since(first)), w.finish)
 	return nil

@@ -9,7 +9,7 @@ var roberta = architecture{
 	base:      "RobertaModel",
 	spec:      robertaSpec,
 	names:     func(*Spec) names { return bertNames("roberta.") },
-	heads:     robertaHeads("Roberta"),
+	heads:     robertaHeads("Roberta", "RobertaForCausalLM"),
 }
 
 // XLM-R: Conneau et al. 2019, "Unsupervised Cross-lingual Representation Learning
@@ -19,7 +19,7 @@ var xlmRoberta = architecture{
 	base:      "XLMRobertaModel",
 	spec:      robertaSpec,
 	names:     func(*Spec) names { return bertNames("roberta.") },
-	heads:     robertaHeads("XLMRoberta"),
+	heads:     robertaHeads("XLMRoberta", "XLMRobertaForCausalLM"),
 }
 
 func robertaSpec(c *config) Spec {
@@ -45,18 +45,21 @@ func (c *config) afterPad(e *Embeddings, pad int32) {
 	}
 }
 
-func robertaHeads(family string) map[string]func(*config, *Spec) []Head {
-	lm := func(c *config, s *Spec) []Head {
-		return []Head{{Outputs: []string{"logits"}, Layers: []Dense{
-			{Name: "lm_head.dense", Width: s.Hidden, Act: kernels.GELU, Norm: "lm_head.layer_norm"},
-			{Name: "lm_head.decoder", Width: s.Embeddings.Vocab, Tied: c.bool("tie_word_embeddings", true),
-				Bias: []string{"lm_head.decoder.bias", "lm_head.bias"}},
-		}}}
-	}
-	return map[string]func(*config, *Spec) []Head{
+// robertaLM scores words, those under a mask or, of a causal model, the next.
+func robertaLM(c *config, s *Spec) []Head {
+	return []Head{{Outputs: []string{"logits"}, Layers: []Dense{
+		{Name: "lm_head.dense", Width: s.Hidden, Act: kernels.GELU, Norm: "lm_head.layer_norm"},
+		{Name: "lm_head.decoder", Width: s.Embeddings.Vocab, Tied: c.bool("tie_word_embeddings", true),
+			Bias: []string{"lm_head.decoder.bias", "lm_head.bias"}},
+	}}}
+}
+
+// robertaHeads are the classes of RoBERTa's kin, and causal the name of the class
+// of a decoder, where there is one.
+func robertaHeads(family string, causal ...string) map[string]func(*config, *Spec) []Head {
+	heads := map[string]func(*config, *Spec) []Head{
 		family + "Model":       pooled,
-		family + "ForMaskedLM": lm,
-		family + "ForCausalLM": lm,
+		family + "ForMaskedLM": robertaLM,
 		family + "ForSequenceClassification": func(_ *config, s *Spec) []Head {
 			return []Head{{Outputs: []string{"logits"}, From: FirstToken, Layers: []Dense{
 				{Name: "classifier.dense", Width: s.Hidden, Act: kernels.Tanh},
@@ -67,6 +70,10 @@ func robertaHeads(family string) map[string]func(*config, *Spec) []Head {
 		family + "ForTokenClassification": tokenClassifier("classifier"),
 		family + "ForQuestionAnswering":   spanClassifier("qa_outputs"),
 	}
+	for _, class := range causal {
+		heads[class] = robertaLM
+	}
+	return heads
 }
 
 // pooled is the first token, pooled as BERT does, where the checkpoint can.

@@ -102,7 +102,7 @@ func (c *config) llama3(r *Rotary, factor, trained float32) {
 		case wave > trained/low:
 			r.Freqs[i] = f / factor
 		default:
-			smooth := (1/wave*trained - low) / (high - low)
+			smooth := (float32(1/wave*trained) - low) / (high - low)
 			r.Freqs[i] = float32((1-smooth)*f/factor) + float32(smooth*f)
 		}
 	}

@@ -293,7 +293,7 @@ func differs(a, b *Spec) string {
 	switch {
 	case len(a.Layers) != len(b.Layers), a.Hidden != b.Hidden, a.Norm != b.Norm, a.FinalNorm != b.FinalNorm:
 		return "norms or sizes"
-	case !sameHead(&a.Heads[0].Layers[0], &b.Heads[0].Layers[0]):
+	case len(a.Heads) != len(b.Heads), len(a.Heads) > 0 && !sameHead(&a.Heads[0].Layers[0], &b.Heads[0].Layers[0]):
 		return "the head"
 	}
 	x, y := a.Embeddings, b.Embeddings

@@ -36,15 +36,22 @@ type QuantizeReport struct {
 // which gains a quantization_config, and the files of tokenizers and
 // sentence-transformers go with it.
 //
+// srcDir may be a GGUF file too, whose metadata then become the config.json; its
+// tokenizer is left behind.
+//
 // dstDir must be empty or not exist. It appears whole or not at all.
 func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (QuantizeReport, error) {
 	var report QuantizeReport
-	err := newFolder(dstDir, func(tmp string) error {
+	p, gguf, err := placeOf(srcDir)
+	if err != nil {
+		return report, err
+	}
+	err = newFolder(dstDir, func(tmp string) error {
 		opts := []Option{WithDType(Int8)}
 		if o.WithoutHeads {
 			opts = append(opts, WithoutHeads())
 		}
-		before, err := floatBytes(srcDir)
+		config, before, err := p.describe(gguf)
 		if err != nil {
 			return err
 		}
@@ -58,7 +65,13 @@ func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (Qu
 		if err := m.write(tmp, &report); err != nil {
 			return err
 		}
-		if err := writeConfig(srcDir, tmp, m.spec.class()); err != nil {
+		if gguf != "" {
+			if err := m.saidBy(gguf, config); err != nil {
+				return err
+			}
+			return writeConfig(gguf, config, tmp, m.spec.class())
+		}
+		if err := writeConfig(filepath.Join(srcDir, configFile), config, tmp, m.spec.class()); err != nil {
 			return err
 		}
 		if report.Copied, err = copyCompanions(ctx, srcDir, tmp); err != nil {
@@ -67,6 +80,47 @@ func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (Qu
 		return ctx.Err()
 	})
 	return report, err
+}
+
+// describe gives the config.json of a checkpoint, and the bytes of its tensors.
+func (p place) describe(gguf string) (config []byte, bytes int64, err error) {
+	if gguf == "" {
+		if bytes, err = floatBytes(p.shown); err != nil {
+			return nil, 0, err
+		}
+		file := filepath.Join(p.shown, configFile)
+		if config, err = os.ReadFile(file); err != nil {
+			return nil, 0, fileError(file, err)
+		}
+		return config, bytes, nil
+	}
+	set, err := weights.Open(gguf)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer set.Close()
+	g, err := ggufToConfig(set)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, name := range set.Names() {
+		info, _ := set.Lookup(name)
+		bytes += info.Size
+	}
+	config, err = json.Marshal(g.config)
+	return config, bytes, err
+}
+
+// saidBy refuses a model of which a config.json does not say all.
+func (m *Model) saidBy(file string, config []byte) error {
+	_, said, err := parseSpec(file, config, m.spec.Class != "")
+	if err != nil {
+		return err
+	}
+	if what := differs(&m.spec, &said); what != "" {
+		return &UnsupportedError{file, "for safetensors,", what, []string{"what config.json can say"}}
+	}
+	return nil
 }
 
 // floatBytes sums the tensors of a checkpoint, which must not be quantised already.
@@ -150,20 +204,16 @@ func (p *param) writeRows(w io.Writer) error {
 	return nil
 }
 
-// writeConfig copies config.json and says in it what became of the weights, in
-// the key by which transformers sees that it cannot load them, and which class
-// they now are.
-func writeConfig(srcDir, dstDir, class string) error {
-	src := filepath.Join(srcDir, configFile)
-	data, err := os.ReadFile(src)
-	if err != nil {
-		return fileError(src, err)
-	}
+// writeConfig writes the config.json of src and says in it what became of the
+// weights, in the key by which transformers sees that it cannot load them, and
+// which class they now are.
+func writeConfig(src string, data []byte, dstDir, class string) error {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(data, &values); err != nil {
 		return &ConfigError{src, []string{err.Error()}}
 	}
 	values["quantization_config"] = json.RawMessage(`{"quant_method":"` + ownFormat + `","version":` + ownVersion + `}`)
+	var err error
 	if values["architectures"], err = json.Marshal([]string{class}); err != nil {
 		return &ConfigError{src, []string{err.Error()}}
 	}

@@ -16,8 +16,11 @@ import (
 // Quantize is model.Quantize for a folder that may be sentence-transformers':
 // the checkpoint may lie in a folder of its own, and Dense modules, which stay as
 // they are, have weights too. dst must be empty or not exist, and appears whole
-// or not at all.
+// or not at all. src may be a GGUF file.
 func Quantize(ctx context.Context, src, dst string, o model.QuantizeOptions) (report model.QuantizeReport, err error) {
+	if info, err := os.Stat(src); err == nil && !info.IsDir() {
+		return model.Quantize(ctx, src, dst, o)
+	}
 	copied, err := rewrite(ctx, src, dst, func(from, to string) error {
 		report, err = model.Quantize(ctx, from, to, o)
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -16,25 +17,46 @@ import (
 
 var quantizeCommand = command{
 	name:    "quantize",
-	summary: "write a checkpoint with int8 weights, packed as the kernels read them",
+	summary: "write a checkpoint with smaller weights: int8 as the kernels read them, or GGUF",
 	help: `
-Every row of a matrix becomes bytes and a float32 scale; norms, biases and small
-heads stay float32. The folder gets the tokenizer's and the settings' files too.
-With -texts, the vectors of both checkpoints are compared on the lines of a file.`,
+As safetensors, every row of a matrix becomes bytes and a float32 scale; norms,
+biases and small heads stay float32. The folder gets the tokenizer's and the
+settings' files too. With -texts, the vectors of both checkpoints are compared on
+the lines of a file.
+
+As GGUF (-format gguf, or an -out that ends with .gguf), the matrices of a
+language model become -type, as far as their rows are whole blocks of it: of Q4_K,
+Q5_K and Q6_K, whose blocks are of 256, rows that are not become Q5_0, Q5_1 and
+Q8_0. Word embeddings and the last matrix get no less than 6 bits.
+
+With -text, perplexities of both are measured on a file, as ladon perplexity does
+it, and how often they find the same token the likeliest.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		var q quantizeFlags
 		q.src = needModelFlag(fs)
-		fs.Var(pathValue{&q.out}, "out", "the `DIR` to write: empty, or not there yet")
+		fs.Var(pathValue{&q.out}, "out", "the `DIR` (empty, or not there yet) or GGUF file to write")
+		fs.Var(choiceValue{&q.format, []string{"safetensors", "gguf"}}, "format", "write `FORMAT`: safetensors or gguf")
+		fs.Var(choiceValue{&q.kind, ggufTypeNames()}, "type", "the `TYPE` of GGUF matrices: "+strings.Join(ggufTypeNames(), ", ")+" (default: as they are)")
 		fs.BoolVar(&q.noHeads, "no-heads", false, "leave out what last_hidden_state does not need")
 		fs.Var(pathValue{&q.texts}, "texts", "compare the vectors of the lines of `FILE`")
+		fs.Var(pathValue{&q.text}, "text", "compare perplexities on the text in `FILE`")
+		q.ctx = countFlag(fs, "ctx", 512, 4, "`tokens` of a chunk of -text")
 		return func(c *call) error { return q.run(c) }
 	},
 }
 
 type quantizeFlags struct {
-	src        *modelSource
-	out, texts string
-	noHeads    bool
+	src          *modelSource
+	out          string
+	format, kind string
+	texts, text  string
+	ctx          *int
+	noHeads      bool
+}
+
+// gguf says whether a GGUF file is to be written.
+func (q *quantizeFlags) gguf() bool {
+	return q.format == "gguf" || q.format == "" && (q.kind != "" || strings.EqualFold(filepath.Ext(q.out), ".gguf"))
 }
 
 func (q *quantizeFlags) run(c *call) error {
@@ -47,8 +69,22 @@ func (q *quantizeFlags) run(c *call) error {
 	switch {
 	case q.out == "":
 		return errors.New("quantize: -out is needed")
+	case q.gguf() && c.dtype != model.Auto.String():
+		return errors.New("quantize: -dtype does not say what a GGUF file holds, -type does")
 	case c.dtype == model.F32.String():
 		return errors.New("quantize: -dtype f32: it writes int8")
+	case q.gguf() && (q.noHeads || q.texts != ""):
+		return errors.New("quantize: -no-heads and -texts are for safetensors")
+	case !q.gguf() && q.kind != "":
+		return errors.New("quantize: -type is for -format gguf; safetensors get int8")
+	}
+	if q.text != "" { // before the work, since it may be missing
+		if _, err := os.Stat(q.text); err != nil {
+			return err
+		}
+	}
+	if q.gguf() {
+		return q.writeGGUF(c)
 	}
 	var texts []string
 	if q.texts != "" { // before the work, since it may be missing
@@ -75,7 +111,7 @@ func (q *quantizeFlags) run(c *call) error {
 		}
 		facts = append(facts, fact{"texts", len(texts)}, fact{"cosine_mean", mean}, fact{"cosine_min", least})
 	}
-	return writeFacts(c, facts)
+	return q.report(c, facts)
 }
 
 // compare gives the mean and the least cosine between the vectors that the two

@@ -31,6 +31,8 @@ type PerplexityOptions struct {
 	Chunks  int    // most chunks to read; 0: all
 	// Progress is called after each of the chunks.
 	Progress func(p Perplexity, chunks int)
+
+	top func(id int32) // is told the likeliest token in each counted place
 }
 
 // ErrShortText is wrapped by the error about a text of fewer than two chunks.
@@ -70,7 +72,7 @@ func MeasurePerplexity(ctx context.Context, m *model.Model, so model.SessionOpti
 		if err := s.Truncate(0); err != nil {
 			return p, err
 		}
-		if err := p.read(ctx, s, chunk); err != nil {
+		if err := p.read(ctx, s, chunk, o.top); err != nil {
 			return p, err
 		}
 		p.Chunks++
@@ -83,7 +85,7 @@ func MeasurePerplexity(ctx context.Context, m *model.Model, so model.SessionOpti
 }
 
 // read adds a chunk.
-func (p *Perplexity) read(ctx context.Context, s *model.Session, chunk []int32) error {
+func (p *Perplexity) read(ctx context.Context, s *model.Session, chunk []int32, top func(id int32)) error {
 	first := len(chunk) / 2
 	// The last token is predicted but predicts nothing.
 	return s.AppendRows(ctx, chunk[:len(chunk)-1], first, func(i int, logits []float32) {
@@ -91,6 +93,9 @@ func (p *Perplexity) read(ctx context.Context, s *model.Session, chunk []int32) 
 		p.sum += nll
 		p.squares += nll * nll
 		p.Counted++
+		if top != nil {
+			top(likeliest(logits))
+		}
 	})
 }
 

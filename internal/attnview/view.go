@@ -70,7 +70,7 @@ func (r *Report) check() error {
 				return fmt.Errorf("attnview: %s: layer %d: %d weights are not those of %d heads for %d×%d tokens", m.Name, l, len(layer.Weights), layer.Heads, q, k)
 			}
 			for _, w := range layer.Weights {
-				// Half a unit of the last place over 1 is what rounding may give.
+				// Rounding may give a little more than 1.
 				if !(w >= 0 && w <= 1.001) {
 					return fmt.Errorf("attnview: %s: layer %d: a weight of %v", m.Name, l, w)
 				}

@@ -40,6 +40,7 @@ const (
 
 	patternCL100K = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	patternQwen2  = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	patternQwen35 = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	patternCL100P = `'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+`
 
 	patternO200K = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?` +
@@ -59,9 +60,11 @@ func scannerOf(pattern string) searcher {
 	case patternGPT2:
 		return scanGPT2{p}
 	case patternCL100K, patternCL100P:
-		return scanCL100K{p, 3}
+		return scanCL100K{p, 3, propLetter}
 	case patternQwen2:
-		return scanCL100K{p, 1}
+		return scanCL100K{p, 1, propLetter}
+	case patternQwen35:
+		return scanCL100K{p, 1, propLetter | propMark}
 	case patternO200K:
 		return scanO200K{p, 3, true}
 	case patternTekken:
@@ -184,10 +187,11 @@ func (f scanGPT2) next(s []byte, i int) (int, int) {
 }
 
 // scanCL100K is the pattern of cl100k and Llama 3, with at most digits numeric characters in a word, and Qwen's, with
-// one.
+// one, and in its later form with words of letters and marks.
 type scanCL100K struct {
 	p      properties
 	digits int
+	word   uint8
 }
 
 func (f scanCL100K) next(s []byte, i int) (int, int) {
@@ -199,22 +203,22 @@ func (f scanCL100K) next(s []byte, i int) (int, int) {
 	}
 	k, n := f.p.at(s, i)
 	switch {
-	case k&propLetter != 0:
-		return i, f.p.while(s, i+n, propLetter)
+	case k&f.word != 0:
+		return i, f.p.while(s, i+n, f.word)
 	case k&propNumber != 0:
 		return i, f.p.numbers(s, i, f.digits)
 	}
 	if i+n < len(s) && s[i] != '\r' && s[i] != '\n' {
 		next, m := f.p.at(s, i+n)
-		if next&propLetter != 0 {
-			return i, f.p.while(s, i+n+m, propLetter)
+		if next&f.word != 0 {
+			return i, f.p.while(s, i+n+m, f.word)
 		}
-		if s[i] == ' ' && next&(propWordy|propSpace) == 0 {
+		if s[i] == ' ' && next&(f.word|propNumber|propSpace) == 0 {
 			k, n = next, n+m
 		}
 	}
 	if k&propSpace == 0 {
-		j := f.p.until(s, i+n, propWordy|propSpace)
+		j := f.p.until(s, i+n, f.word|propNumber|propSpace)
 		for j < len(s) && (s[j] == '\r' || s[j] == '\n') {
 			j++
 		}

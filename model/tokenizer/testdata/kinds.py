@@ -356,6 +356,14 @@ def qwen2():
 
 
 @kind
+def qwen35():
+    pattern = QW.replace(r"?\p{L}+", r"?[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")
+    t = train_bpe(bl(pattern), norm=N.NFC(), initial_alphabet=AL)
+    t.decoder = D.ByteLevel()
+    return add(t, "<|endoftext|>", "<|im_start|>")
+
+
+@kind
 def o200k():
     t = train_bpe(bl(O2), initial_alphabet=AL)
     t.decoder = D.ByteLevel()

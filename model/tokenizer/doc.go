@@ -1,8 +1,9 @@
 // Package tokenizer turns text into the ids that a model was trained on, and back.
 //
-// It reads Hugging Face's tokenizer.json, or a lone vocab.txt with BERT's rules, and gives exactly the ids, type ids,
-// words and offsets that the tokenizers library gives, with one difference: offsets are bytes of the original text, not
-// characters. A text passes through
+// It reads Hugging Face's tokenizer.json, a lone vocab.txt with BERT's rules, or the vocabulary of a GGUF file: WordPiece,
+// WordLevel, BPE of bytes or characters, SentencePiece's BPE and Unigram. It gives exactly the ids, type ids, words and
+// offsets that the tokenizers library gives, with one difference: offsets are bytes of the original text, not characters.
+// A text passes through
 //
 //	added tokens → normalizer → added tokens of normalized text → pre-tokenizer → model → truncation → template
 //
@@ -15,6 +16,8 @@
 //	var enc tokenizer.Encoding
 //	cut, err := tok.AppendEncode(&enc, "a text", tokenizer.Options{})
 //
+// Back to text goes [Tokenizer.Decode], or id by id a [Stream].
+//
 // # Invalid UTF-8
 //
 // Text that is not valid UTF-8 is encoded as if every offending byte were U+FFFD, the replacement character (BERT's
@@ -22,6 +25,6 @@
 //
 // # Linear time, bounded memory
 //
-// Where the pipeline allows it (all published BERT tokenizers do), text is normalized a few kilobytes at a time, so a line
-// of any length needs little more than its tokens; a text that will be cut is not read further than the cut needs.
+// Where the pipeline allows it (all published BERT and byte-level tokenizers do), words are taken from the text as it is,
+// so a line of any length needs little more than its tokens; others need some twenty times the text. a text that will be cut is not read further than the cut needs.
 package tokenizer

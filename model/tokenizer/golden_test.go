@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,16 +38,32 @@ type goldenCase struct {
 	Decoded                  *string        // nil where the reference names an added token by its normalized form
 }
 
-func readGolden(t testing.TB) *goldenFile {
-	f, err := os.Open("testdata/golden.json.gz")
-	require.NoError(t, err)
+// readGzip reads a file of goldens.
+func readGzip[T any](name string) (*T, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
 	defer f.Close()
 	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	v := new(T)
+	return v, json.NewDecoder(z).Decode(v)
+}
+
+// Both files are read once for all tests, which leave them as they are.
+var (
+	theGoldens = sync.OnceValues(func() (*goldenFile, error) { return readGzip[goldenFile]("testdata/golden.json.gz") })
+	theKinds   = sync.OnceValues(func() (*kindsFile, error) { return readGzip[kindsFile]("testdata/kinds.json.gz") })
+)
+
+func readGolden(t testing.TB) *goldenFile {
+	g, err := theGoldens()
 	require.NoError(t, err)
-	var g goldenFile
-	require.NoError(t, json.NewDecoder(z).Decode(&g))
 	require.NotEmpty(t, g.Tokenizers)
-	return &g
+	return g
 }
 
 func loadGolden(t testing.TB, g *goldenFile, config map[string]any) *Tokenizer {

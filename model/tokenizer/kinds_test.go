@@ -1,9 +1,7 @@
 package tokenizer
 
 import (
-	"compress/gzip"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -25,15 +23,10 @@ type kindGolden struct {
 }
 
 func readKinds(t testing.TB) *kindsFile {
-	f, err := os.Open("testdata/kinds.json.gz")
+	g, err := theKinds()
 	require.NoError(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	var g kindsFile
-	require.NoError(t, json.NewDecoder(z).Decode(&g))
 	require.Greater(t, len(g.Tokenizers), 30)
-	return &g
+	return g
 }
 
 // file is the tokenizer.json, with the charsmap in its place.

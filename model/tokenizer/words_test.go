@@ -82,7 +82,7 @@ func TestMergesAtOnceAndByHeap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	for _, name := range []string{"gpt2", "llama", "openai_gpt"} {
 		m := kind(t, name).model.(*bpe)
-		for range 5000 {
+		for range 1000 {
 			word := []byte("▁")[:rng.IntN(2)*3]
 			for range rng.IntN(shortWord - 1) {
 				word = append(word, "aaehotn eisr"[rng.IntN(12)])

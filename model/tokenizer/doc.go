@@ -26,5 +26,6 @@
 // # Linear time, bounded memory
 //
 // Where the pipeline allows it (all published BERT and byte-level tokenizers do), words are taken from the text as it is,
-// so a line of any length needs little more than its tokens; others need some twenty times the text. a text that will be cut is not read further than the cut needs.
+// so a line of any length needs little more than its tokens, and a text that will be cut is not read further than the cut
+// needs; others need some twenty times the text.
 package tokenizer

@@ -13,6 +13,8 @@ import (
 // the arguments of Hugging Face's forward, and gives float32 tensors named and
 // shaped as its results. The outputs are those of [Model.NewResult] with these
 // names. Positions that attention_mask excludes are not computed, and zero.
+// Windows and relative biases (of MPNet) count the distance of two tokens without
+// those excluded between them: padding on either side changes nothing, holes do.
 //
 // Every model takes input_ids [batch, length], or inputs_embeds [batch, length,
 // hidden] in its place, attention_mask and position_ids; those with token types

@@ -97,7 +97,7 @@ func TestChunks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kinds, n := cacheTypes, 530
 			if name != "groups" {
-				kinds, n = kinds[:1], 400
+				kinds, n = kinds[:1], 300
 			}
 			s := randomTokens(rand.New(rand.NewPCG(1, 2)), p, n)
 			for _, kind := range kinds {
@@ -105,7 +105,7 @@ func TestChunks(t *testing.T) {
 				eachTier(t, func(t *testing.T) {
 					pool := newPool(t)
 					want := bits(s.inChunks(t, newCache(t, pool, s.config(kind)), s.len(), 1))
-					for _, n := range []int{1, 17, 290} {
+					for _, n := range []int{1, 17, 270} {
 						require.Equal(t, want, bits(s.inChunks(t, newCache(t, pool, s.config(kind)), n, 1+n%3)), "%v in pieces of %d", kind, n)
 					}
 					if cpu.Active().Tier == cpu.Generic {

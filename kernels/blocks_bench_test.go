@@ -80,3 +80,19 @@ func BenchmarkBlocks(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkPackBlocks packs rows of a file, in its bytes a second.
+func BenchmarkPackBlocks(b *testing.B) {
+	const n, k = 512, 2048
+	for _, d := range append([]DType{F16}, blockTypes...) {
+		b.Run("dtype="+d.String(), func(b *testing.B) {
+			rows := randomRows(rand.New(rand.NewPCG(1, 2)), d, n, k, 0.1)
+			b.SetBytes(int64(n * len(rows[0])))
+			for b.Loop() {
+				if _, err := PackBlocks(d, n, k, func(i int, dst []byte) error { copy(dst, rows[i]); return nil }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // PackBlocks packs W [n, k] in the format d, on the Go heap: row(i, dst) sets dst
@@ -144,7 +145,7 @@ func (p *Packer) packHalves(first, end int, src []byte, row func(i int, dst []by
 // column is one row of W in its panel.
 type column struct {
 	f      *blockForm
-	codes  []int8 // from the row's first code on
+	codes  []byte // from the row's first code on
 	scales []int8 // the panel's
 	lane   int
 }
@@ -154,7 +155,7 @@ func (m *Matrix) column(i int) column {
 	blocks := m.k / blockLen
 	panel := m.i8[i/panelWidth*f.panelBytes(blocks):][:f.panelBytes(blocks)]
 	lane := i % panelWidth
-	return column{f, panel[4*lane:], panel[blocks*f.codeBytes():], lane}
+	return column{f, bytesOf(panel[4*lane:]), panel[blocks*f.codeBytes():], lane}
 }
 
 // set packs block b of the file's row, a super-block where the format has them.
@@ -178,8 +179,7 @@ func (c *column) set(b int, src []byte) error {
 func (c *column) setWords(o int, w codeWords) {
 	const line = 4 * panelWidth
 	put := func(i int, v uint32) {
-		d := (*[4]int8)(c.codes[o+i*line:])
-		d[0], d[1], d[2], d[3] = int8(v), int8(v>>8), int8(v>>16), int8(v>>24)
+		binary.LittleEndian.PutUint32(c.codes[o+i*line:], v)
 	}
 	if c.f.bits == 8 {
 		for g, v := range w {
@@ -251,7 +251,7 @@ func (c *column) row(dst []float32) {
 // code is the j-th code of group g of the block whose first line is at o.
 func (c *column) code(o, g, j int) int {
 	const line = 4 * panelWidth
-	at := func(i int) int { return int(uint8(c.codes[o+i*line+j])) }
+	at := func(i int) int { return int(c.codes[o+i*line+j]) }
 	if c.f.bits == 8 {
 		return at(g)
 	}
@@ -291,6 +291,11 @@ func (c *column) values(b int) [2]float32 {
 		bytes[i] = byte(c.scales[o+i*panelWidth+c.lane])
 	}
 	return c.f.values(h, &bytes, b%superLen)
+}
+
+// bytesOf is x as bytes.
+func bytesOf(x []int8) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
 }
 
 func float32FromBits(b uint32) float32 { return math.Float32frombits(b) }

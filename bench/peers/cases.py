@@ -144,8 +144,8 @@ CASES = [
     mha(8, 128, 768, 12),
     window(),
     *map(twice, ATTENTION),
-    mha(1, 128, 384, 12, 1.0, weights=True),
-    mha(1, 512, 384, 12, 1.0, weights=True),
+    mha(1, 128, 384, 12, 1.0, 1.5, weights=True),
+    mha(1, 512, 384, 12, 1.0, 1.5, weights=True),
     probe_cost(512, "topk"),
     fewer_heads(512, 12, 6, 32),
 ]

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/ladon-ml/ladon/internal/mem"
 	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/mha"
 )
@@ -129,8 +130,17 @@ func (s *attentionShape) ops() float64 {
 func runBenchAttention(c *call, s *attentionShape, budget time.Duration) error {
 	rng := rand.New(rand.NewPCG(1, 2))
 	queries, keys := sum(s.queries), sum(s.keys)
+	var memory mem.Arena // as models and caches have it, in large pages
+	defer memory.Free()
 	view := func(heads, tokens int) mha.View {
-		return mha.PerHead(randomFloats(rng, heads*tokens*s.dim), tokens, s.dim)
+		data, err := memory.Float32s(heads * tokens * s.dim)
+		if err != nil {
+			data = make([]float32, heads*tokens*s.dim)
+		}
+		for i := range data {
+			data[i] = 2*rng.Float32() - 1
+		}
+		return mha.PerHead(data, tokens, s.dim)
 	}
 	q, k, v := view(s.heads, queries), view(s.kvHeads, keys), view(s.kvHeads, keys)
 	out := mha.PerToken(make([]float32, queries*s.heads*s.dim), s.heads, s.dim)

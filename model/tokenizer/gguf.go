@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -174,8 +175,16 @@ func (t *Tokenizer) surround(v *Vocabulary, bos, eos bool) error {
 		}
 		return all
 	}
-	text, pair := []step{{sequence: 0}}, []step{{sequence: 1, typeID: 1}}
-	t.template = template{single: join(before, text, after), pair: join(before, text, after, before, pair, after)}
+	second := func(steps []step) []step {
+		steps = slices.Clone(steps)
+		for i := range steps {
+			steps[i].typeID = 1
+		}
+		return steps
+	}
+	text, pair := []step{{sequence: 0}}, []step{{sequence: 1}}
+	t.template.single = join(before, text, after)
+	t.template.pair = join(t.template.single, second(before), second(pair), second(after))
 	return nil
 }
 

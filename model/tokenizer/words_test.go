@@ -194,6 +194,17 @@ func TestFromVocabularyErrors(t *testing.T) {
 	tok, err := FromVocabulary("x", base())
 	require.NoError(t, err)
 	require.Equal(t, []int32{2, 0}, encode(t, tok, "aba", Options{}).IDs)
+
+	v := base()
+	v.Pre, v.AddBOS, v.AddEOS, v.Roles = "default", &yes, &yes, map[string]int32{"bos_token": 0, "eos_token": 1}
+	tok, err = FromVocabulary("x", v)
+	require.NoError(t, err)
+	pair := encode(t, tok, "ab", Options{Pair: "ba"})
+	require.Equal(t, []int32{0, 2, 1, 0, 1, 0, 1}, pair.IDs)
+	require.Equal(t, []int32{0, 0, 0, 1, 1, 1, 1}, pair.TypeIDs)
+	id, ok := tok.RoleID("eos_token")
+	require.True(t, ok)
+	require.EqualValues(t, 1, id)
 }
 
 // BenchmarkVocabularies encodes plain English with vocabularies of real models, where they are.

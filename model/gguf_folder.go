@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/ladon-ml/ladon/model/tokenizer"
 	"github.com/ladon-ml/ladon/model/weights"
 )
 
@@ -59,8 +58,6 @@ func (w *ggufWriter) fromFolder(p place) error {
 		return err
 	}
 	w.addFileType()
-	// Without words the file is a model all the same: forward needs none.
-	w.report.NoVocabulary = w.addVocabulary(p)
 	return nil
 }
 
@@ -220,72 +217,6 @@ func (w *ggufWriter) addRope(scaling *config, k *ggufKind, theta float64) {
 		}
 		w.tensors = append(w.tensors, t)
 	}
-}
-
-// A vocabulary is a tokenizer that can say what it is as GGUF does.
-type vocabulary interface {
-	Vocabulary() (*tokenizer.Vocabulary, error)
-}
-
-// addVocabulary adds the folder's tokenizer.
-func (w *ggufWriter) addVocabulary(p place) error {
-	t, err := tokenizer.LoadFS(p.fsys, p.name)
-	if err != nil {
-		return err
-	}
-	words, ok := any(t).(vocabulary)
-	if !ok {
-		return fmt.Errorf("model: %s: its tokenizer cannot be written as GGUF", p.shown)
-	}
-	v, err := words.Vocabulary()
-	if err != nil {
-		return err
-	}
-	const prefix = "tokenizer.ggml."
-	w.add(prefix+"model", weights.ValueOf(v.Model))
-	w.add(prefix+"pre", weights.ValueOf(cmp.Or(v.Pre, "default")))
-	tokens, types := slices.Clone(v.Tokens), slices.Clone(v.Types)
-	for len(types) < len(tokens) {
-		types = append(types, 1)
-	}
-	// The table of embeddings may have rows for no token.
-	for i := len(tokens); i < w.spec.Embeddings.Vocab; i++ {
-		tokens, types = append(tokens, fmt.Sprintf("[PAD%d]", i)), append(types, 5)
-	}
-	w.add(prefix+"tokens", weights.ValuesOf(tokens))
-	w.add(prefix+"token_type", weights.ValuesOf(types))
-	if v.Scores != nil {
-		scores := slices.Clone(v.Scores)
-		for len(scores) < len(tokens) {
-			scores = append(scores, -1e6)
-		}
-		w.add(prefix+"scores", weights.ValuesOf(scores))
-	}
-	if v.Merges != nil {
-		w.add(prefix+"merges", weights.ValuesOf(v.Merges))
-	}
-	done := map[string]bool{}
-	for _, role := range ggufRoles {
-		if id, ok := v.Roles[role[1]]; ok && !done[role[1]] {
-			w.add(prefix+role[0], weights.ValueOf(uint32(id)))
-			done[role[1]] = true
-		}
-	}
-	for _, f := range []struct {
-		key   string
-		value *bool
-	}{
-		{"add_bos_token", v.AddBOS}, {"add_eos_token", v.AddEOS}, {"add_sep_token", v.AddSEP},
-		{"add_space_prefix", v.AddSpacePrefix}, {"remove_extra_whitespaces", v.RemoveExtraSpaces},
-	} {
-		if f.value != nil {
-			w.add(prefix+f.key, weights.ValueOf(*f.value))
-		}
-	}
-	if v.Charsmap != nil {
-		w.add(prefix+"precompiled_charsmap", weights.ValuesOf(v.Charsmap))
-	}
-	return nil
 }
 
 // differs says what of a model is lost between two Specs; "" if nothing is.

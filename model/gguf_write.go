@@ -33,8 +33,9 @@ type GGUFReport struct {
 	Types       map[weights.DType]int // of them, by what they became
 	BytesBefore int64                 // of the tensors read
 	BytesAfter  int64                 // of the tensors written
-	// NoVocabulary says why a folder's tokenizer is not in the file; nil: it is.
-	NoVocabulary error
+	// Vocabulary: the file has a tokenizer. That of a GGUF file is taken over, that
+	// of a folder is not.
+	Vocabulary bool
 }
 
 // WriteGGUF writes a language model to dst, a GGUF file: from a folder in Hugging
@@ -337,6 +338,7 @@ func (w *ggufWriter) fromGGUF() error {
 		}
 		v, _ := w.set.Value(key)
 		w.add(key, v)
+		w.report.Vocabulary = w.report.Vocabulary || key == "tokenizer.ggml.tokens"
 	}
 	w.addFileType()
 	return nil

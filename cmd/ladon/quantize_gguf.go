@@ -47,8 +47,8 @@ func (q *quantizeFlags) writeGGUF(c *call) error {
 	if err != nil {
 		return err
 	}
-	if report.NoVocabulary != nil {
-		c.warnf("%s: without its vocabulary: %v", q.out, report.NoVocabulary)
+	if !report.Vocabulary {
+		c.warnf("%s has no tokenizer: that of a folder is not written into it", q.out)
 	}
 	var stored []string
 	for _, d := range ggufTypes {

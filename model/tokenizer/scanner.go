@@ -50,6 +50,8 @@ const (
 		`|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*` +
 		`|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
+	patternNumber = `\p{N}`
+
 	patternCLIP = `'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`
 )
 
@@ -69,6 +71,8 @@ func scannerOf(pattern string) searcher {
 		return scanO200K{p, 3, true}
 	case patternTekken:
 		return scanO200K{p, 1, false}
+	case patternNumber:
+		return scanNumber{p}
 	case patternCLIP:
 		return scanCLIP{p}
 	}
@@ -342,4 +346,15 @@ func (f scanCLIP) next(s []byte, i int) (int, int) {
 		return i, i + n
 	}
 	return i, f.p.until(s, i+n, propWordy|propSpace)
+}
+
+// scanNumber matches single numeric characters.
+type scanNumber struct{ p properties }
+
+func (f scanNumber) next(s []byte, i int) (int, int) {
+	if i = f.p.until(s, i, propNumber); i >= len(s) {
+		return -1, -1
+	}
+	_, n := decode(s, i)
+	return i, i + n
 }

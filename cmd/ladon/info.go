@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -107,10 +108,23 @@ func specFacts(src *modelSource, m *model.Model) []fact {
 		{"weight_bytes", bytes},
 		{"outputs", m.Outputs()},
 	}
+	if m.DType() == model.Stored {
+		facts = append(facts, fact{"stored_as", formatCounts(m)})
+	}
 	if len(spec.Labels) > 0 && strings.Contains(spec.Class, "Classification") {
 		facts = append(facts, fact{"labels", spec.Labels})
 	}
 	return facts
+}
+
+// formatCounts lists the forms of the weights, with how many numbers each has.
+func formatCounts(m *model.Model) []string {
+	var list []string
+	for format, n := range m.Formats() {
+		list = append(list, fmt.Sprintf("%v %d", format, n))
+	}
+	slices.Sort(list)
+	return list
 }
 
 // taskFacts tells what the pipeline makes of the model.

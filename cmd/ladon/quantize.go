@@ -27,7 +27,8 @@ the lines of a file.
 As GGUF (-format gguf, or an -out that ends with .gguf), the matrices of a
 language model become -type, as far as their rows are whole blocks of it: of Q4_K,
 Q5_K and Q6_K, whose blocks are of 256, rows that are not become Q5_0, Q5_1 and
-Q8_0. Word embeddings and the last matrix get no less than 6 bits.
+Q8_0. Word embeddings and the last matrix get no less than 6 bits. The tokenizer
+comes from a GGUF file; that of a folder is not written into one.
 
 With -text, perplexities of both are measured on a file, as ladon perplexity does
 it, and how often they find the same token the likeliest.`,

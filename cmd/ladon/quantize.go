@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -98,6 +100,9 @@ func (q *quantizeFlags) run(c *call) error {
 	if err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(report.Copied, isTokenizer) {
+		c.warnf("%s has no tokenizer: the folder had none to copy, and a GGUF file's is not written into one", q.out)
+	}
 	facts := []fact{
 		{"parameters", report.Parameters},
 		{"int8_parameters", report.Quantized},
@@ -113,6 +118,12 @@ func (q *quantizeFlags) run(c *call) error {
 		facts = append(facts, fact{"texts", len(texts)}, fact{"cosine_mean", mean}, fact{"cosine_min", least})
 	}
 	return q.report(c, facts)
+}
+
+// isTokenizer says whether a file of a folder holds a tokenizer.
+func isTokenizer(name string) bool {
+	base := path.Base(name)
+	return base == "tokenizer.json" || base == "vocab.txt"
 }
 
 // compare gives the mean and the least cosine between the vectors that the two

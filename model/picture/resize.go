@@ -44,9 +44,9 @@ func bicubic(x float64) float64 {
 	x = math.Abs(x)
 	switch {
 	case x < 1:
-		return ((a+2)*x-(a+3))*x*x + 1
+		return float64((float64((a+2)*x)-(a+3))*x*x) + 1
 	case x < 2:
-		return (((x-5)*x+8)*x - 4) * a
+		return (float64((float64((x-5)*x)+8)*x) - 4) * a
 	}
 	return 0
 }
@@ -71,7 +71,7 @@ func hamming(x float64) float64 {
 	if x >= 1 {
 		return 0
 	}
-	return sinc(x) * (0.54 + 0.46*math.Cos(math.Pi*x))
+	return sinc(x) * (0.54 + float64(0.46*math.Cos(math.Pi*x)))
 }
 
 // fraction is the bits after the point of weights: with 8 bits of a value and 2
@@ -100,11 +100,13 @@ func tapsFor(f Filter, n, size int) []taps {
 		}
 		return all
 	}
+	// Products are rounded before anything is added to them: fused, as arm64 would
+	// do it, they may fall on another side of a filter's edge.
 	k, widen := kernels[f], max(scale, 1)
-	support := k.support * widen
+	support := float64(k.support * widen)
 	weights := make([]float64, 0, 2*int(math.Ceil(support))+1)
 	for i := range all {
-		centre := (float64(i) + 0.5) * scale
+		centre := float64((float64(i) + 0.5) * scale)
 		first, last := max(int(centre-support+0.5), 0), min(int(centre+support+0.5), n)
 		weights = weights[:0]
 		sum := 0.0

@@ -97,7 +97,7 @@ func TestGGUFMalformed(t *testing.T) {
 		{"offset of 2^63", oneTensor([]uint64{4}, 0, 1<<63), ErrOverflow, "offset"},
 		{"offset behind the end", oneTensor([]uint64{4}, 0, 1<<40), ErrTruncated, "of 64"},
 		{"data behind the end", oneTensor([]uint64{17}, 0, 0), ErrTruncated, "needs 68 bytes from byte 0 on, of 64"},
-		{"huge tensor", oneTensor([]uint64{1 << 40}, 0, 0), ErrTruncated, "4398046511104"},
+		{"huge tensor", oneTensor([]uint64{1 << 30}, 0, 0), ErrTruncated, "4294967296"},
 		{"offset askew", oneTensor([]uint64{4}, 0, 16), ErrAlignment, "no multiple of 32"},
 		{"overlap", append(gg(uint32(3), uint64(2), uint64(0), "x", uint32(1), uint64(16), uint32(0), uint64(0), "y", uint32(1), uint64(4), uint32(0), uint64(32)), make([]byte, 200)...), ErrOverlap, "inside"},
 		{"split of 0", gg(uint32(3), uint64(0), uint64(2), splitNumberKey, uint32(2), uint16(0), splitCountKey, uint32(2), uint16(0)), ErrSplit, splitCountKey},

@@ -3,13 +3,9 @@ package weights
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"math"
 	"unicode/utf8"
-
-	"github.com/ladon-ml/ladon/internal/atomicfile"
 )
 
 // An Entry is a key of a GGUF file's metadata and its value.
@@ -127,11 +123,7 @@ func WriteGGUF(path string, sources []Source, metadata []Entry) error {
 	if err != nil {
 		return inFile(err, path)
 	}
-	err = atomicfile.Write(path, layout.encode)
-	if err == nil || errors.Is(err, ErrFormat) {
-		return inFile(err, path)
-	}
-	return ioError(path, err)
+	return writeFile(path, layout.encode)
 }
 
 // EncodeGGUF writes a GGUF file to w, as WriteGGUF does to a path.
@@ -140,11 +132,7 @@ func EncodeGGUF(w io.Writer, sources []Source, metadata []Entry) error {
 	if err != nil {
 		return err
 	}
-	err = layout.encode(w)
-	if err == nil || errors.Is(err, ErrFormat) {
-		return err
-	}
-	return fmt.Errorf("weights: %w", err)
+	return writeTo(w, layout.encode)
 }
 
 // A ggufLayout is a GGUF file to be written.

@@ -53,7 +53,12 @@ func WriteSources(path string, sources []Source, metadata map[string]string) err
 	if err != nil {
 		return inFile(err, path)
 	}
-	err = atomicfile.Write(path, layout.encode)
+	return writeFile(path, layout.encode)
+}
+
+// writeFile makes a file of what encode writes, whole or not at all.
+func writeFile(path string, encode func(io.Writer) error) error {
+	err := atomicfile.Write(path, encode)
 	if err == nil || errors.Is(err, ErrFormat) {
 		return inFile(err, path)
 	}
@@ -66,7 +71,12 @@ func Encode(w io.Writer, sources []Source, metadata map[string]string) error {
 	if err != nil {
 		return err
 	}
-	err = layout.encode(w)
+	return writeTo(w, layout.encode)
+}
+
+// writeTo has encode write to w, and says whose error it is where it is w's.
+func writeTo(w io.Writer, encode func(io.Writer) error) error {
+	err := encode(w)
 	if err == nil || errors.Is(err, ErrFormat) {
 		return err
 	}

@@ -155,7 +155,7 @@ func (l *Look) check(p *Params, b Batch) {
 // prepare makes room for what will be found; the weights may have a place of their own.
 func (p *Probe) prepare(params *Params, b Batch, placed bool) {
 	l := &p.Look
-	p.index = growInts(p.index, params.Heads)
+	p.index = grow(p.index, params.Heads)
 	p.heads = params.Heads
 	for h := range p.index {
 		p.index[h] = int32(h)
@@ -188,7 +188,7 @@ func (p *Probe) prepare(params *Params, b Batch, placed bool) {
 		return 0
 	}
 	p.LogSumExp = grow(p.LogSumExp, rows)
-	p.TopKeys, p.TopWeights = growInts(p.TopKeys, rows*l.TopK), grow(p.TopWeights, rows*l.TopK)
+	p.TopKeys, p.TopWeights = grow(p.TopKeys, rows*l.TopK), grow(p.TopWeights, rows*l.TopK)
 	p.Entropy = grow(p.Entropy, want(l.Entropy, rows))
 	p.Distance = grow(p.Distance, want(l.Distance, rows))
 	p.Near = grow(p.Near, rows*len(l.Near))
@@ -217,11 +217,4 @@ func (p *Probe) sees(sp *span) bool {
 		}
 	}
 	return false
-}
-
-func growInts(s []int32, n int) []int32 {
-	if cap(s) < n {
-		return make([]int32, n)
-	}
-	return s[:n]
 }

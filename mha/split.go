@@ -128,9 +128,9 @@ func (s *rowSum) finish(out []float32, factor float32) {
 }
 
 // grow is s with room for n elements, which are not kept.
-func grow(s []float32, n int) []float32 {
+func grow[T float32 | int32](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]float32, n)
+		return make([]T, n)
 	}
 	return s[:n]
 }

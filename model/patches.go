@@ -31,11 +31,14 @@ func (p *Patches) grid(height, width int) (rows, cols int) {
 	return height / p.Patch[0], width / p.Patch[1]
 }
 
-// positions is how many positions are learned.
-func (p *Patches) positions() int {
-	rows, cols := p.grid(p.Height, p.Width)
+// tokens is how many tokens a picture makes.
+func (p *Patches) tokens(height, width int) int {
+	rows, cols := p.grid(height, width)
 	return p.Class + rows*cols + p.Detection
 }
+
+// positions is how many positions are learned.
+func (p *Patches) positions() int { return p.tokens(p.Height, p.Width) }
 
 // Pixels are a picture's values, [channels, height, width].
 type Pixels struct {
@@ -52,8 +55,7 @@ func (m *Model) Pictures(list ...Pixels) Batch {
 		return b
 	}
 	for i, pic := range list {
-		rows, cols := p.grid(pic.Height, pic.Width)
-		b.CuSeqlens = append(b.CuSeqlens, b.CuSeqlens[i]+int32(p.Class+rows*cols+p.Detection))
+		b.CuSeqlens = append(b.CuSeqlens, b.CuSeqlens[i]+int32(p.tokens(pic.Height, pic.Width)))
 	}
 	return b
 }
@@ -77,8 +79,7 @@ func (m *Model) checkPictures(b *Batch) error {
 		if !p.Interpolate && !b.Interpolate && (pic.Height != p.Height || pic.Width != p.Width) {
 			return inputError("picture %d has %d×%d pixels, but the model takes %d×%d unless positions are interpolated", i, pic.Height, pic.Width, p.Height, p.Width)
 		}
-		rows, cols := p.grid(pic.Height, pic.Width)
-		if n := p.Class + rows*cols + p.Detection; int(b.CuSeqlens[i+1]-b.CuSeqlens[i]) != n {
+		if n := p.tokens(pic.Height, pic.Width); int(b.CuSeqlens[i+1]-b.CuSeqlens[i]) != n {
 			return inputError("picture %d is a sequence of %d tokens, not of %d", i, n, b.CuSeqlens[i+1]-b.CuSeqlens[i])
 		}
 	}
@@ -184,7 +185,7 @@ func (e *patches) interpolate(pic Pixels) {
 	down, across := cubics(fromRows, rows), cubics(fromCols, cols)
 	for _, t := range tables {
 		grid := t[p.Class*hidden : learned-p.Detection*hidden]
-		made := append(make([]float32, 0, (p.Class+rows*cols+p.Detection)*hidden), t[:p.Class*hidden]...)
+		made := append(make([]float32, 0, p.tokens(pic.Height, pic.Width)*hidden), t[:p.Class*hidden]...)
 		sum := make([]float64, hidden)
 		for _, d := range down {
 			for _, a := range across {

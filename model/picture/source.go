@@ -13,7 +13,7 @@ func sourceOf(m image.Image, format string, data []byte) source {
 	case *image.NYCbCrA:
 		return newYCbCr(&m.YCbCr, format)
 	case *image.Gray:
-		return gray{m.Pix, m.Stride, 1}
+		return gray{m.Pix, m.Stride}
 	case *image.Gray16:
 		return gray16{m.Pix, m.Stride}
 	case *image.NRGBA:
@@ -40,14 +40,14 @@ func sourceOf(m image.Image, format string, data []byte) source {
 
 // gray repeats a byte.
 type gray struct {
-	pix          []byte
-	stride, step int
+	pix    []byte
+	stride int
 }
 
 func (s gray) row(y int, dst []byte) {
 	src := s.pix[y*s.stride:]
 	for x := 0; x < len(dst)/3; x++ {
-		v := src[x*s.step]
+		v := src[x]
 		dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v
 	}
 }

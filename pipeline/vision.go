@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,8 +79,9 @@ func (v *VisionModel) Close() error { return v.model.Close() }
 // pictureBatch is how many pictures go through the model in one call.
 const pictureBatch = 8
 
-// look runs the model on pictures, some at a time, for some of its outputs.
-func (v *VisionModel) look(ctx context.Context, pics []*picture.Picture, outputs []string, each func(i int, r *model.Result, row int)) error {
+// look runs the model on pictures, some at a time, for some of its outputs. each is
+// told a picture's place among all, and in the result its row and its first token.
+func (v *VisionModel) look(ctx context.Context, pics []*picture.Picture, outputs []string, each func(i int, r *model.Result, row, token int)) error {
 	r, err := v.model.NewResult(outputs...)
 	if err != nil {
 		return fmt.Errorf("pipeline: %w", err)
@@ -93,11 +95,12 @@ func (v *VisionModel) look(ctx context.Context, pics []*picture.Picture, outputs
 			}
 			list[i].Width, list[i].Height, _ = v.processor.Shape(pic.Width, pic.Height)
 		}
-		if err := v.model.Forward(ctx, v.model.Pictures(list...), r); err != nil {
+		b := v.model.Pictures(list...)
+		if err := v.model.Forward(ctx, b, r); err != nil {
 			return fmt.Errorf("pipeline: %w", err)
 		}
 		for i := range some {
-			each(first+i, r, i)
+			each(first+i, r, i, int(b.CuSeqlens[i]))
 		}
 	}
 	return nil
@@ -112,7 +115,7 @@ func (v *VisionModel) Classify(ctx context.Context, top int, pics ...*picture.Pi
 		return nil, fmt.Errorf("pipeline: a %s does not classify pictures (a …ForImageClassification does)", spec.Class)
 	}
 	answers := make([][]Label, len(pics))
-	err := v.look(ctx, pics, []string{logits}, func(i int, r *model.Result, row int) {
+	err := v.look(ctx, pics, []string{logits}, func(i int, r *model.Result, row, _ int) {
 		o := r.Get(logits)
 		answers[i] = labelsOf(&spec, o.Data[row*o.Cols:(row+1)*o.Cols], top)
 	})
@@ -134,7 +137,7 @@ func (v *VisionModel) Detect(ctx context.Context, threshold float32, pics ...*pi
 		return nil, fmt.Errorf("pipeline: a %s does not detect objects (a …ForObjectDetection does)", spec.Class)
 	}
 	answers := make([][]Box, len(pics))
-	err := v.look(ctx, pics, []string{logits, boxesOutput}, func(i int, r *model.Result, row int) {
+	err := v.look(ctx, pics, []string{logits, boxesOutput}, func(i int, r *model.Result, row, _ int) {
 		classes, places := r.Get(logits), r.Get(boxesOutput)
 		n := spec.Embeddings.Patches.Detection
 		answers[i] = boxesOf(spec.Labels, classes.Data[row*n*classes.Cols:(row+1)*n*classes.Cols], places.Data[row*n*4:(row+1)*n*4], threshold, pics[i])
@@ -149,29 +152,21 @@ func boxesOf(labels []string, logits, boxes []float32, threshold float32, pic *p
 	w, h := float32(pic.Width), float32(pic.Height)
 	for t := range len(boxes) / 4 {
 		row := logits[t*(len(labels)+1):][:len(labels)+1]
-		best, sum := 0, 0.0
+		best, sum, most := 0, 0.0, slices.Max(row)
 		for c, x := range row {
 			if c < len(labels) && x > row[best] {
 				best = c
 			}
-			sum += math.Exp(float64(x - slices.Max(row)))
+			sum += math.Exp(float64(x - most))
 		}
-		score := float32(math.Exp(float64(row[best]-slices.Max(row))) / sum)
+		score := float32(math.Exp(float64(row[best]-most)) / sum)
 		if !(score > threshold) {
 			continue
 		}
 		b := boxes[4*t:]
 		found = append(found, Box{Label{labels[best], score}, (b[0] - b[2]/2) * w, (b[1] - b[3]/2) * h, (b[0] + b[2]/2) * w, (b[1] + b[3]/2) * h})
 	}
-	slices.SortStableFunc(found, func(a, b Box) int {
-		switch {
-		case a.Score > b.Score:
-			return -1
-		case a.Score < b.Score:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(found, func(a, b Box) int { return cmp.Compare(b.Score, a.Score) })
 	return found
 }
 
@@ -181,18 +176,9 @@ func (v *VisionModel) Dim() int { return v.model.Spec().Hidden }
 // Embed gives each picture's vector: the class token's last hidden state.
 func (v *VisionModel) Embed(ctx context.Context, pics ...*picture.Picture) ([][]float32, error) {
 	answers := make([][]float32, len(pics))
-	err := v.look(ctx, pics, []string{model.LastHiddenState}, func(i int, r *model.Result, row int) {
-		o, tokens := r.Get(model.LastHiddenState), 0
-		for j := range row {
-			tokens += v.tokens(pics[i-row+j])
-		}
-		answers[i] = slices.Clone(o.Data[tokens*o.Cols : (tokens+1)*o.Cols])
+	err := v.look(ctx, pics, []string{model.LastHiddenState}, func(i int, r *model.Result, _, token int) {
+		o := r.Get(model.LastHiddenState)
+		answers[i] = slices.Clone(o.Data[token*o.Cols : (token+1)*o.Cols])
 	})
 	return answers, err
-}
-
-// tokens is how many tokens a picture has.
-func (v *VisionModel) tokens(pic *picture.Picture) int {
-	w, h, _ := v.processor.Shape(pic.Width, pic.Height)
-	return int(v.model.Pictures(model.Pixels{Height: h, Width: w}).CuSeqlens[1])
 }

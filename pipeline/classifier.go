@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/ladon-ml/ladon/model"
 )
 
 // A Classifier says which of a model's labels hold for a text. It is safe for
@@ -36,26 +38,39 @@ func (c *Classifier) Classify(ctx context.Context, cfg ClassifyConfig, texts ...
 	defer c.m.gate.leave(w)
 	spec := c.m.model.Spec()
 	answers := make([][]Label, 0, len(texts))
+	add := func(text string) (bool, error) { return w.add(text, "", false) }
+	err = c.m.eachLogits(ctx, w, texts, cfg.Truncated, add, func(_ int, out model.Output) {
+		for row := range out.Rows {
+			answers = append(answers, labelsOf(&spec, out.Data[row*out.Cols:(row+1)*out.Cols], cfg.Top))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+// eachLogits runs a sequence classifier on texts, as add puts them into the batch,
+// and hands out the logits of some at a time, with how many are done then.
+func (m *Model) eachLogits(ctx context.Context, w *workspace, texts []string, truncated func(text, kept int), add func(text string) (cut bool, err error), take func(done int, out model.Output)) error {
 	w.reset()
 	for i, text := range texts {
-		cut, err := w.add(c.m.folder.text(text), "", false)
+		cut, err := add(m.folder.text(text))
 		if err != nil {
-			return nil, fmt.Errorf("pipeline: text %d: %w", i, err)
+			return fmt.Errorf("pipeline: text %d: %w", i, err)
 		}
 		if cut {
-			c.m.reportCut(ctx, i, cfg.Truncated)
+			m.reportCut(ctx, i, truncated)
 		}
 		if !w.full() && i < len(texts)-1 {
 			continue
 		}
 		out, err := w.run(ctx, &w.logits, logits)
 		if err != nil {
-			return nil, fmt.Errorf("pipeline: %w", err)
+			return fmt.Errorf("pipeline: %w", err)
 		}
-		for row := range out.Rows {
-			answers = append(answers, labelsOf(&spec, out.Data[row*out.Cols:(row+1)*out.Cols], cfg.Top))
-		}
+		take(i+1, out)
 		w.reset()
 	}
-	return answers, nil
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/model"
 )
 
 // logits is what classifiers call their output.
@@ -93,22 +94,8 @@ func (r *Ranker) AppendScoresWith(ctx context.Context, dst []float32, cfg RankCo
 // read scores the pairs of query and text by the cross-encoder.
 func (r *Ranker) read(ctx context.Context, w *workspace, dst []float32, cfg RankConfig, query string, texts []string) ([]float32, error) {
 	query = r.m.folder.text(query)
-	w.reset()
-	for i, text := range texts {
-		cut, err := w.add(query, r.m.folder.text(text), true)
-		if err != nil {
-			return nil, fmt.Errorf("pipeline: text %d: %w", i, err)
-		}
-		if cut {
-			r.m.reportCut(ctx, i, cfg.Truncated)
-		}
-		if !w.full() && i < len(texts)-1 {
-			continue
-		}
-		out, err := w.run(ctx, &w.logits, logits)
-		if err != nil {
-			return nil, fmt.Errorf("pipeline: %w", err)
-		}
+	add := func(text string) (bool, error) { return w.add(query, text, true) }
+	err := r.m.eachLogits(ctx, w, texts, cfg.Truncated, add, func(done int, out model.Output) {
 		for _, x := range out.Data {
 			if r.sigmoid {
 				x = float32(1 / (1 + math.Exp(-float64(x))))
@@ -116,9 +103,11 @@ func (r *Ranker) read(ctx context.Context, w *workspace, dst []float32, cfg Rank
 			dst = append(dst, x)
 		}
 		if cfg.Progress != nil {
-			cfg.Progress(i + 1)
+			cfg.Progress(done)
 		}
-		w.reset()
+	})
+	if err != nil {
+		return nil, err
 	}
 	return dst, nil
 }

@@ -109,6 +109,20 @@ def two_threads():
                 against=["ladon-1"], must=1.85, aim=1.95, threads=2)
 
 
+def encode(model, against, args, must=None, aim=None, dtype="f32", **work):
+    """One forward pass of a model with random weights over texts of seq tokens, pictures, or both."""
+    name = "-".join([f"{work[k]}x{work.get('seq', '')}{k}" if k == "texts" else f"{work[k]}{k}" for k in ("texts", "images") if k in work])
+    return Case(f"{model}-{dtype}/{name}", ["forward", "-model", "{MODELS}/" + model, *args, "-dtype", dtype],
+                {p: dict(op="encode", model=model, **work) for p in against}, against=against, must=must, aim=aim, default=False)
+
+
+def translate(model, against, seq, new, beams=1, must=None, aim=None, dtype="f32"):
+    """A source of seq tokens, and new tokens out of it."""
+    return Case(f"{model}-{dtype}/source{seq}new{new}beams{beams}",
+                ["generate", "-model", "{MODELS}/" + model, "-prompt", seq, "-new", new, "-num-beams", beams, "-dtype", dtype],
+                {p: dict(op="translate", model=model, seq=seq, new=new, beams=beams) for p in against}, against=against, must=must, aim=aim, default=False)
+
+
 ATTENTION = [
     attention(1, 12, 128, 128, 64, 1.4, 1.6),
     attention(32, 12, 128, 128, 32, 1.45, 1.75),
@@ -148,4 +162,12 @@ CASES = [
     mha(1, 512, 384, 12, 1.0, 1.5, weights=True),
     probe_cost(512, "topk"),
     fewer_heads(512, 12, 6, 32),
+    encode("xlnet-base", ["torch"], ["-batch", 1, "-seq", 128], texts=1, seq=128, must=1.3, aim=2),
+    encode("albert-base", ["torch"], ["-batch", 1, "-seq", 128], texts=1, seq=128),
+    encode("vit-base", ["torch", "ort", "openvino"], ["-batch", 1], images=1, must=1.1, aim=1.2),
+    encode("clip-b32", ["torch"], ["-batch", 32, "-seq", 77, "-images", 8], texts=32, seq=77, images=8, must=1.2, aim=1.4),
+    encode("clip-b32", ["torch"], ["-batch", 32, "-seq", 16, "-images", 8], texts=32, seq=16, images=8, must=1.2, aim=1.4),
+    translate("t5-small", ["ctranslate2", "torch"], 128, 64, must=1.0, aim=1.3),
+    translate("t5-small", ["ctranslate2-int8"], 128, 64, must=1.0, aim=1.3, dtype="int8"),
+    translate("transformer-base", ["torch"], 32, 32, beams=4, must=2, aim=3),
 ]

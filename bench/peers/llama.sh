@@ -54,7 +54,7 @@ for type in Q4_K_S Q6_K; do
 	fi
 done
 rm -f "$GGUF/random-F32.gguf"
-[[ -f $GGUF/gpt2/config.json ]] || "$python" "$here/random_gpt2.py" "$GGUF/gpt2"
+[[ -f $GGUF/gpt2/config.json ]] || "$python" "$here/random_models.py" gpt2 "$GGUF/gpt2"
 
 if [[ -z ${LADON:-} ]]; then
 	LADON=$work/ladon

@@ -49,7 +49,8 @@ class Workers:
 
 def ladon(args, threads, env):
     """One `ladon bench` line, or what went wrong."""
-    command = [os.environ["LADON"], "bench", *(str(a).replace("{MINILM}", os.environ["MINILM"]) for a in args),
+    places = {"MINILM": os.environ["MINILM"], "MODELS": os.environ["RANDOM_MODELS"]}
+    command = [os.environ["LADON"], "bench", *(str(a).format(**places) for a in args),
                "-threads", str(threads), "-budget", f"{BUDGET}ms"]
     try:
         p = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=TIMEOUT)
@@ -63,6 +64,15 @@ def ladon(args, threads, env):
                 **{k: r[k] for k in ("gflops", "share_of_peak", "tier", "tokens_per_s") if k in r}}
     except (ValueError, KeyError, IndexError) as e:
         return {"error": f"unexpected output: {type(e).__name__} {e}"}
+
+
+def make_model(case):
+    """The random model of a case, once."""
+    for name in {w["model"] for w in case.peers.values() if "model" in w}:
+        folder = pathlib.Path(os.environ["RANDOM_MODELS"]) / name
+        if not (folder / "done").exists():
+            subprocess.run([sys.executable, HERE / "random_models.py", name, folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+            (folder / "done").touch()
 
 
 def merge(runs):
@@ -115,6 +125,7 @@ def main():
             if case.threads and (case.threads not in threads or t != case.threads):
                 continue
             print(f"{case.name}, {t} thread{'s' * (t > 1)}", file=sys.stderr)
+            make_model(case)
             rows.append(report.row(case, t, run_case(case, t, workers)))
             print("  " + report.line(rows[-1]), file=sys.stderr, flush=True)
     workers.close()

@@ -7,7 +7,8 @@
 #
 # Needs Go, Python 3.11 or later and a package index for pip. The first run installs the peers (about 6 GB) into .venv here.
 # PEERS_VENV  an environment to use as it is     LADON  a ladon binary to use as it is
-# MINILM      a MiniLM folder to use as it is    ROUNDS, BUDGET_MS  how often and how long each case runs (3, 500)
+# MINILM      a MiniLM folder to use as it is    RANDOM_MODELS  where random models are made and kept
+# ROUNDS, BUDGET_MS  how often and how long each case runs (3, 500)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$here/work
@@ -40,5 +41,5 @@ if [[ -z ${LADON:-} ]]; then
 	rm -f "$LADON"
 	(cd "$here/../.." && go build -o "$LADON" ./cmd/ladon) || echo "run.sh: ladon does not build; the table will say so" >&2
 fi
-export LADON MINILM MINILM_ONNX=$work/onnx
+export LADON MINILM MINILM_ONNX=$work/onnx RANDOM_MODELS=${RANDOM_MODELS:-$work/models}
 exec "$python" "$here/run.py" "$@"

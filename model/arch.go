@@ -26,6 +26,7 @@ var architectures = []*architecture{&bert, &distilBERT,
 	&vit, &deit, &dinov2, &yolos,
 	&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
 	&roberta, &xlmRoberta, &albert, &electra, &mpnet,
+	&clipText, &clipVision,
 }
 
 // SupportedArchitectures lists the values of model_type that Load understands.

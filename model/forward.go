@@ -21,7 +21,7 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 	if err := m.check(&b); err != nil {
 		return err
 	}
-	for _, from := range [...]Rows{FirstToken, LastToken, SecondToken} {
+	for _, from := range [...]Rows{FirstToken, LastToken, SecondToken, EndToken} {
 		if !r.needs(from) {
 			continue
 		}
@@ -30,6 +30,9 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 				return inputError("sequence %d is empty, and %s reads its %v", s, m.spec.Class, from)
 			}
 		}
+	}
+	if b.Embeds != nil && r.needs(EndToken) {
+		return inputError("embeddings in place of ids, but %s reads the %v", m.spec.Class, EndToken)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

@@ -9,8 +9,10 @@ const (
 	EveryToken      Rows = iota // one output row a token
 	FirstToken                  // one output row a sequence, from its first token
 	LastToken                   // one output row a sequence, from its last token that is not Embeddings.Pad
+	EndToken                    // one output row a sequence, from the first token that Embeddings.End names
 	SecondToken                 // one output row a sequence, from its second token: DeiT's distillation token
 	FirstAndMean                // one output row a sequence, from its first token and, beside it, the mean of the others
+	MeanAfterFirst              // one output row a sequence, the mean of all tokens but the first
 	DetectionTokens             // one output row for each of a picture's detection tokens
 )
 
@@ -21,6 +23,7 @@ type Head struct {
 	// columns of the last layer, one each.
 	Outputs []string
 	From    Rows
+	Norm    string // name of a norm of the base model that the rows pass first; "" for none
 	Layers  []Dense
 	// Choices: sequences are alternatives, and their scores are the columns of
 	// one row (multiple choice).
@@ -57,8 +60,12 @@ func (r Rows) String() string {
 		return "last token"
 	case SecondToken:
 		return "second token"
+	case EndToken:
+		return "end token"
 	case FirstAndMean:
 		return "first token and the mean of the others"
+	case MeanAfterFirst:
+		return "tokens after the first"
 	case DetectionTokens:
 		return "detection tokens"
 	}
@@ -66,7 +73,9 @@ func (r Rows) String() string {
 }
 
 // single says whether one row of a sequence is all that is read.
-func (r Rows) single() bool { return r == FirstToken || r == LastToken || r == SecondToken }
+func (r Rows) single() bool {
+	return r == FirstToken || r == LastToken || r == SecondToken || r == EndToken
+}
 
 // states is how many hidden states are beside each other in a row.
 func (r Rows) states() int {
@@ -120,8 +129,8 @@ func (w *workspace) headRows(from Rows) []float32 {
 	if w.rows != s.tokens { // they are all that is left
 		return w.x
 	}
-	if from == FirstAndMean {
-		return w.firstAndMean()
+	if from == FirstAndMean || from == MeanAfterFirst {
+		return w.means(from)
 	}
 	n := from.of(&w.model.spec.Stack)
 	w.picked = w.picked[:0]
@@ -137,15 +146,19 @@ func (w *workspace) headRows(from Rows) []float32 {
 	return w.gatherRows(w.picked)
 }
 
-// firstAndMean puts each sequence's first state beside the mean of its others.
-func (w *workspace) firstAndMean() []float32 {
+// means finds the mean of each sequence's states but the first, and where that is
+// read too, puts it before.
+func (w *workspace) means(of Rows) []float32 {
 	hidden, s := w.model.spec.Hidden, &w.stream
-	w.first = grow(w.first, 2*hidden*s.sequences())
+	width := hidden * of.states()
+	w.first = grow(w.first, width*s.sequences())
 	for i := range s.sequences() {
 		from, to := int(s.cuSeqlens[i]), int(s.cuSeqlens[i+1])
-		dst := w.first[2*hidden*i:][:2*hidden]
-		copy(dst, w.x[from*hidden:(from+1)*hidden])
-		mean := dst[hidden:]
+		dst := w.first[width*i:][:width]
+		mean := dst[width-hidden:]
+		if of == FirstAndMean {
+			copy(dst, w.x[from*hidden:(from+1)*hidden])
+		}
 		clear(mean)
 		for t := from + 1; t < to; t++ {
 			kernels.Add(mean, mean, w.x[t*hidden:(t+1)*hidden])
@@ -169,6 +182,11 @@ func (w *workspace) gatherRows(rows []int32) []float32 {
 // columns], lie one after the other in data and get the rows from at on.
 func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, total int) {
 	width := w.model.spec.Hidden * h.From.states()
+	if h.norm.weight != nil {
+		w.normed = grow(w.normed, rows*width)
+		w.norm(w.normed, a, rows, width, &h.norm)
+		a = w.normed
+	}
 	if len(h.layers) == 0 {
 		copy(data[at*width:], a[:rows*width])
 	}

@@ -50,6 +50,7 @@ type embeddings struct {
 // head holds what a Head has learned.
 type head struct {
 	Head
+	norm   norm
 	layers []dense
 }
 
@@ -112,6 +113,9 @@ func (m *Model) parameters(n names, prefix string, stored func(name string) kern
 		h.Head = s.Heads[i]
 		h.layers = make([]dense, len(h.Layers))
 		width := s.Hidden * h.From.states()
+		if h.Norm != "" {
+			p.norm(ownHead+h.Norm, &h.norm, width, prefix+h.Norm)
+		}
 		for j := range h.layers {
 			d := &h.layers[j]
 			d.Dense = h.Layers[j]

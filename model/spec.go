@@ -99,6 +99,7 @@ type Embeddings struct {
 	Norm      bool
 	Positions int   // the longest sequence
 	Pad       int32 // the id that fills rows up; -1: none. Heads that read a last token pass over it
+	End       int32 // the id that ends a text, for heads that read that token; -1: the highest of the text
 
 	// A table of positions is added, of so many rows, of which that of position p
 	// is p+Offset. 0: there is none.

@@ -13,6 +13,7 @@ type stream struct {
 	counted               []int32   // positions that nobody gave
 	totals                []int32   // [sequences] the length that each counts as, or nil: as far as its positions reach
 	pad                   int32     // the id that a last token is not
+	end                   int32     // the id that ends a text
 	tokens                int
 	headMask              [][]float32 // as the batch's
 	policy                HeadPolicy
@@ -31,7 +32,7 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	s.token, s.sequence, s.tokens = begin, first, stop-begin
 	s.of.tokens, s.of.sequences = b.tokens(), b.sequences()
 	s.release()
-	s.pad = m.spec.Embeddings.Pad
+	s.pad, s.end = m.spec.Embeddings.Pad, m.spec.Embeddings.End
 	if b.Pictures != nil {
 		s.pictures = b.Pictures[first:end]
 	} else if b.Embeds != nil {
@@ -92,12 +93,24 @@ func (s *stream) row(i int, from Rows) int {
 	if s.ids == nil {
 		return end - 1
 	}
+	if from == EndToken {
+		return begin + endOf(s.ids[begin:end], s.end)
+	}
 	for t := end - 1; t > begin; t-- {
 		if s.ids[t] != s.pad {
 			return t
 		}
 	}
 	return begin
+}
+
+// endOf is where a text ends, of which there is some: at the first of the id that
+// says so, or where end is negative, of the highest. Without it that is the first.
+func endOf(ids []int32, end int32) int {
+	if end < 0 {
+		end = slices.Max(ids)
+	}
+	return max(slices.Index(ids, end), 0)
 }
 
 // release lets go of the caller's slices.

@@ -39,6 +39,7 @@ type workspace struct {
 	picked []int32      // [sequences]: the row that is read of each
 	first  []float32    // [sequences, hidden]: those rows
 	mean   []float32    // one of the heads that another is the mean of
+	normed []float32    // what a head reads, after its norm
 	dense  [2][]float32 // between the layers of a head
 	scaled scaled
 

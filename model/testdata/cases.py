@@ -98,6 +98,8 @@ class Case:
             return "distilbert" if self.arch.startswith("Distil") else "bert"
         if self.arch.startswith(("ViT", "DeiT", "Dinov2", "Yolos")):
             return "vision"
+        if self.arch.startswith(("CLIP", "VisionEncoderDecoder")):
+            return "crossmodal"
         if self.arch.startswith(("Roberta", "XLMRoberta", "MPNet", "Electra", "Albert")):
             return "kin"
         return "decoder"

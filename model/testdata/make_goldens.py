@@ -25,13 +25,14 @@ from safetensors.torch import load_file as load_torch, save_file as save_torch
 from transformers import BertConfig, DistilBertConfig
 
 sys.dont_write_bytecode = True
+import crossmodal  # noqa: E402
 import decoders  # noqa: E402
 import kin  # noqa: E402
 import vision  # noqa: E402
 from cases import CASES  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-MODULES = {"decoder": decoders, "kin": kin, "vision": vision}
+MODULES = {"decoder": decoders, "kin": kin, "vision": vision, "crossmodal": crossmodal}
 ORDERS = 8  # how many orders of summation the float32 error is the maximum of
 
 
@@ -65,7 +66,7 @@ def fill(model, gen):
             p[int(torch.randint(p.numel(), (1,), generator=gen))] *= 4
         elif norm:
             normal(p, 0.2)
-        elif leaf[-2] == "projection" and p.dim() > 1:  # of patches
+        elif leaf[-2] in ("projection", "patch_embedding") and p.dim() > 1:  # of patches
             normal(p, 1.2 / p[0].numel() ** 0.5)
         elif "embed" in name or leaf[-2] in ("wte", "wpe"):
             normal(p, 0.7)
@@ -167,11 +168,11 @@ def outputs_of(model, case, inputs, perm=None):
         r = model(**feed, output_hidden_states=True, output_attentions=case.attentions, return_dict=True)
     out = {}
     for k in ("last_hidden_state", "pooler_output", "logits", "start_logits", "end_logits", "prediction_logits",
-              "seq_relationship_logits", "sop_logits", "cls_logits", "distillation_logits", "pred_boxes"):
+              "seq_relationship_logits", "sop_logits", "cls_logits", "distillation_logits", "pred_boxes", "text_embeds", "image_embeds"):
         v = getattr(r, k, None)
         if v is not None and not (k == "pooler_output" and case.drop_pooler):
             out[k] = v
-    if not case.choices and case.family != "vision":
+    if not case.choices and case.family not in ("vision", "crossmodal"):
         out["last_hidden_state"] = r.hidden_states[-1]
     if case.hidden_states:
         out.update({f"hidden_states.{i}": v for i, v in enumerate(r.hidden_states)})
@@ -186,7 +187,7 @@ def outputs_of(model, case, inputs, perm=None):
 def pooled(case):
     """The outputs that have no axis of positions."""
     whole = any(a in case.arch for a in ("SequenceClassification", "NextSentence", "MultipleChoice"))
-    return {"pooler_output", "seq_relationship_logits", "sop_logits"} | ({"logits"} if whole else set())
+    return {"pooler_output", "seq_relationship_logits", "sop_logits", "text_embeds"} | ({"logits"} if whole else set())
 
 
 def mask_out(name, v, inputs):
@@ -301,7 +302,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     chosen = sys.argv[1:] or [""]
-    for case in CASES + decoders.CASES + kin.CASES + vision.CASES:
+    for case in CASES + decoders.CASES + kin.CASES + vision.CASES + crossmodal.CASES:
         if any(case.name.startswith(c) for c in chosen):
             make(case)
 

@@ -20,13 +20,18 @@ type architecture struct {
 	heads map[string]func(c *config, s *Spec) []Head
 }
 
-// architectures is the one list of what this package runs.
-var architectures = []*architecture{&bert, &distilBERT,
-	&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3,
-	&vit, &deit, &dinov2, &yolos,
-	&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
-	&roberta, &xlmRoberta, &albert, &electra, &mpnet,
-	&clipText, &clipVision,
+// architectures is the one list of what this package runs. It is made when the
+// tables are there, since those of models made of two others look them up in it.
+var architectures []*architecture
+
+func init() {
+	architectures = []*architecture{&bert, &distilBERT,
+		&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3,
+		&vit, &deit, &dinov2, &yolos,
+		&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
+		&roberta, &xlmRoberta, &albert, &electra, &mpnet,
+		&clipText, &clipVision,
+	}
 }
 
 // SupportedArchitectures lists the values of model_type that Load understands.
@@ -42,9 +47,17 @@ func SupportedArchitectures() []string {
 // SupportedClasses lists the classes of one architecture that Load understands,
 // as config.json's architectures names them; nil for an unknown architecture.
 func SupportedClasses(modelType string) []string {
+	if a := architectureOf(modelType); a != nil {
+		return a.classes()
+	}
+	return nil
+}
+
+// architectureOf is the architecture of that model_type, or nil.
+func architectureOf(modelType string) *architecture {
 	for _, a := range architectures {
 		if a.modelType == modelType {
-			return a.classes()
+			return a
 		}
 	}
 	return nil
@@ -64,10 +77,8 @@ func (s *Spec) class() string {
 	if s.Class != "" {
 		return s.Class
 	}
-	for _, a := range architectures {
-		if a.modelType == s.Architecture {
-			return a.base
-		}
+	if a := architectureOf(s.Architecture); a != nil {
+		return a.base
 	}
 	return ""
 }
@@ -99,6 +110,20 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 		return nil, Spec{}, err
 	}
 	return arch, s, nil
+}
+
+// nested reads the config of a whole model under a key, by its model_type. The
+// architecture is nil where that is not supported, which is noted.
+func (c *config) nested(key string) (*architecture, Spec) {
+	o := c.object(key)
+	a := architectureOf(o.string("model_type", ""))
+	if a == nil {
+		c.problem(key+".model_type", "%q is not supported; supported: %s", o.string("model_type", ""), strings.Join(SupportedArchitectures(), ", "))
+		return nil, Spec{}
+	}
+	s := a.spec(o)
+	s.Architecture = a.modelType
+	return a, s
 }
 
 // findArchitecture goes by model_type, or where a file has none (before

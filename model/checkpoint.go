@@ -34,43 +34,57 @@ func (c *checkpoint) has(name string) bool {
 	return ok
 }
 
-// prefix is what the names of the base model's tensors begin with.
+// prefix is what the names of the base model's tensors begin with, as if it were
+// saved alone where there is no checkpoint.
 func (c *checkpoint) prefix(n *names) string {
+	if c == nil {
+		return n.Root
+	}
 	for _, p := range [...]string{n.Prefix, n.OtherPrefix} {
-		if p != "" && c.has(p+n.anchor()) {
-			return p
+		if p != "" && c.has(n.Root+p+n.anchor()) {
+			return n.Root + p
 		}
 	}
-	return ""
+	return n.Root
+}
+
+// settle makes a model's heads, and those of its other, what the file says: it
+// leaves out those that may be missing and are, and unties those that have a
+// matrix of their own.
+func (c *checkpoint) settle(m *Model, n *names) error {
+	prefix := c.prefix(n)
+	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(m, h, n, prefix) })
+	if err := c.untie(m, n, prefix); err != nil || m.other == nil {
+		return err
+	}
+	return c.settle(m.other, n.other())
 }
 
 // hasHead says whether the first layer of a head is there.
-func (c *checkpoint) hasHead(h Head, n *names, prefix string) bool {
-	d := h.Layers[0]
-	switch {
-	case c.own:
-		return c.has(ownHead + d.Name + ".weight")
-	case d.InBase:
-		return c.has(prefix + n.head(d.Name) + ".weight")
+func (c *checkpoint) hasHead(m *Model, h Head, n *names, prefix string) bool {
+	d := &h.Layers[0]
+	if c.own {
+		return c.has(m.own + ownHead + d.Name + ".weight")
 	}
-	return c.has(n.head(d.Name) + ".weight")
+	return c.has(n.dense(d, prefix) + ".weight")
 }
 
 // untie gives a head a matrix of its own where the file holds one that differs
 // from the word embeddings that the config says it shares. Files may also hold
 // the shared one twice.
-func (c *checkpoint) untie(s *Spec, n *names, words string) error {
-	for i := range s.Heads {
-		for j := range s.Heads[i].Layers {
-			d := &s.Heads[i].Layers[j]
+func (c *checkpoint) untie(m *Model, n *names, prefix string) error {
+	words := prefix + n.Words + ".weight"
+	for i := range m.spec.Heads {
+		for j := range m.spec.Heads[i].Layers {
+			d := &m.spec.Heads[i].Layers[j]
 			if !d.Tied {
 				continue
 			}
 			if c.own {
-				d.Tied = !c.has(ownHead + d.Name + ".weight")
+				d.Tied = !c.has(m.own + ownHead + d.Name + ".weight")
 				continue
 			}
-			name := n.head(d.Name) + ".weight"
+			name := n.dense(d, prefix) + ".weight"
 			if !c.has(name) || !c.has(words) {
 				continue
 			}

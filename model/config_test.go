@@ -148,12 +148,13 @@ func FuzzConfig(f *testing.F) {
 		}
 		// What is accepted is a model that could be: parameters can be listed, and
 		// every size is positive.
-		m := &Model{spec: s}
+		m := newModel(s)
 		for _, a := range architectures {
 			if a.modelType != s.Architecture || len(s.Layers) > 64 {
 				continue
 			}
-			for _, p := range m.parameters(a.names(&s), "", nil) {
+			n := a.names(&s)
+			for _, p := range m.parameters(&n, nil, nil) {
 				if p.rows < 1 || p.cols < 1 || len(p.from) == 0 {
 					t.Errorf("parameter %s is %d×%d, from %d tensors", p.name, p.rows, p.cols, len(p.from))
 				}

@@ -38,22 +38,19 @@ func (w *ggufWriter) fromFolder(p place) error {
 		return &UnsupportedError{file, "for GGUF, architectures", spec.class(), []string{kind.class}}
 	}
 	theirs, ours := arch.names(&spec), kind.names()
-	prefix := ""
-	if c.has(theirs.Prefix + theirs.Words + ".weight") {
-		prefix = theirs.Prefix
-	}
-	if err := c.untie(&spec, &theirs, prefix+theirs.Words+".weight"); err != nil {
+	m := newModel(spec)
+	if err := c.settle(m, &theirs); err != nil {
 		return err
 	}
 	if theirs.QKV != "" {
 		ours.QKV = "attn_qkv"
 	}
-	from := (&Model{spec: spec}).parameters(theirs, prefix, nil)
+	from := m.parameters(&theirs, c, nil)
 	if err := c.check(from); err != nil {
 		return err
 	}
-	w.addTensors(c, from, (&Model{spec: spec}).parameters(ours, "", nil))
-	w.spec = &spec
+	w.addTensors(c, from, newModel(m.spec).parameters(&ours, nil, nil))
+	w.spec = &m.spec
 	if err := w.addConfig(file, data, kind); err != nil {
 		return err
 	}

@@ -166,7 +166,7 @@ func (w *ggufWriter) verify(path string) error {
 	if err != nil {
 		return err
 	}
-	return c.check((&Model{spec: got}).parameters(n, "", nil))
+	return c.check(newModel(got).parameters(&n, c, nil))
 }
 
 // copy writes a tensor.

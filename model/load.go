@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 
 	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/mha"
@@ -142,20 +141,15 @@ func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{spec: spec, threads: o.threads}
-	if err := m.makeRotations(); err != nil {
-		return nil, err
-	}
-	prefix := c.prefix(&n)
-	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(h, &n, prefix) })
-	if err := c.untie(&m.spec, &n, prefix+n.Words+".weight"); err != nil {
+	m := newModel(spec)
+	if err := c.settle(m, &n); err != nil {
 		return nil, err
 	}
 	m.dtype = o.dtype
 	if m.dtype == Auto && c.own {
 		m.dtype = Int8
 	}
-	m.params = m.parameters(n, prefix, func(name string) kernels.DType { return c.kept(name, m.dtype) })
+	m.params = m.parameters(&n, c, func(name string) kernels.DType { return c.kept(name, m.dtype) })
 	if err := c.check(m.params); err != nil {
 		return nil, err
 	}
@@ -166,6 +160,30 @@ func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 	if m.dtype == Auto {
 		m.dtype = m.storedDType()
 	}
+	if err := m.finish(o.threads); err != nil {
+		m.free()
+		return nil, err
+	}
+	return m, nil
+}
+
+// newModel is a model without parameters, and with its other.
+func newModel(spec Spec) *Model {
+	m := &Model{spec: spec}
+	if spec.Other != nil {
+		m.other = newModel(*spec.Other)
+		m.other.own = m.own + ownOther
+		m.spec.Other = &m.other.spec
+	}
+	return m
+}
+
+// finish makes what follows from the parameters.
+func (m *Model) finish(threads int) error {
+	m.threads = threads
+	if err := m.makeRotations(); err != nil {
+		return err
+	}
 	m.makeBiases()
 	for i := range m.heads {
 		for j := range m.heads[i].layers {
@@ -174,7 +192,14 @@ func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 			}
 		}
 	}
-	return m, nil
+	if m.other == nil {
+		return nil
+	}
+	m.other.dtype = m.dtype
+	if m.other.spec.Embeddings.Shared {
+		m.other.embed.words = m.embed.words
+	}
+	return m.other.finish(threads)
 }
 
 // makeRotations finds the tables that layers share.

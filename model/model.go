@@ -23,8 +23,11 @@ type Model struct {
 	biases    [][]mha.Bias // [layers]: of scores
 	finalNorm norm
 	heads     []head
-	params    []param
-	memory    mem.Arena // holds the matrices and tables
+	params    []param   // of the other model too
+	memory    mem.Arena // holds the matrices and tables, likewise
+
+	other *Model // the second model of the checkpoint; nil: there is none
+	own   string // before the names of its parameters in files of our own form
 
 	workspaces shelf
 	blocks     mha.CachePool // of the sessions
@@ -35,6 +38,10 @@ type Model struct {
 
 // Spec describes the model. Its slices must not be modified.
 func (m *Model) Spec() Spec { return m.spec }
+
+// Other is the second model of the checkpoint, which lives as long as m; nil
+// where there is none.
+func (m *Model) Other() *Model { return m.other }
 
 // DType is the precision of the matrices: F32, Int8 or Stored.
 func (m *Model) DType() DType { return m.dtype }
@@ -116,6 +123,9 @@ func (m *Model) Close() error {
 	}
 	m.closed = true
 	m.workspaces = shelf{}
+	if m.other != nil {
+		_ = m.other.Close() // it waits, and has nothing of its own to free
+	}
 	return m.free()
 }
 

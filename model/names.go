@@ -5,6 +5,9 @@ import "fmt"
 // names says what a checkpoint calls its tensors, without ".weight" and ".bias".
 // What a Spec does not have needs no name.
 type names struct {
+	// Root begins all names, those of heads too.
+	Root string
+
 	// Prefix is that of the base model's tensors when it is saved with a head:
 	// "bert.". OtherPrefix is what a class that calls its base otherwise has.
 	Prefix, OtherPrefix string
@@ -53,6 +56,8 @@ type names struct {
 
 	// Heads renames the layers of heads, whose Dense.Name is Hugging Face's.
 	Heads map[string]string
+
+	Other *names // of a second model
 }
 
 // anchor is a tensor that every checkpoint of the architecture has.
@@ -66,10 +71,23 @@ func (n *names) anchor() string {
 // layer is what the names of the i-th layer with parameters of its own begin with.
 func (n *names) layer(i int) string { return fmt.Sprintf(n.Layer, i) }
 
-// head is what the checkpoint calls a layer of a head.
-func (n *names) head(name string) string {
-	if renamed, ok := n.Heads[name]; ok {
-		return renamed
+// other are the names of a second model.
+func (n *names) other() *names {
+	if n.Other == nil {
+		return new(names)
 	}
-	return name
+	return n.Other
+}
+
+// dense is what the checkpoint calls a layer of a head, where the tensors of the
+// base model begin with prefix.
+func (n *names) dense(d *Dense, prefix string) string {
+	name := d.Name
+	if renamed, ok := n.Heads[name]; ok {
+		name = renamed
+	}
+	if d.InBase {
+		return prefix + name
+	}
+	return n.Root + name
 }

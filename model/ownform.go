@@ -22,6 +22,7 @@ const (
 
 	ownScale = ".scale"
 	ownHead  = "heads." // before the names of the heads' parameters
+	ownOther = "other." // before the names of a second model's
 )
 
 // packedShape is the shape of a packed int8 matrix in a file.

@@ -87,12 +87,11 @@ type param struct {
 }
 
 // parameters lists the parameters of m.spec, which has the heads that the
-// checkpoint turned out to have. prefix is what the checkpoint puts before the
-// names of the base model's tensors, and stored the form in which a tensor is to
-// be kept; nil: in the same as all others.
-func (m *Model) parameters(n names, prefix string, stored func(name string) kernels.DType) []param {
-	s := &m.spec
-	p := paramList{names: &n, prefix: prefix, spec: s, stored: stored}
+// checkpoint turned out to have, and those of the other model after them. stored
+// is the form in which a tensor is to be kept; nil: in the same as all others.
+func (m *Model) parameters(n *names, c *checkpoint, stored func(name string) kernels.DType) []param {
+	s, prefix := &m.spec, c.prefix(n)
+	p := paramList{names: n, own: m.own, prefix: prefix, spec: s, stored: stored}
 	p.embeddings(&m.embed)
 	m.layers = make([]*layer, len(s.Layers))
 	for i, own := 0, 0; i < len(m.layers); i++ {
@@ -123,6 +122,9 @@ func (m *Model) parameters(n names, prefix string, stored func(name string) kern
 			width = d.Width
 		}
 	}
+	if m.other != nil {
+		return append(p.list, m.other.parameters(n.other(), c, stored)...)
+	}
 	return p.list
 }
 
@@ -141,13 +143,17 @@ func (s *Spec) tied() bool {
 // A paramList grows by the parameters of one part of a model after the other.
 type paramList struct {
 	*names
-	prefix string
+	own    string // before our names
+	prefix string // before the checkpoint's names of the base model's tensors
 	spec   *Spec
 	stored func(name string) kernels.DType
 	list   []param
 }
 
-func (p *paramList) add(q param) { p.list = append(p.list, q) }
+func (p *paramList) add(q param) {
+	q.name = p.own + q.name
+	p.list = append(p.list, q)
+}
 
 func (p *paramList) embeddings(e *embeddings) {
 	s := &p.spec.Embeddings
@@ -159,7 +165,9 @@ func (p *paramList) embeddings(e *embeddings) {
 		p.patches(e)
 		return
 	}
-	p.words("embeddings.words", &e.words, s.Vocab, width, p.Words, p.spec.tied())
+	if !s.Shared {
+		p.words("embeddings.words", &e.words, s.Vocab, width, p.Words, p.spec.tied())
+	}
 	if s.Rows > 0 {
 		p.table("embeddings.positions", &e.positions, s.Rows, width, p.Positions)
 	}
@@ -323,22 +331,22 @@ func (p *paramList) scaled(has bool, name string) {
 // gives it the embeddings'. Of a head, only a language model's decoder is worth
 // storing narrowly: the rest is small, and what it says is the answer.
 func (p *paramList) dense(d *dense, in int) {
-	from, name := p.head(d.Name), ownHead+d.Name
-	if d.InBase {
-		from = p.prefix + from
-	}
+	from, name := p.names.dense(&d.Dense, p.prefix), ownHead+d.Name
 	if !d.Tied {
 		p.add(param{name: name + ".weight", kind: matrix, rows: d.Width, cols: in, matrix: &d.w, narrow: d.Width == p.spec.Embeddings.Vocab,
 			from: []source{{names: []string{from + ".weight"}, shape: []int{d.Width, in}}}})
 	}
 	if !d.NoBias {
-		bias := d.Bias
-		if bias == nil {
-			bias = []string{from + ".bias"}
+		bias := []string{from + ".bias"}
+		if d.Bias != nil {
+			bias = bias[:0]
+			for _, name := range d.Bias {
+				bias = append(bias, p.Root+name)
+			}
 		}
 		p.vector(name+".bias", &d.bias, d.Width, bias...)
 	}
 	if d.Norm != "" {
-		p.norm(ownHead+d.Norm, &d.norm, d.Width, d.Norm)
+		p.norm(ownHead+d.Norm, &d.norm, d.Width, p.Root+d.Norm)
 	}
 }

@@ -121,19 +121,19 @@ func outline(file string, config []byte, set *weights.Set) (*Model, *checkpoint,
 	if err != nil {
 		return nil, nil, err
 	}
-	m, n := &Model{spec: spec}, arch.names(&spec)
-	m.params = m.parameters(n, c.prefix(&n), nil)
+	m, n := newModel(spec), arch.names(&spec)
+	m.params = m.parameters(&n, c, nil)
 	return m, c, c.check(m.params)
 }
 
 // count says how much goes.
 func (r *PruneReport) count(m *Model, cuts []cut) {
-	after := &Model{spec: m.spec}
+	after := newModel(m.spec)
 	after.spec.Layers = applyCuts(m.spec.Layers, cuts)
 	for _, p := range m.params {
 		r.ParametersBefore += p.rows * p.cols
 	}
-	for _, p := range after.parameters(names{}, "", nil) {
+	for _, p := range after.parameters(new(names), nil, nil) {
 		r.ParametersAfter += p.rows * p.cols
 	}
 	for l := range cuts {

@@ -30,6 +30,11 @@ type Spec struct {
 	Stack
 	Heads []Head
 
+	// Other is a second model of the same checkpoint; nil: there is none. Where
+	// layers have cross-attention it is the encoder, whose last hidden states they
+	// attend to. Otherwise the two stand beside each other.
+	Other *Spec
+
 	// Labels are the names of a classifier's classes, and Problem is what its
 	// training called the task: "single_label_classification",
 	// "multi_label_classification", "regression", or "" when it did not say.
@@ -93,6 +98,7 @@ type Embeddings struct {
 	Patches *Patches // of a picture, in place of all but the norm; nil: of text
 
 	Vocab     int
+	Shared    bool    // the words are the model's that has this one as its Other
 	Width     int     // 0: the stack's
 	Scale     float32 // 0: 1
 	Types     int     // rows of the token type table; 0: there is none

@@ -17,6 +17,7 @@ const batchTokens = 4096
 type workspace struct {
 	m       *Model
 	enc     tokenizer.Encoding // of all texts in the batch, one after the other
+	ends    []int              // of windows in enc
 	lengths []int32            // cumulative: [texts+1], from 0
 	hidden  *model.Result      // with last_hidden_state; made when first needed
 	logits  *model.Result      // with logits; likewise

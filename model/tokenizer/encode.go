@@ -98,9 +98,9 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 			return 0, err
 		}
 	}
-	limit, left, how := -1, false, longestFirst
+	limit, left := -1, false
 	if t.truncation != nil {
-		limit, left, how = t.truncation.max, t.truncation.left, t.truncation.strategy
+		limit, left = t.truncation.max, t.truncation.left
 	}
 	if o.MaxLen != 0 {
 		limit = max(o.MaxLen, -1)
@@ -117,7 +117,7 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 	if limit >= 0 && !left && !all {
 		stop = limit
 	}
-	if o.HasPair && how == longestFirst && limit%2 == 1 {
+	if o.HasPair && t.strategy(o.Cut) == longestFirst && limit%2 == 1 {
 		stop = math.MaxInt // the longer text gets the odd token, so both must be known whole
 	}
 	dst.work.err = nil

@@ -90,6 +90,43 @@ func TestMaxLen(t *testing.T) {
 	require.Equal(t, []int8{-1, 0, 0, 0, 0, -1, 1, 1, 1, -1}, b.Sequences)
 }
 
+func TestCut(t *testing.T) {
+	tok := bertGolden(t)
+	for _, c := range []struct {
+		cut  Cut
+		want string
+	}{
+		{CutAsFile, "[CLS] a b [SEP] e f [SEP]"},
+		{CutLongest, "[CLS] a b [SEP] e f [SEP]"},
+		{CutFirst, "[CLS] a [SEP] e f g [SEP]"},
+		{CutSecond, "[CLS] a b c [SEP] e [SEP]"},
+	} {
+		o := Options{Pair: "e f g", MaxLen: 7, Cut: c.cut}
+		var enc Encoding
+		cut, err := tok.AppendEncode(&enc, "a b c", o)
+		require.NoError(t, err)
+		require.True(t, cut)
+		require.Equal(t, strings.Fields(c.want), tok.AppendTokens(nil, &enc))
+	}
+	var enc Encoding
+	ends, err := tok.AppendWindows(&enc, nil, "a b", Options{Pair: "c d e f", MaxLen: 7, Cut: CutSecond}, 1)
+	require.NoError(t, err)
+	require.Equal(t, []int{7, 14, 21}, ends)
+	require.Equal(t, strings.Fields("[CLS] a b [SEP] c d [SEP] [CLS] a b [SEP] d e [SEP] [CLS] a b [SEP] e f [SEP]"), tok.AppendTokens(nil, &enc))
+	enc.Reset()
+	_, err = tok.AppendEncode(&enc, strings.Repeat("a ", 9), Options{Pair: "c", MaxLen: 7, Cut: CutSecond})
+	require.ErrorIs(t, err, ErrTooShort)
+}
+
+func TestUnknownAndPieces(t *testing.T) {
+	tok := bertGolden(t)
+	id, ok := tok.UnknownID()
+	require.True(t, ok)
+	token, _ := tok.IDToToken(id)
+	require.Equal(t, "[UNK]", token)
+	require.True(t, tok.MarksPieces())
+}
+
 func TestWindows(t *testing.T) {
 	tok := bertGolden(t)
 	var enc Encoding

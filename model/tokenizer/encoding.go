@@ -62,6 +62,16 @@ func (e *Encoding) Reset() {
 // Len is the number of tokens.
 func (e *Encoding) Len() int { return len(e.IDs) }
 
+// A Cut says which of two texts becomes shorter where both together are too long.
+type Cut uint8
+
+const (
+	CutAsFile  Cut = iota // what the tokenizer's file says, and else CutLongest
+	CutLongest            // the longer one, as long as it is
+	CutFirst              // the text
+	CutSecond             // the pair
+)
+
 // Options of a call. The zero value encodes as the tokenizer's file says.
 type Options struct {
 	Pair    string // a second text
@@ -72,6 +82,9 @@ type Options struct {
 	// MaxLen is the most tokens to give, special ones included; more are cut off. 0 stands for what the file says,
 	// which may be no limit; negative for no limit.
 	MaxLen int
+
+	// Cut says which of the two texts gives way to MaxLen.
+	Cut Cut
 
 	IDsOnly bool // fill in IDs and TypeIDs alone
 	Strict  bool // refuse text that is not valid UTF-8, with an InvalidUTF8Error

@@ -71,6 +71,36 @@ func (t *Tokenizer) RoleID(role string) (int32, bool) {
 	return t.TokenToID(token)
 }
 
+// UnknownID is the token of what the vocabulary cannot spell: the one with the role "unk_token", else the model's own.
+func (t *Tokenizer) UnknownID() (int32, bool) {
+	if id, ok := t.RoleID("unk_token"); ok {
+		return id, true
+	}
+	id := int32(-1)
+	switch m := t.model.(type) {
+	case *wordPiece:
+		id = m.unk
+	case *wordLevel:
+		id = m.unk
+	case *bpe:
+		id = m.unk
+	case *unigram:
+		id = m.unk
+	}
+	return id, id >= 0
+}
+
+// MarksPieces says whether tokens that go on with a word are marked as such, as WordPiece does with "##".
+func (t *Tokenizer) MarksPieces() bool {
+	switch m := t.model.(type) {
+	case *wordPiece:
+		return m.prefix > 0
+	case *bpe:
+		return m.prefix != ""
+	}
+	return false
+}
+
 // MaxLen is the length that the tokenizer's file cuts texts to, special tokens included; 0 if it does not.
 func (t *Tokenizer) MaxLen() int {
 	if t.truncation == nil {

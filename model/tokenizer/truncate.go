@@ -18,14 +18,24 @@ type truncation struct {
 	left     bool // cut at the beginning
 }
 
+// strategy is how a call cuts.
+func (t *Tokenizer) strategy(c Cut) strategy {
+	switch {
+	case c == CutFirst:
+		return onlyFirst
+	case c == CutSecond:
+		return onlySecond
+	case c == CutAsFile && t.truncation != nil:
+		return t.truncation.strategy
+	}
+	return longestFirst
+}
+
 // truncate says which tokens of both sequences to keep so that no more than limit are left, negative for all.
 func (t *Tokenizer) truncate(e *Encoding, keep *[2]Span, limit int, o Options) (truncated bool, err error) {
 	n := [2]int{len(e.seqs[0].tokens), len(e.seqs[1].tokens)}
 	want := n
-	how, left := longestFirst, false
-	if t.truncation != nil {
-		how, left = t.truncation.strategy, t.truncation.left
-	}
+	how, left := t.strategy(o.Cut), t.truncation != nil && t.truncation.left
 	if limit >= 0 && n[0]+n[1] > limit {
 		truncated = true
 		switch {

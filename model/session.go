@@ -114,6 +114,9 @@ func (m *Model) languageModel() *head {
 	return nil
 }
 
+// Continues says whether the model continues texts: whether it has sessions.
+func (m *Model) Continues() bool { return m.languageModel() != nil }
+
 // Len is how many tokens the session has, and Max how many it may have.
 func (s *Session) Len() int { return s.n }
 

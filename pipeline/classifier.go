@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/ladon-ml/ladon/model"
 )
@@ -15,8 +14,8 @@ type Classifier struct{ m *Model }
 // Classifier gives the model's text classification. Only sequence classifiers
 // have it.
 func (m *Model) Classifier() (*Classifier, error) {
-	if spec := m.model.Spec(); !strings.HasSuffix(spec.Class, "ForSequenceClassification") {
-		return nil, fmt.Errorf("pipeline: a %s does not classify texts (a …ForSequenceClassification does)", spec.Class)
+	if err := m.can("classify"); err != nil {
+		return nil, err
 	}
 	return &Classifier{m}, nil
 }

@@ -25,6 +25,9 @@ type Generator struct {
 // Generator gives the model's text generation. Models that do not predict the
 // next token are an error.
 func (m *Model) Generator() (*Generator, error) {
+	if err := m.can("generate"); err != nil {
+		return nil, err
+	}
 	s, err := m.model.NewSession(model.SessionOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)

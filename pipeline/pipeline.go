@@ -33,6 +33,7 @@ var ErrClosed = model.ErrClosed
 // A Model is a checkpoint with its tokenizer and the settings of its folder. It
 // is immutable and safe for concurrent use.
 type Model struct {
+	name      string // of the folder or file, for messages
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	folder    folder
@@ -84,7 +85,7 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 	if err := cpu.Err(); err != nil {
 		return nil, err
 	}
-	m := &Model{settings: defaults}
+	m := &Model{name: s.shown, settings: defaults}
 	for _, opt := range opts {
 		opt(&m.settings)
 	}

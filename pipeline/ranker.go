@@ -28,8 +28,8 @@ type Ranker struct {
 // is the score. Any other model scores by the cosine of its text vectors, but a
 // classifier of several labels ranks nothing.
 func (m *Model) Ranker() (*Ranker, error) {
-	if m.ranker == nil {
-		return nil, fmt.Errorf("pipeline: a classifier of %d labels does not rank (a cross-encoder has one)", len(m.model.Spec().Labels))
+	if err := m.can("rank"); err != nil {
+		return nil, err
 	}
 	return m.ranker, nil
 }

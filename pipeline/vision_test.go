@@ -144,7 +144,7 @@ func TestGoldenLabels(t *testing.T) {
 		requireLabels(t, want[i], got[i])
 	}
 	_, err = openTest(t, "st-mean").Classifier()
-	require.ErrorContains(t, err, "does not classify")
+	require.ErrorContains(t, err, "cannot classify")
 }
 
 func TestLabelsOf(t *testing.T) {

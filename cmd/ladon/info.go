@@ -129,7 +129,7 @@ func formatCounts(m *model.Model) []string {
 
 // taskFacts tells what the pipeline makes of the model.
 func taskFacts(p *pipeline.Model) []fact {
-	facts := []fact{{"max_tokens", p.MaxSeq()}}
+	facts := []fact{{"tasks", p.Tasks()}, {"max_tokens", p.MaxSeq()}}
 	if e, err := p.Embedder(); err == nil {
 		facts = append(facts, fact{"embedding", e.Dim()})
 	}

@@ -57,7 +57,7 @@ func TestPictureErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "classify", "-model", vitDir, "-image"), exitFail, "no pictures")
 	requireFailure(t, ladon(t, "", "detect", "-model", vitDir, pictureDir+"/rgb.png"), exitFail, "does not detect")
 	requireFailure(t, ladon(t, "", "classify", "-model", yolosDir, "-image", pictureDir+"/rgb.png"), exitFail, "does not classify")
-	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "a"), exitFail, "does not classify")
+	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "a"), exitFail, "cannot classify", "embed, rank")
 	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "-image", pictureDir+"/rgb.png"), exitFail, "preprocessor_config.json")
 	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, "-o", "x.png", "a.png", "b.png"), exitFail, "one picture")
 	requireFailure(t, ladon(t, "", "detect", "-threshold", "2", "-model", yolosDir, "a.png"), exitFail, "-threshold", "from 0 to 1")

@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ladon-ml/ladon/model"
+)
+
+// A task is something that models can be used for.
+type task struct {
+	name string // as the command calls it
+	head string // what it takes, for the message of a model without it
+	can  func(m *Model, s *model.Spec) bool
+}
+
+// tasks is the one list of them, from which every error about a missing head is
+// made.
+var tasks = []task{
+	{"embed", "token vectors", func(m *Model, _ *model.Spec) bool { return m.embedder != nil }},
+	{"rank", "text vectors, or a sequence classification head of one label", func(m *Model, _ *model.Spec) bool { return m.ranker != nil }},
+	{"classify", "a sequence classification head (…ForSequenceClassification)", ofClass("ForSequenceClassification")},
+	{"tag", "a token classification head (…ForTokenClassification)", ofClass("ForTokenClassification")},
+	{"generate", "a language model's head (…ForCausalLM)", func(m *Model, _ *model.Spec) bool { return m.model.Continues() }},
+}
+
+// ofClass tells models by the end of their class, as config.json names it.
+func ofClass(suffix string) func(*Model, *model.Spec) bool {
+	return func(_ *Model, s *model.Spec) bool { return strings.HasSuffix(s.Class, suffix) }
+}
+
+// can tells whether the model can be used for a task; if it cannot, the error
+// says for which it can.
+func (m *Model) can(name string) error {
+	spec := m.model.Spec()
+	var others []string
+	var asked task
+	for _, t := range tasks {
+		switch {
+		case !t.can(m, &spec):
+		case t.name == name:
+			return nil
+		default:
+			others = append(others, t.name)
+		}
+		if t.name == name {
+			asked = t
+		}
+	}
+	return &TaskError{Name: m.name, Model: kindOf(&spec), Task: name, Needs: asked.head, Can: others}
+}
+
+// kindOf says what a model is.
+func kindOf(s *model.Spec) string {
+	switch {
+	case s.Class == "":
+		return s.Architecture + " without a head"
+	case strings.HasSuffix(s.Class, "Classification") && len(s.Labels) == 1:
+		return s.Class + " of one label"
+	case strings.HasSuffix(s.Class, "Classification"):
+		return fmt.Sprintf("%s of %d labels", s.Class, len(s.Labels))
+	}
+	return s.Class
+}
+
+// Tasks lists what the model can be used for, by the names of the command:
+// "embed", "rank", "classify" …
+func (m *Model) Tasks() []string {
+	spec := m.model.Spec()
+	var list []string
+	for _, t := range tasks {
+		if t.can(m, &spec) {
+			list = append(list, t.name)
+		}
+	}
+	return list
+}
+
+// A TaskError says that a checkpoint has no head for a task, and what it can be
+// used for instead.
+type TaskError struct {
+	Name  string // of the folder or file
+	Model string // what it is: its class in config.json, a classifier's with the number of labels
+	Task  string
+	Needs string // the head that the task takes
+	Can   []string
+}
+
+func (e *TaskError) Error() string {
+	can := "nothing that this package knows"
+	if len(e.Can) > 0 {
+		can = strings.Join(e.Can, ", ")
+	}
+	return fmt.Sprintf("pipeline: %s: a %s cannot %s, which takes %s; it can be used for: %s", e.Name, e.Model, e.Task, e.Needs, can)
+}

@@ -30,7 +30,7 @@ func init() {
 		&vit, &deit, &dinov2, &yolos,
 		&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
 		&roberta, &xlmRoberta, &albert, &electra, &mpnet,
-		&clipText, &clipVision,
+		&clip, &clipText, &clipVision,
 	}
 }
 

@@ -1,8 +1,57 @@
 package model
 
+import "slices"
+
 // CLIP: Radford et al. 2021, "Learning Transferable Visual Models From Natural
 // Language Supervision". A text and a picture become vectors of one space, each
 // by a transformer of its own.
+
+// clipClassifier has the tower of pictures alone.
+const clipClassifier = "CLIPForImageClassification"
+
+// clip has both towers, that of texts first.
+var clip = architecture{
+	modelType: "clip",
+	base:      "CLIPModel",
+	spec: func(c *config) Spec {
+		pictures := c.clipTower("vision_config").clipVision()
+		if slices.Contains(c.strings("architectures"), clipClassifier) {
+			return Spec{Stack: pictures, Labels: c.labels(), Problem: c.string("problem_type", "")}
+		}
+		return Spec{
+			Stack: c.clipTower("text_config").clipText(),
+			Other: &Spec{Architecture: clipVision.modelType, Stack: pictures},
+		}
+	},
+	names: func(s *Spec) names {
+		if s.Embeddings.Patches != nil {
+			return clipVisionNames(s)
+		}
+		n := clipTextNames
+		o := clipVisionNames(s.Other)
+		n.Other, n.MatchScale = &o, "logit_scale"
+		return n
+	},
+	heads: map[string]func(*config, *Spec) []Head{
+		"CLIPModel": func(c *config, s *Spec) []Head {
+			s.Matches = true
+			s.Other.Heads = clipVisionHead("pooler_output", c)
+			return clipTextHead("pooler_output", c)
+		},
+		clipClassifier: func(_ *config, s *Spec) []Head {
+			return []Head{{Outputs: []string{"logits"}, From: MeanAfterFirst, Layers: []Dense{{Name: "classifier", Width: len(s.Labels)}}}}
+		},
+	},
+}
+
+// clipTower reads what a config says of one tower. Old files say it twice, and
+// the second, with the defaults of what it leaves out, counts.
+func (c *config) clipTower(key string) *config {
+	if c.has(key + "_dict") {
+		key += "_dict"
+	}
+	return c.object(key)
+}
 
 // clipText is the tower of texts.
 var clipText = architecture{

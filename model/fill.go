@@ -208,8 +208,8 @@ func (f *filler) read(dst []float32, p *param) error {
 // and refuses NaN.
 func (f *filler) readPart(dst []float32, s *source) error {
 	at := int64(s.first)
-	for _, n := range s.shape[1:] {
-		at *= int64(n)
+	for i := 1; i < len(s.shape); i++ {
+		at *= int64(s.shape[i])
 	}
 	if err := f.set.ReadFloat32s(dst, s.names[0], at); err != nil {
 		return err

@@ -26,6 +26,8 @@ type Model struct {
 	params    []param   // of the other model too
 	memory    mem.Arena // holds the matrices and tables, likewise
 
+	matchScale []float32 // [1], where the two match: see Spec
+
 	other *Model // the second model of the checkpoint; nil: there is none
 	own   string // before the names of its parameters in files of our own form
 

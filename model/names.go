@@ -57,7 +57,8 @@ type names struct {
 	// Heads renames the layers of heads, whose Dense.Name is Hugging Face's.
 	Heads map[string]string
 
-	Other *names // of a second model
+	Other      *names // of a second model
+	MatchScale string // the logarithm of the factor of Spec.Matches, a whole name
 }
 
 // anchor is a tensor that every checkpoint of the architecture has.

@@ -122,6 +122,9 @@ func (m *Model) parameters(n *names, c *checkpoint, stored func(name string) ker
 			width = d.Width
 		}
 	}
+	if s.Matches {
+		p.add(param{name: "match_scale", rows: 1, cols: 1, vector: &m.matchScale, from: []source{{names: []string{n.Root + n.MatchScale}, rows: 1}}})
+	}
 	if m.other != nil {
 		return append(p.list, m.other.parameters(n.other(), c, stored)...)
 	}

@@ -50,9 +50,18 @@ type headResult struct {
 	data    []float32
 }
 
-// Outputs lists what Forward can give: last_hidden_state, the outputs of the
-// heads, hidden_states and attentions.
+// Outputs lists what ForwardTensors can give: last_hidden_state, the outputs of
+// the heads, hidden_states and attentions; of a model that matches texts and
+// pictures, others: see there.
 func (m *Model) Outputs() []string {
+	if m.spec.Matches {
+		return m.pairOutputs()
+	}
+	return m.resultOutputs()
+}
+
+// resultOutputs lists what Forward can give.
+func (m *Model) resultOutputs() []string {
 	list := []string{LastHiddenState}
 	for _, h := range m.heads {
 		list = append(list, h.Outputs...)
@@ -73,7 +82,7 @@ func (m *Model) NewResult(names ...string) (*Result, error) {
 
 // newResult is NewResult of a model that is open.
 func (m *Model) newResult(names ...string) (*Result, error) {
-	all := m.Outputs()
+	all := m.resultOutputs()
 	if len(names) == 0 {
 		names = all[:len(all)-2]
 	}

@@ -35,6 +35,11 @@ type Spec struct {
 	// attend to. Otherwise the two stand beside each other.
 	Other *Spec
 
+	// Matches: the one output of this model's heads and that of Other's are vectors
+	// of one space, whose cosines, times a learned factor, say how well a text and
+	// a picture match.
+	Matches bool
+
 	// Labels are the names of a classifier's classes, and Problem is what its
 	// training called the task: "single_label_classification",
 	// "multi_label_classification", "regression", or "" when it did not say.

@@ -23,7 +23,19 @@ import (
 // height, width], interpolate_pos_encoding and head_mask alone. Multiple choice has another
 // dimension, choices, before the length. What is missing takes its default, and
 // a first dimension of 1 serves every row. An unknown tensor is an error.
+//
+// A model that matches texts and pictures takes and gives what its two models do,
+// whose results it calls text_model_output.… and vision_model_output.…, and gives
+// logits_per_image, logits_per_text, text_embeds and image_embeds.
 func (m *Model) ForwardTensors(ctx context.Context, inputs []weights.Tensor, outputs ...string) ([]weights.Tensor, error) {
+	if m.spec.Matches {
+		return m.forwardPair(ctx, inputs, outputs)
+	}
+	return m.forwardTensors(ctx, inputs, outputs...)
+}
+
+// forwardTensors is ForwardTensors of one model alone.
+func (m *Model) forwardTensors(ctx context.Context, inputs []weights.Tensor, outputs ...string) ([]weights.Tensor, error) {
 	r, err := m.NewResult(outputs...)
 	if err != nil {
 		return nil, err
@@ -156,13 +168,7 @@ func (m *Model) readHeadMask(t *weights.Tensor) ([][]float32, error) {
 
 // inputs sorts the tensors by name, of which it allows those that the model takes.
 func (m *Model) inputs(list []weights.Tensor) (map[string]*weights.Tensor, error) {
-	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids", "head_mask"}
-	if m.spec.Embeddings.Patches != nil {
-		known = []string{"pixel_values", "interpolate_pos_encoding", "head_mask"}
-	}
-	if m.spec.Embeddings.Types > 0 {
-		known = append(known, "token_type_ids")
-	}
+	known := m.inputNames()
 	byName := map[string]*weights.Tensor{}
 	for i := range list {
 		name := list[i].Name
@@ -172,6 +178,18 @@ func (m *Model) inputs(list []weights.Tensor) (map[string]*weights.Tensor, error
 		byName[name] = &list[i]
 	}
 	return byName, nil
+}
+
+// inputNames lists the tensors that the model takes.
+func (m *Model) inputNames() []string {
+	if m.spec.Embeddings.Patches != nil {
+		return []string{"pixel_values", "interpolate_pos_encoding", "head_mask"}
+	}
+	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids", "head_mask"}
+	if m.spec.Embeddings.Types > 0 {
+		known = append(known, "token_type_ids")
+	}
+	return known
 }
 
 // choices says whether the model answers multiple choice questions.

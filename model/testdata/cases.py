@@ -75,6 +75,14 @@ def choices(batch, n, seq):
 
 
 @dataclasses.dataclass
+class Part:
+    """A part of a model with channels of its own."""
+    parameters: Any  # what their names begin with: a string or several
+    config: Any
+    outputs: str     # what the names of its outputs begin with
+
+
+@dataclasses.dataclass
 class Case:
     name: str
     arch: str

@@ -2,7 +2,7 @@
 import re
 
 import numpy as np
-from cases import Case, left_padded, right_padded
+from cases import Case, Part, labels, left_padded, right_padded
 from vision import INTERPOLATE, pictures
 
 TEXT = dict(hidden_size=20, num_attention_heads=4, intermediate_size=37, num_hidden_layers=2, vocab_size=61,
@@ -13,7 +13,20 @@ VISION = dict(hidden_size=20, num_attention_heads=4, intermediate_size=37, num_h
 FAMILIES = {
     "CLIPText": ("CLIPTextConfig", TEXT),
     "CLIPVision": ("CLIPVisionConfig", VISION),
+    "CLIP": ("CLIPConfig", dict(projection_dim=9)),
 }
+
+
+def both(text={}, vision={}, **more):
+    """The config of a CLIPModel, whose towers differ in width."""
+    return dict(text_config={**TEXT, **text}, vision_config={**VISION, "hidden_size": 24, "num_attention_heads": 3, **vision}, **more)
+
+
+def parts(conf):
+    if conf.model_type != "clip":
+        return [Part("", conf, "")]
+    return [Part(("text_", "logit_scale"), conf.text_config, "text_model_output."),
+            Part(("vision_", "visual_", "classifier"), conf.vision_config, "vision_model_output.")]
 
 # Which channels the axes of a parameter follow, by the end of its name: h(idden), f(eed-forward) or None.
 AXES = [
@@ -65,6 +78,17 @@ def from_the_left(*lengths):
 
 OLD = dict(eos_token_id=2)
 
+
+def together(text, picture):
+    return lambda rng, conf: text(rng, conf) | picture(rng, conf)
+
+
+def said_twice(conf):
+    """An old file, which says of the towers what differs from the defaults a second time, and that counts."""
+    conf["text_config_dict"] = {k: v for k, v in conf["text_config"].items() if k in TEXT}
+    conf["text_config"] = {"hidden_size": 512, "vocab_size": 49408, "eos_token_id": 2}
+    conf["vision_config_dict"] = None
+
 CASES = [
     Case("clip-text", "CLIPTextModel", "two layers, head size 5, ends at several places, all hidden states and attentions",
          {}, texts(7, 0, 3, mask=until(8, 1, 4)), hidden_states=True, attentions=True, states=("pooler_output",)),
@@ -80,4 +104,9 @@ CASES = [
     Case("clip-vision-one", "CLIPVisionModelWithProjection", "one patch, one channel, gelu_new, another eps",
          dict(image_size=4, num_channels=1, hidden_act="gelu_new", layer_norm_eps=1e-3), pictures(3, 4, 4, 1)),
     Case("clip-vision-odd", "CLIPVisionModel", "patches that leave a margin", dict(image_size=14), pictures(1, 14, 14), states=("pooler_output",)),
+    Case("clip-model", "CLIPModel", "towers of several widths, all that both give", both(),
+         together(texts(7, 1, 3, mask=until(8, 2, 4)), pictures(2, 12, 12)), hidden_states=True, attentions=True),
+    Case("clip-model-old", "CLIPModel", "an old config.json, one text of one token, positions of the picture interpolated",
+         both(dict(num_hidden_layers=1)), together(texts(0, width=1), pictures(3, 9, 14, **INTERPOLATE)), edit_config=said_twice),
+    Case("clip-cls", "CLIPForImageClassification", "the mean of the patches", both(**labels("a", "b", "c")), pictures(2, 12, 12)),
 ]

@@ -29,7 +29,7 @@ import crossmodal  # noqa: E402
 import decoders  # noqa: E402
 import kin  # noqa: E402
 import vision  # noqa: E402
-from cases import CASES  # noqa: E402
+from cases import CASES, Part  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 MODULES = {"decoder": decoders, "kin": kin, "vision": vision, "crossmodal": crossmodal}
@@ -66,6 +66,8 @@ def fill(model, gen):
             p[int(torch.randint(p.numel(), (1,), generator=gen))] *= 4
         elif norm:
             normal(p, 0.2)
+        elif p.dim() == 0:  # the logarithm of a scale
+            normal(p, 0.3, 2.0)
         elif leaf[-2] in ("projection", "patch_embedding") and p.dim() > 1:  # of patches
             normal(p, 1.2 / p[0].numel() ** 0.5)
         elif "embed" in name or leaf[-2] in ("wte", "wpe"):
@@ -132,28 +134,39 @@ def axes(name, case):
 def reorder(model, case, seed):
     """Rename hidden, attention and feed-forward channels in place: the same function, summed in another order.
 
-    Returns the permutation of the hidden channels.
+    Returns the permutation of the hidden channels, by the beginning of the outputs' names that have those channels.
     """
     gen = torch.Generator().manual_seed(seed)
-    c = model.config
-    hidden, heads = c.hidden_size, c.num_attention_heads
-    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner", "ffn_dim"))
-    ffn = next((n for n in sizes if n), 4 * hidden)
-    dim = hidden // heads
-    perm = {
-        "h": torch.randperm(hidden, generator=gen),
-        "f": torch.randperm(ffn, generator=gen),
-        "a": torch.cat([torch.randperm(dim, generator=gen) + i * dim for i in range(heads)]),
-    }
+    perms = [(part, permutations(part.config, gen)) for part in parts(model, case)]
     with torch.no_grad():
         for name, p in model.named_parameters():
+            perm = next((perm for part, perm in perms if name.startswith(part.parameters)), None)
             for axis, which in enumerate(axes(name, case)[: p.dim()]):
                 if which:
                     order = perm[which]
                     if p.shape[axis] == 2 * len(order):  # two states beside each other
                         order = torch.cat([order, order + len(order)])
                     p.copy_(p.index_select(axis, order))
-    return perm["h"]
+    return {part.outputs: perm["h"] for part, perm in perms}
+
+
+def parts(model, case):
+    """The parts of a model that have channels of their own: most have one."""
+    module = MODULES.get(case.family)
+    return module.parts(model.config) if hasattr(module, "parts") else [Part("", model.config, "")]
+
+
+def permutations(c, gen):
+    """A permutation for every kind of channel that a config has."""
+    hidden, heads = c.hidden_size, c.num_attention_heads
+    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner", "ffn_dim"))
+    ffn = next((n for n in sizes if n), 4 * hidden)
+    dim = hidden // heads
+    return {
+        "h": torch.randperm(hidden, generator=gen),
+        "f": torch.randperm(ffn, generator=gen),
+        "a": torch.cat([torch.randperm(dim, generator=gen) + i * dim for i in range(heads)]),
+    }
 
 
 def outputs_of(model, case, inputs, perm=None):
@@ -166,9 +179,28 @@ def outputs_of(model, case, inputs, perm=None):
             feed[k] = v.to(next(model.parameters()).dtype)
     with torch.no_grad():
         r = model(**feed, output_hidden_states=True, output_attentions=case.attentions, return_dict=True)
+    out = {k: getattr(r, k) for k in TOGETHER if hasattr(r, k)}
+    of = {part: getattr(r, part[:-1]) for part in ("text_model_output.", "vision_model_output.") if hasattr(r, part[:-1])}
+    for part, o in (of or {"": r}).items():
+        out.update({part + k: v for k, v in outputs_of_part(o, case).items()})
+    if perm is not None:
+        back = {part: torch.argsort(p) for part, p in perm.items()}
+        for k, v in out.items():
+            part = next((part for part in back if k.startswith(part)), None)
+            if part is not None and ("hidden_state" in k or k in case.states):
+                out[k] = v[..., back[part]]
+    return {k: v.numpy() if k in pooled(case) else mask_out(k, v.numpy(), inputs) for k, v in out.items()}
+
+
+# What a model of two parts gives beside what each does.
+TOGETHER = ("logits_per_image", "logits_per_text", "text_embeds", "image_embeds")
+
+
+def outputs_of_part(r, case):
+    """The outputs of a model, or of one of its two parts."""
     out = {}
     for k in ("last_hidden_state", "pooler_output", "logits", "start_logits", "end_logits", "prediction_logits",
-              "seq_relationship_logits", "sop_logits", "cls_logits", "distillation_logits", "pred_boxes", "text_embeds", "image_embeds"):
+              "seq_relationship_logits", "sop_logits", "cls_logits", "distillation_logits", "pred_boxes"):
         v = getattr(r, k, None)
         if v is not None and not (k == "pooler_output" and case.drop_pooler):
             out[k] = v
@@ -178,16 +210,13 @@ def outputs_of(model, case, inputs, perm=None):
         out.update({f"hidden_states.{i}": v for i, v in enumerate(r.hidden_states)})
     if case.attentions:
         out.update({f"attentions.{i}": v for i, v in enumerate(r.attentions)})
-    if perm is not None:
-        back = torch.argsort(perm)
-        out = {k: v[..., back] if "hidden_state" in k or k in case.states else v for k, v in out.items()}
-    return {k: v.numpy() if k in pooled(case) else mask_out(k, v.numpy(), inputs) for k, v in out.items()}
+    return out
 
 
 def pooled(case):
     """The outputs that have no axis of positions."""
     whole = any(a in case.arch for a in ("SequenceClassification", "NextSentence", "MultipleChoice"))
-    return {"pooler_output", "seq_relationship_logits", "sop_logits", "text_embeds"} | ({"logits"} if whole else set())
+    return {"pooler_output", "seq_relationship_logits", "sop_logits", "text_model_output.pooler_output", *TOGETHER} | ({"logits"} if whole else set())
 
 
 def mask_out(name, v, inputs):
@@ -196,7 +225,9 @@ def mask_out(name, v, inputs):
     if mask is None or mask.ndim != 2:
         return v
     mask = mask != 0
-    if name.startswith("attentions."):
+    if name.startswith("vision_model_output."):
+        return v
+    if "attentions." in name:
         return np.where(mask[:, None, :, None] & mask[:, None, None, :], v, 0)
     assert v.shape[:2] == mask.shape, name
     return np.where(mask.reshape(mask.shape + (1,) * (v.ndim - 2)), v, 0)

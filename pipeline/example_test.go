@@ -47,6 +47,29 @@ func ExampleRanker_AppendScores() {
 	// Output: [0.336 0.363]
 }
 
+// A token classifier finds names and the like, and says where they stand.
+func ExampleTagger_Tag() {
+	m, err := pipeline.Open("testdata/tag-bert") // a toy with random weights
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	tagger, err := m.Tagger()
+	if err != nil {
+		log.Fatal(err)
+	}
+	found, err := tagger.Tag(context.Background(), pipeline.TagConfig{}, "What is the way to the tower?")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range found[0] {
+		fmt.Printf("%s %.2f %d-%d %q\n", e.Label.Label, e.Score, e.Start, e.End, e.Text)
+	}
+	// Output:
+	// LOC 0.87 0-4 "What"
+	// LOC 0.66 5-29 "is the way to the tower?"
+}
+
 // A language model continues a text, token by token.
 func ExampleGenerator_Generate() {
 	m, err := pipeline.Open("../model/generate/testdata/llama") // a toy; or any folder with a decoder

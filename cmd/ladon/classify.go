@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"flag"
-	"io"
 
 	"github.com/ladon-ml/ladon/model/picture"
 	"github.com/ladon-ml/ladon/pipeline"
@@ -60,26 +58,15 @@ func classifyTexts(c *call, src *modelSource, top int) error {
 	if err != nil {
 		return err
 	}
-	texts, done := c.texts(), 0
-	for {
-		batch, rerr := texts.next(c.ctx, nil)
+	return c.eachBatch(func(b *textBatch) error {
 		answers, err := classifier.Classify(c.ctx, pipeline.ClassifyConfig{Top: top, Truncated: func(i, kept int) {
-			c.warnf("%s is cut to the model's %d tokens", texts.place(done+i), kept)
-		}}, batch...)
+			c.warnf("%s is cut to the model's %d tokens", b.place(i), kept)
+		}}, b.texts...)
 		if err != nil {
 			return err
 		}
-		if err := writeLabels(c, "text", batch, answers); err != nil {
-			return err
-		}
-		done += len(batch)
-		switch {
-		case errors.Is(rerr, io.EOF):
-			return nil
-		case rerr != nil:
-			return rerr
-		}
-	}
+		return writeLabels(c, "text", b.texts, answers)
+	})
 }
 
 // writeLabels prints a line for each of the things that were classified, which

@@ -42,6 +42,8 @@ type call struct {
 	threads int
 	dtype   string
 	json    bool
+
+	terminal bool // stdout is one
 }
 
 // commands lists what the program can do, in the order in which help shows it.
@@ -50,6 +52,7 @@ func commands() []command {
 		embedCommand,
 		rankCommand,
 		classifyCommand,
+		tagCommand,
 		detectCommand,
 		forwardCommand,
 		generateCommand,
@@ -92,7 +95,7 @@ func (cmd command) execute(ctx context.Context, parent string, args []string, st
 	fs := flag.NewFlagSet(cmd.name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // errors are returned, help is written below
 	fs.Usage = func() {}
-	c := &call{ctx: ctx, stdin: stdin, stdout: bufio.NewWriterSize(stdout, 1<<16), stderr: stderr, dtype: "auto"}
+	c := &call{ctx: ctx, stdin: stdin, stdout: bufio.NewWriterSize(stdout, 1<<16), stderr: stderr, dtype: "auto", terminal: isTerminal(stdout)}
 	runner := cmd.setup(fs)
 	if !cmd.plain {
 		c.registerGlobals(fs, cmd.dtypes)

@@ -104,6 +104,13 @@ func countFlag(fs *flag.FlagSet, name string, value, min int, usage string) *int
 	return &value
 }
 
+// given says whether a flag stands on the command line.
+func given(fs *flag.FlagSet, name string) bool {
+	found := false
+	fs.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
+}
+
 // countsValue is a list of whole numbers of at least 1, separated by commas.
 type countsValue struct{ list *[]int }
 

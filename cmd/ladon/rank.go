@@ -25,10 +25,8 @@ score of each pair.`,
 		src := modelFlag(fs)
 		query := fs.String("query", "", "the `TEXT` to compare with")
 		return func(c *call) error {
-			given := false
-			fs.Visit(func(f *flag.Flag) { given = given || f.Name == "query" })
 			switch {
-			case !given:
+			case !given(fs, "query"):
 				return errors.New("rank: -query is needed")
 			case !utf8.ValidString(*query):
 				return fmt.Errorf("rank: -query: byte %d is not UTF-8", invalidUTF8([]byte(*query)))

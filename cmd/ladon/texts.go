@@ -74,6 +74,45 @@ func (s *textSource) nextArgs(dst []string) ([]string, error) {
 	return dst, nil
 }
 
+// A textBatch is some of a command's texts.
+type textBatch struct {
+	texts    []string
+	place    func(i int) string // names texts[i] for a message
+	progress func(done int)     // is told how many of them are done
+}
+
+// eachBatch hands the command's texts to do, some at a time, and shows how far it
+// has come. Texts that stand before one that cannot be read are still done.
+func (c *call) eachBatch(do func(*textBatch) error) error {
+	source, total := c.texts(), -1
+	if source.lines == nil {
+		total = len(c.args)
+	}
+	bar := newProgress(c.stderr, total, "texts")
+	defer bar.finish()
+	for done := 0; ; {
+		batch, rerr := source.next(c.ctx, nil)
+		if len(batch) > 0 {
+			err := do(&textBatch{
+				texts:    batch,
+				place:    func(i int) string { return source.place(done + i) },
+				progress: func(n int) { bar.set(done + n) },
+			})
+			if err != nil {
+				return err
+			}
+		}
+		done += len(batch)
+		bar.set(done)
+		switch {
+		case errors.Is(rerr, io.EOF):
+			return nil
+		case rerr != nil:
+			return rerr
+		}
+	}
+}
+
 // all gives every text at once.
 func (s *textSource) all(ctx context.Context) ([]string, error) {
 	var texts []string

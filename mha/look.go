@@ -108,6 +108,9 @@ func (j *job) look(w *scratch, sp *span) {
 		bits := math.Log2(float64(sum))
 		kept.Row(lane, top, sum, float32(bits), j.place(sp.seq, sp.query+lane%sp.queries))
 		p.LogSumExp[row] = float32((float64(top) + bits) * math.Ln2)
+		if j.Relative != nil {
+			p.LogSumExp[row] += w.lost[lane]
+		}
 	}
 	if l.TopK > 0 {
 		kept.Top(l.TopK)

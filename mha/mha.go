@@ -35,6 +35,9 @@ type Params struct {
 	Masks  []Mask // a key must be visible in all of them
 	Biases []Bias // are added to the scores
 
+	// Relative, unless nil, adds what queries say to distances and segments.
+	Relative *Relative
+
 	// Sinks are a logit per query head that takes its share of the softmax and has no value (Xiao et al. 2023).
 	Sinks []float32
 
@@ -175,6 +178,9 @@ func checkSight(p *Params, b Batch) {
 				panic(errMask)
 			}
 		}
+	}
+	if p.Relative != nil {
+		p.Relative.check(p, b)
 	}
 	if p.Sinks != nil && len(p.Sinks) != p.Heads {
 		panic(errSinks)

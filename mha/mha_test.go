@@ -48,8 +48,8 @@ type shape struct {
 
 func (s shape) String() string {
 	name := fmt.Sprintf("h%d_kv%d_d%d_dv%d_q%v_k%v_perToken%v", s.Heads, s.KVHeads, s.HeadDim, s.ValueDim, s.lengthsQ, s.lengthsK, s.perToken)
-	return name + fmt.Sprintf("_causal%v_window%d,%d_topLeft%v_offset%d_prefix%v_masks%d_biases%d_cap%v_sinks%d",
-		s.Causal, s.Left, s.Right, s.TopLeft, s.Offset, s.Prefix, len(s.Masks), len(s.Biases), s.Cap, len(s.Sinks))
+	return name + fmt.Sprintf("_causal%v_window%d,%d_topLeft%v_offset%d_prefix%v_masks%d_biases%d_cap%v_sinks%d_relative%v",
+		s.Causal, s.Left, s.Right, s.TopLeft, s.Offset, s.Prefix, len(s.Masks), len(s.Biases), s.Cap, len(s.Sinks), s.Relative != nil)
 }
 
 // inputs makes queries, keys, values and an output poisoned with NaN, each ending at a page that must not be read.
@@ -178,6 +178,7 @@ func TestSameBits(t *testing.T) {
 				}
 				p := s.Params
 				p.Prefix, p.Masks, p.Biases = alonePrefix(p.Prefix, i), aloneMasks(p.Masks, i), aloneBiases(p.Biases, i)
+				p.Relative = aloneRelative(p.Relative, b, i)
 				a.Run(&x, p, alone, from(out, b.SeqQ[i]), from(q, b.SeqQ[i]), from(k, b.SeqK[i]), from(v, b.SeqK[i]))
 			}
 			require.Equal(t, bits(want), bits(out.Data), "%v one by one", s)

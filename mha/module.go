@@ -125,6 +125,9 @@ func (m *MultiHeadAttention) Run(x *kernels.Exec, w *Workspace, p Params, b Batc
 	project(w.k, key, keys, m.KeyDim, m.key, m.KeyBias)
 	project(w.v, value, keys, m.ValueDim, m.value, m.ValueBias)
 	if n := m.extra(); n > 0 {
+		if p.Relative != nil {
+			panic(errRelative)
+		}
 		p = flat(p, b, n)
 		w.k = w.append(w.k, b, m.Heads, headDim, n, m.ExtraKey)
 		w.v = w.append(w.v, b, m.Heads, headDim, n, m.ExtraValue)

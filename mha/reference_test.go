@@ -68,11 +68,18 @@ func scoreRow[T float](p Params, b Batch, s, head, i int, q, k View) (scores []T
 	for j := range scores {
 		sum := T(0)
 		for d := range p.HeadDim {
-			sum += T(T(q.head(head, firstQ+i)[d]) * T(k.head(head*p.KVHeads/p.Heads, firstK+j)[d]))
+			x := T(q.head(head, firstQ+i)[d])
+			if p.Relative != nil {
+				x += T(p.Relative.Content[head*p.HeadDim+d])
+			}
+			sum += T(x * T(k.head(head*p.KVHeads/p.Heads, firstK+j)[d]))
 		}
 		sum *= T(p.Scale)
 		if p.Cap > 0 {
 			sum = T(p.Cap) * tanh(sum/T(p.Cap))
+		}
+		if r := p.Relative; r != nil {
+			sum += T(relativeScore[T](p, s, head, firstQ+i, firstK+j, j-place, q.head(head, firstQ+i)) * T(p.Scale))
 		}
 		for _, bias := range p.Biases {
 			var one [1]float32

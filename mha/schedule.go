@@ -59,6 +59,8 @@ type scratch struct {
 	sums [32]rowSum // of inParts, per lane
 	wide []float32  // keys or values of a block, widened
 
+	relating
+
 	keeping bool // scores, for a probe
 	kept    kernels.KeptScores
 	factors [kernels.MaxTileQueries]float32

@@ -71,12 +71,15 @@ func (j *job) attend(w *scratch, sp *span, partial bool, out []float32, ldo int)
 func (j *job) queries(w *scratch, sp *span, partial bool) {
 	first := int(j.SeqQ[sp.seq]) + sp.query
 	q, ld := j.q.head(sp.head, first), j.q.Token
-	if sp.heads > 1 {
+	if sp.heads > 1 || j.Relative != nil {
 		w.q = grow(w.q, sp.lanes()*j.HeadDim)
 		for r := range sp.lanes() {
 			copy(w.q[r*j.HeadDim:][:j.HeadDim], j.q.head(sp.head+r/sp.queries, first+r%sp.queries))
 		}
 		q, ld = w.q, j.HeadDim
+	}
+	if j.Relative != nil {
+		j.relateQueries(w, sp)
 	}
 	w.Queries(q, ld, sp.lanes(), j.HeadDim, j.ValueDim, j.Scale)
 	if j.seqs[sp.seq].each == 0 && sp.lanes() <= rowwise && j.caches == nil {
@@ -97,16 +100,8 @@ func (j *job) scores(w *scratch, sp *span, sight *sight, kvHead, k, n int) (from
 	if j.Cap > 0 {
 		w.Cap(n, j.Cap)
 	}
-	if len(j.Biases) > 0 {
-		for r := range sp.lanes() {
-			row := w.Bias(r, n)
-			clear(row)
-			at := Row{Seq: sp.seq, Head: sp.head + r/sp.queries, Query: sp.query + r%sp.queries, Key: k}
-			at.Place = j.place(sp.seq, at.Query)
-			for _, b := range j.Biases {
-				b.Add(row, at)
-			}
-		}
+	if len(j.Biases) > 0 || j.Relative != nil {
+		j.bias(w, sp, k, n)
 		w.AddBias(n)
 	}
 	from, to = sight.hide(&w.AttentionTile, k, n)
@@ -120,6 +115,24 @@ func (j *job) scores(w *scratch, sp *span, sight *sight, kvHead, k, n int) (from
 		return 0, n
 	}
 	return from, to
+}
+
+// bias fills the rows of a block with what is added to its scores.
+func (j *job) bias(w *scratch, sp *span, k, n int) {
+	if j.Relative != nil {
+		j.relate(w, sp, k, n)
+	}
+	for r := range sp.lanes() {
+		row := w.Bias(r, n)
+		if j.Relative == nil {
+			clear(row)
+		}
+		at := Row{Seq: sp.seq, Head: sp.head + r/sp.queries, Query: sp.query + r%sp.queries, Key: k}
+		at.Place = j.place(sp.seq, at.Query)
+		for _, b := range j.Biases {
+			b.Add(row, at)
+		}
+	}
 }
 
 // hidesAll tells whether a mask hides the keys k … k+n-1 from all queries of a span.

@@ -37,7 +37,9 @@ var rules = map[string]rule{
 	"model/generate":  {ours: []string{"model", "model/weights", "kernels"}},
 	"model/weights":   {ours: []string{"internal/atomicfile"}, others: []string{"golang.org/x/sys"}},
 	"model/tokenizer": {others: []string{"golang.org/x/text"}},
-	"model/picture":   {others: []string{"golang.org/x/image"}},
+	"model/picture":   {ours: []string{"model/picture/jpeg"}, others: []string{"golang.org/x/image"}},
+
+	"model/picture/jpeg": {},
 
 	"mha":     {ours: []string{"kernels", "internal/cpu", "internal/par", "internal/mem"}},
 	"kernels": {ours: []string{"internal/asm/*", "internal/cpu", "internal/par", "internal/mem"}},

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"image"
 	_ "image/gif" // formats register themselves
-	_ "image/jpeg"
 	_ "image/png"
 
 	_ "golang.org/x/image/webp"
+
+	"github.com/ladon-ml/ladon/model/picture/jpeg"
 )
 
 // Decode reads a PNG, JPEG, WebP or GIF; of an animated GIF its first frame. name
@@ -29,26 +30,51 @@ func Decode(name string, data []byte, maxPixels int) (p *Picture, err error) {
 			p, err = nil, fmt.Errorf("picture: %s: %w: the decoder failed: %v", name, ErrFormat, r)
 		}
 	}()
-	c, format, err := image.DecodeConfig(bytes.NewReader(data))
+	width, height, format, err := sizeOf(data)
 	if err != nil {
 		return nil, fmt.Errorf("picture: %s: %w: %v", name, ErrFormat, err)
 	}
-	if c.Width < 1 || c.Height < 1 {
-		return nil, fmt.Errorf("picture: %s: %w: %d×%d pixels", name, ErrFormat, c.Width, c.Height)
+	if width < 1 || height < 1 {
+		return nil, fmt.Errorf("picture: %s: %w: %d×%d pixels", name, ErrFormat, width, height)
 	}
-	if c.Width > maxPixels/c.Height {
-		return nil, fmt.Errorf("picture: %s: %w: %d×%d, but the limit is %d", name, ErrTooLarge, c.Width, c.Height, maxPixels)
+	if width > maxPixels/height {
+		return nil, fmt.Errorf("picture: %s: %w: %d×%d, but the limit is %d", name, ErrTooLarge, width, height, maxPixels)
 	}
-	m, _, err := image.Decode(bytes.NewReader(data))
-	if err != nil {
+	p = &Picture{Width: width, Height: height}
+	if p.source, err = decode(data, format, width, height); err != nil {
 		return nil, fmt.Errorf("picture: %s: %w: %v", name, ErrFormat, err)
-	}
-	p = &Picture{Width: c.Width, Height: c.Height, source: sourceOf(m, format, data)}
-	if m.Bounds() != image.Rect(0, 0, c.Width, c.Height) { // a GIF's frame may be smaller than its screen
-		p.source = onCanvas(m, p.source, c.Width, c.Height)
 	}
 	p.orient(orientation(data, format))
 	return p, nil
+}
+
+// sizeOf reads no more than a file's header.
+func sizeOf(data []byte) (width, height int, format string, err error) {
+	if bytes.HasPrefix(data, []byte{0xff, 0xd8}) {
+		width, height, err = jpeg.Size(data)
+		return width, height, "jpeg", err
+	}
+	c, format, err := image.DecodeConfig(bytes.NewReader(data))
+	return c.Width, c.Height, format, err
+}
+
+func decode(data []byte, format string, width, height int) (source, error) {
+	if format == "jpeg" {
+		m, err := jpeg.Decode(data)
+		if err != nil {
+			return nil, err
+		}
+		return newPlanes(m.Planes, m.Space, false), nil
+	}
+	m, _, err := image.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	s := sourceOf(m, format, data)
+	if m.Bounds() != image.Rect(0, 0, width, height) { // a GIF's frame may be smaller than its screen
+		s = onCanvas(m, s, width, height)
+	}
+	return s, nil
 }
 
 // onCanvas puts a frame onto a black picture of the given size.

@@ -3,15 +3,17 @@ package picture
 import (
 	"image"
 	"image/color"
+
+	"github.com/ladon-ml/ladon/model/picture/jpeg"
 )
 
 // sourceOf gives the rows of what a decoder made of a file's data.
 func sourceOf(m image.Image, format string, data []byte) source {
 	switch m := m.(type) {
 	case *image.YCbCr:
-		return newYCbCr(m, format)
+		return newPlanes(planesOf(m), jpeg.YCbCr, format == "webp")
 	case *image.NYCbCrA:
-		return newYCbCr(&m.YCbCr, format)
+		return newPlanes(planesOf(&m.YCbCr), jpeg.YCbCr, format == "webp")
 	case *image.Gray:
 		return gray{m.Pix, m.Stride}
 	case *image.Gray16:
@@ -24,8 +26,6 @@ func sourceOf(m image.Image, format string, data []byte) source {
 		return wide{m.Pix, m.Stride, 8, 2}
 	case *image.RGBA64:
 		return wide{m.Pix, m.Stride, 8, 2}
-	case *image.CMYK:
-		return cmyk{m.Pix, m.Stride}
 	case *image.Paletted:
 		s := newPaletted(m)
 		if format == "gif" {
@@ -80,24 +80,6 @@ func (s wide) row(y int, dst []byte) {
 	for x := 0; x < len(dst)/3; x++ {
 		p := src[x*s.pixel:]
 		dst[3*x], dst[3*x+1], dst[3*x+2] = p[0], p[s.channel], p[2*s.channel]
-	}
-}
-
-// cmyk takes each ink from the white that black leaves.
-type cmyk struct {
-	pix    []byte
-	stride int
-}
-
-func (s cmyk) row(y int, dst []byte) {
-	src := s.pix[y*s.stride:]
-	for x := 0; x < len(dst)/3; x++ {
-		p := src[4*x:][:4]
-		white := uint32(255 - p[3])
-		for c := range 3 {
-			t := uint32(p[c])*white + 128 // (t>>8 + t)>>8 is t/255, rounded
-			dst[3*x+c] = byte(white - (t>>8+t)>>8)
-		}
 	}
 }
 

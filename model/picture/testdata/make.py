@@ -82,6 +82,23 @@ frames = [photo(30, 22).quantize(64), photo(30, 22).quantize(64)]
 save("animated.gif", frames[0], save_all=True, append_images=frames[1:], duration=50)
 save("still.gif", photo(27, 35).quantize(32))
 save("transparent.gif", p.quantize(9), transparency=3)
+save("photo-restart.jpg", p, quality=85, restart_marker_blocks=3)
+save("photo-rgb.jpg", p, quality=95, keep_rgb=True)
+save("photo-exact.jpg", photo(37, 50), quality=100, subsampling=0, optimize=True)
+save("progressive-422.jpg", photo(35, 33), quality=60, subsampling=1, progressive=True)
+save("progressive-grey.jpg", photo(19, 26).convert("L"), quality=75, progressive=True)
+
+
+def resampled(name, source, size, said, other):
+    """A file that says other factors of sampling, of as many blocks: another picture, and a sound one."""
+    save(name, photo(*size), quality=85, subsampling=source)
+    data = (HERE / name).read_bytes()
+    assert data.count(said) == 1
+    (HERE / name).write_bytes(data.replace(said, other))
+
+
+resampled("sampled-440.jpg", 1, (48, 48), b"\x01\x21\x00", b"\x01\x12\x00")
+resampled("sampled-411.jpg", 2, (64, 64), b"\x01\x22\x00", b"\x01\x41\x00")
 
 pictures = {}
 for name in names:

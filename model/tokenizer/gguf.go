@@ -218,8 +218,12 @@ func (t *Tokenizer) fromGPT2(v *Vocabulary) error {
 		return fmt.Errorf("merges: %w", err)
 	}
 	t.model, t.decoder = m, byteLevelDecoder{}
+	cuts, err := how.cuts()
+	if err != nil {
+		return err
+	}
 	pre := preTokenizers{}
-	for _, match := range how.cuts {
+	for _, match := range cuts {
 		pre = append(pre, split{match: match, behavior: isolated})
 	}
 	t.pre = append(pre, byteLevel{})

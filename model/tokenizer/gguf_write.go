@@ -1,0 +1,424 @@
+package tokenizer
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Vocabulary is the reverse of FromVocabulary, for byte-level BPE ("gpt2") and for SentencePiece's BPE with byte
+// fallback ("llama"). Another kind, or one that llama.cpp would cut texts by in another way, is an error that wraps
+// ErrUnsupported. lost says in words which of the tokenizer's rules GGUF cannot hold; texts that they concern get other
+// tokens.
+func (t *Tokenizer) Vocabulary() (v *Vocabulary, lost []string, err error) {
+	w := vocabularyWriter{t: t, v: &Vocabulary{Roles: map[string]int32{}}}
+	if err := w.write(); err != nil {
+		return nil, nil, fmt.Errorf("tokenizer: %s: for GGUF: %w", t.name, err)
+	}
+	return w.v, w.lost, nil
+}
+
+// Resize gives the vocabulary n tokens, as a model with n embeddings needs: new ones are never used. It is an error
+// if there are more already.
+func (v *Vocabulary) Resize(n int) error {
+	if len(v.Tokens) > n {
+		return fmt.Errorf("tokenizer: %d tokens, of which %s is one, for %d embeddings", len(v.Tokens), quote(v.Tokens[n]), n)
+	}
+	for id := len(v.Tokens); id < n; id++ {
+		v.Tokens = append(v.Tokens, filler(id))
+		v.Types = append(v.Types, typeUnused)
+		if v.Scores != nil {
+			v.Scores = append(v.Scores, unusedScore)
+		}
+	}
+	return nil
+}
+
+// filler is the token of an id that stands for nothing, as llama.cpp writes it.
+func filler(id int) string { return "[PAD" + strconv.Itoa(id) + "]" }
+
+// unusedScore is that of tokens that nothing merges into.
+const unusedScore = -math.MaxFloat32
+
+type vocabularyWriter struct {
+	t    *Tokenizer
+	v    *Vocabulary
+	lost []string
+}
+
+func (w *vocabularyWriter) lose(format string, args ...any) {
+	w.lost = append(w.lost, fmt.Sprintf(format, args...))
+}
+
+func (w *vocabularyWriter) write() error {
+	m, ok := w.t.model.(*bpe)
+	if !ok {
+		return fmt.Errorf("model: a kind other than BPE is %w", ErrUnsupported)
+	}
+	if m.prefix != "" || m.suffix != "" {
+		return fmt.Errorf("model: continuing_subword_prefix or end_of_word_suffix is %w", ErrUnsupported)
+	}
+	w.tokens()
+	var err error
+	if w.t.inBytes() {
+		err = w.gpt2(m)
+	} else {
+		err = w.llama(m)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.surroundings(); err != nil {
+		return err
+	}
+	for role := range w.t.roles {
+		if id, ok := w.t.RoleID(role); ok {
+			if _, said := w.v.Roles[role]; !said {
+				w.v.Roles[role] = id
+			}
+		}
+	}
+	back, err := FromVocabulary(w.t.name, w.v)
+	if err != nil {
+		return err
+	}
+	w.compare(back)
+	return nil
+}
+
+// tokens sets the tokens and their types.
+func (w *vocabularyWriter) tokens() {
+	t, words := w.t, w.t.model.vocabulary()
+	n := len(words.places)
+	for id := range t.addedByID {
+		n = max(n, int(id)+1)
+	}
+	w.v.Tokens, w.v.Types = make([]string, n), make([]int32, n)
+	for id := range n {
+		token, ok := t.IDToToken(int32(id))
+		kind := int32(typeNormal)
+		if !ok {
+			token, kind = filler(id), typeUnused
+		}
+		if a := t.addedByID[int32(id)]; a != nil {
+			if kind = typeUserDefined; t.special[a.Content] {
+				kind = typeControl
+			}
+			w.flags(a)
+		}
+		w.v.Tokens[id], w.v.Types[id] = token, kind
+	}
+}
+
+// flags notes what is lost of an added token: in GGUF it is sought in the text as it is.
+func (w *vocabularyWriter) flags(a *AddedToken) {
+	if a.SingleWord || a.LStrip || a.RStrip {
+		w.lose("added token %s: single_word, lstrip and rstrip", quote(a.Content))
+	}
+	if a.Normalized && w.t.normalizer != nil {
+		var x text
+		x.load(a.Content, 0)
+		if w.t.normalizer.normalize(&x); string(x.buf) != a.Content {
+			w.lose("added token %s: that it is sought in the normalized text", quote(a.Content))
+		}
+	}
+}
+
+// inBytes says whether the tokens are spelled in bytes.
+func (t *Tokenizer) inBytes() bool {
+	return slices.ContainsFunc(flatPre(t.pre), func(p preTokenizer) bool {
+		_, ok := p.(byteLevel)
+		return ok
+	})
+}
+
+// flatPre lists what comes one after the other, also within sequences.
+func flatPre(p preTokenizer) (list []preTokenizer) {
+	switch p := p.(type) {
+	case nil:
+		return nil
+	case preTokenizers:
+		for _, part := range p {
+			list = append(list, flatPre(part)...)
+		}
+		return list
+	}
+	return []preTokenizer{p}
+}
+
+func (w *vocabularyWriter) gpt2(m *bpe) error {
+	switch n := w.t.normalizer.(type) {
+	case nil:
+	case normalizeForm:
+		w.lose("normalizer: texts are not brought into a normal form of Unicode")
+	case normalizers:
+		if len(n) != 0 {
+			return fmt.Errorf("normalizer is %w", ErrUnsupported)
+		}
+	default:
+		return fmt.Errorf("normalizer is %w", ErrUnsupported)
+	}
+	for b := range 256 {
+		if c := string(byteChar(byte(b))); m.unk >= 0 && m.vocab.findString(c) < 0 {
+			return fmt.Errorf("model: an unk_token, of bytes that have no token as %s has none, is %w", quote(c), ErrUnsupported)
+		}
+	}
+	cuts, err := w.t.byteCuts()
+	if err != nil {
+		return err
+	}
+	how, err := preTokenizerThat(cuts, &m.ignoreMerges)
+	if err != nil && w.t.mergesMakeAll(m) {
+		how, err = preTokenizerThat(cuts, nil)
+	}
+	if err != nil {
+		return err
+	}
+	w.v.Model, w.v.Pre = "gpt2", how.names[0]
+	for _, s := range m.pairs.inOrder() {
+		left, right := w.v.Tokens[s.left], w.v.Tokens[s.right]
+		if strings.ContainsRune(left+right, ' ') {
+			return fmt.Errorf("model: merges of tokens with blanks, %s and %s, are %w", quote(left), quote(right), ErrUnsupported)
+		}
+		w.v.Merges = append(w.v.Merges, left+" "+right)
+	}
+	return nil
+}
+
+// byteCuts are the patterns that a byte-level text is cut with, one after the other.
+func (t *Tokenizer) byteCuts() (cuts []searcher, err error) {
+	list := flatPre(t.pre)
+	for i, p := range list {
+		last := i == len(list)-1
+		switch p := p.(type) {
+		case split:
+			if p.invert || p.behavior != isolated || last {
+				return nil, fmt.Errorf("pre_tokenizer: a Split that drops or joins what it finds is %w", ErrUnsupported)
+			}
+			cuts = append(cuts, p.match)
+		case digits:
+			if p.behavior != isolated || last {
+				return nil, fmt.Errorf("pre_tokenizer: Digits that stay together are %w", ErrUnsupported)
+			}
+			cuts = append(cuts, scannerOf(patternNumber))
+		case byteLevel:
+			if p.addPrefix {
+				return nil, fmt.Errorf("pre_tokenizer: add_prefix_space is %w", ErrUnsupported)
+			}
+			if !last {
+				return nil, fmt.Errorf("pre_tokenizer: cutting after ByteLevel is %w", ErrUnsupported)
+			}
+			if p.match != nil {
+				cuts = append(cuts, p.match)
+			}
+		default:
+			return nil, fmt.Errorf("pre_tokenizer: a part other than Split, Digits and ByteLevel is %w", ErrUnsupported)
+		}
+	}
+	return cuts, nil
+}
+
+// mergesMakeAll says whether merging the letters of any token gives that token, so that ignore_merges says nothing.
+func (t *Tokenizer) mergesMakeAll(m *bpe) bool {
+	var ws workspace
+	for id := range m.vocab.places {
+		token, ok := m.vocab.token(int32(id))
+		if !ok || t.addedByID[int32(id)] != nil {
+			continue
+		}
+		m.split(&ws, []byte(token))
+		m.merge(&ws, []byte(token))
+		if len(ws.symbols) != 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// inOrder returns the merges by their ranks.
+func (t *pairTable) inOrder() []pairSlot {
+	list := slices.DeleteFunc(slices.Clone(t.slots), func(s pairSlot) bool { return s.left < 0 })
+	slices.SortFunc(list, func(a, b pairSlot) int { return cmp.Compare(a.rank, b.rank) })
+	return list
+}
+
+func (w *vocabularyWriter) llama(m *bpe) error {
+	prefix, err := w.blanks(m)
+	if err != nil {
+		return err
+	}
+	for b := range 256 {
+		id := m.vocab.findString(fmt.Sprintf("<0x%02X>", b))
+		if !m.byteFallback || id < 0 {
+			return fmt.Errorf("model: a BPE of neither ByteLevel nor byte_fallback with all bytes is %w", ErrUnsupported)
+		}
+		if w.v.Types[id] == typeNormal {
+			w.v.Types[id] = typeByte
+		}
+	}
+	if m.unk >= 0 {
+		w.v.Roles["unk_token"], w.v.Types[m.unk] = m.unk, typeUnknown
+	}
+	if m.ignoreMerges && !w.t.mergesMakeAll(m) {
+		return fmt.Errorf("model: ignore_merges is %w", ErrUnsupported)
+	}
+	w.v.Model, w.v.Pre, w.v.AddSpacePrefix = "llama", "default", &prefix
+	return w.scores(m)
+}
+
+// blanks finds out whether a blank goes before a text, and refuses what does not only turn blanks into U+2581.
+func (w *vocabularyWriter) blanks(m *bpe) (prefix bool, err error) {
+	list := flatPre(w.t.pre)
+	var mark *metaspacePre
+	for _, p := range list {
+		switch p := p.(type) {
+		case metaspacePre:
+			mark = &p
+		case split:
+			// Gemma's, at the blanks that the normalizer has replaced.
+			if blank, ok := p.match.(literal); !ok || string(blank) != " " || w.t.normalizer == nil {
+				return false, fmt.Errorf("pre_tokenizer: cutting words is %w", ErrUnsupported)
+			}
+		default:
+			return false, fmt.Errorf("pre_tokenizer: cutting words is %w", ErrUnsupported)
+		}
+	}
+	var norms []normalizer
+	switch n := w.t.normalizer.(type) {
+	case nil:
+	case normalizers:
+		norms = n
+	default:
+		norms = []normalizer{n}
+	}
+	if p, ok := first[prepend](norms); ok && p.content == metaspace {
+		prefix, norms = true, norms[1:]
+	}
+	r, ok := first[replace](norms)
+	blank, isLiteral := r.match.(literal)
+	switch {
+	case ok && len(norms) == 1 && isLiteral && string(blank) == " " && r.content == metaspace && mark == nil:
+		return prefix, nil
+	case len(norms) > 0 || mark == nil || prefix || mark.mark != metaspace:
+		return false, fmt.Errorf("normalizer: other than blanks becoming U+2581 is %w", ErrUnsupported)
+	}
+	if mark.cut != nil && slices.Contains(m.joined[:], true) {
+		return false, fmt.Errorf("pre_tokenizer: cutting within tokens is %w", ErrUnsupported)
+	}
+	switch mark.scheme {
+	case prependNever:
+		return false, nil
+	case prependFirst:
+		w.lose("pre_tokenizer: what follows a special token gets a blank before it, as does a text that begins with one")
+	case prependAlways:
+		w.lose("pre_tokenizer: a text that begins with a blank gets another one before it")
+	}
+	return true, nil
+}
+
+// first returns the first of a list as its type.
+func first[T normalizer](list []normalizer) (x T, ok bool) {
+	if len(list) > 0 {
+		x, ok = list[0].(T)
+	}
+	return x, ok
+}
+
+// scores gives tokens scores in the order of the merges that make them. SentencePiece merges any two neighbours whose
+// spelling is a token, so that merges which do not know some of these are no SentencePiece's.
+func (w *vocabularyWriter) scores(m *bpe) error {
+	rank := make([]int64, len(w.v.Tokens)) // of the first merge that makes a token
+	for id := range rank {
+		rank[id] = math.MaxInt64
+	}
+	for _, s := range m.pairs.inOrder() {
+		rank[s.id] = min(rank[s.id], int64(s.rank))
+	}
+	order := make([]int32, 0, len(rank))
+	for id := range rank {
+		if rank[id] < math.MaxInt64 {
+			order = append(order, int32(id))
+		}
+		token := w.v.Tokens[id]
+		if w.v.Types[id] == typeByte || w.t.addedByID[int32(id)] != nil {
+			continue
+		}
+		if len(token) > maxSpelled {
+			return fmt.Errorf("model: token %s of %d bytes is %w", quote(token), len(token), ErrUnsupported)
+		}
+		for i := range token {
+			if i == 0 {
+				continue
+			}
+			left, right := token[:i], token[i:]
+			l, r := m.vocab.findString(left), m.vocab.findString(right)
+			if l < 0 && utf8.RuneCountInString(left) > 1 || r < 0 && utf8.RuneCountInString(right) > 1 {
+				continue
+			}
+			if l < 0 || r < 0 || m.pairs.find(l, r) == noPair {
+				return fmt.Errorf("model: merges without %s and %s for token %s, where SentencePiece has all, are %w",
+					quote(left), quote(right), quote(token), ErrUnsupported)
+			}
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return cmp.Compare(rank[a], rank[b]) })
+	w.v.Scores = make([]float32, len(rank))
+	for id := range w.v.Scores {
+		w.v.Scores[id] = -float32(len(order)) // characters, which nothing is merged into
+		if w.v.Types[id] == typeUnused {
+			w.v.Scores[id] = unusedScore
+		}
+	}
+	for i, id := range order {
+		w.v.Scores[id] = -float32(i)
+	}
+	return nil
+}
+
+// surroundings says which tokens go around a text.
+func (w *vocabularyWriter) surroundings() error {
+	var around [2][]int32
+	at := 0
+	for _, s := range w.t.template.single {
+		if s.sequence >= 0 {
+			at = 1
+			continue
+		}
+		around[at] = append(around[at], s.ids...)
+	}
+	for i, role := range []string{"bos_token", "eos_token"} {
+		adds := len(around[i]) > 0
+		if len(around[i]) > 1 {
+			return fmt.Errorf("post_processor: %d tokens on one side of a text are %w", len(around[i]), ErrUnsupported)
+		}
+		if adds {
+			w.v.Roles[role] = around[i][0]
+		}
+		if i == 0 {
+			w.v.AddBOS = &adds
+		} else {
+			w.v.AddEOS = &adds
+		}
+	}
+	return nil
+}
+
+// compare notes what else is not the same once it is read back.
+func (w *vocabularyWriter) compare(back *Tokenizer) {
+	if !reflect.DeepEqual(w.t.decoder, back.decoder) {
+		w.lose("decoder: tokens may become another text")
+	}
+	if w.t.truncation != nil {
+		w.lose("truncation: texts are not cut to %d tokens", w.t.truncation.max)
+	}
+	if !slices.EqualFunc(w.t.template.pair, back.template.pair, func(a, b step) bool {
+		return a.sequence == b.sequence && slices.Equal(a.ids, b.ids)
+	}) {
+		w.lose("post_processor: what goes between the texts of a pair")
+	}
+}

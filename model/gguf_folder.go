@@ -55,7 +55,7 @@ func (w *ggufWriter) fromFolder(p place) error {
 		return err
 	}
 	w.addFileType()
-	return nil
+	return w.addVocabulary(p, data)
 }
 
 // ggufKindOf is what GGUF calls an architecture.

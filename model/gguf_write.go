@@ -33,9 +33,10 @@ type GGUFReport struct {
 	Types       map[weights.DType]int // of them, by what they became
 	BytesBefore int64                 // of the tensors read
 	BytesAfter  int64                 // of the tensors written
-	// Vocabulary: the file has a tokenizer. That of a GGUF file is taken over, that
-	// of a folder is not.
+	// Vocabulary: the file has a tokenizer. Lost says what of the source's it has
+	// not, or why there is none: GGUF has names for the usual kinds only.
 	Vocabulary bool
+	Lost       []string
 }
 
 // WriteGGUF writes a language model to dst, a GGUF file: from a folder in Hugging
@@ -300,6 +301,10 @@ func (w *ggufWriter) add(key string, v weights.Value) {
 	w.metadata = append(w.metadata, weights.Entry{Key: key, Value: v})
 }
 
+func (w *ggufWriter) lose(format string, args ...any) {
+	w.report.Lost = append(w.report.Lost, fmt.Sprintf(format, args...))
+}
+
 // addFileType says which type most of the numbers have.
 func (w *ggufWriter) addFileType() {
 	counts := map[weights.DType]int{}
@@ -339,6 +344,9 @@ func (w *ggufWriter) fromGGUF() error {
 		v, _ := w.set.Value(key)
 		w.add(key, v)
 		w.report.Vocabulary = w.report.Vocabulary || key == "tokenizer.ggml.tokens"
+	}
+	if !w.report.Vocabulary {
+		w.lose("%s has no tokenizer", w.set)
 	}
 	w.addFileType()
 	return nil

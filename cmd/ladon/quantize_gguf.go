@@ -47,8 +47,8 @@ func (q *quantizeFlags) writeGGUF(c *call) error {
 	if err != nil {
 		return err
 	}
-	if !report.Vocabulary {
-		c.warnf("%s has no tokenizer: that of a folder is not written into it", q.out)
+	for _, what := range report.Lost {
+		c.warnf("%s: the tokenizer loses: %s", q.out, what)
 	}
 	var stored []string
 	for _, d := range ggufTypes {

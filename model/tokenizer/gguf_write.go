@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -23,11 +24,20 @@ func (t *Tokenizer) Vocabulary() (v *Vocabulary, lost []string, err error) {
 	return w.v, w.lost, nil
 }
 
-// Resize gives the vocabulary n tokens, as a model with n embeddings needs: new ones are never used. It is an error
-// if there are more already.
+// Resize gives the vocabulary n tokens, as a model with n embeddings needs. New ones are never used; added tokens
+// beyond n, which such a model could not read, are left out, and others are an error.
 func (v *Vocabulary) Resize(n int) error {
-	if len(v.Tokens) > n {
-		return fmt.Errorf("tokenizer: %d tokens, of which %s is one, for %d embeddings", len(v.Tokens), quote(v.Tokens[n]), n)
+	for id := n; id < len(v.Tokens); id++ {
+		if kind := v.kind(id); kind != typeControl && kind != typeUserDefined {
+			return fmt.Errorf("tokenizer: %d tokens, of which %s is one, for %d embeddings", len(v.Tokens), quote(v.Tokens[id]), n)
+		}
+	}
+	if n < len(v.Tokens) {
+		v.Tokens, v.Types = v.Tokens[:n], v.Types[:n]
+		if v.Scores != nil {
+			v.Scores = v.Scores[:n]
+		}
+		maps.DeleteFunc(v.Roles, func(_ string, id int32) bool { return int(id) >= n })
 	}
 	for id := len(v.Tokens); id < n; id++ {
 		v.Tokens = append(v.Tokens, filler(id))

@@ -80,7 +80,7 @@ func TestVocabulary(t *testing.T) {
 				require.Contains(t, strings.Join(lost, "\n"), c.lost)
 			}
 			n := len(v.Tokens)
-			require.Error(t, v.Resize(n-1))
+			require.Error(t, v.Resize(n/2))
 			require.NoError(t, v.Resize(n+3))
 			back, err := FromVocabulary(c.kind, v)
 			require.NoError(t, err)

@@ -49,7 +49,7 @@ func (w *ggufWriter) fromFolder(p place) error {
 	if err := c.check(from); err != nil {
 		return err
 	}
-	w.addTensors(c, from, newModel(m.spec).parameters(&ours, nil, nil))
+	w.addParams(c, from, newModel(m.spec).parameters(&ours, nil, nil), w.typeFor)
 	w.spec = &m.spec
 	if err := w.addConfig(file, data, kind); err != nil {
 		return err
@@ -72,55 +72,6 @@ func ggufKindOf(arch *architecture) *ggufKind {
 	return nil
 }
 
-// addTensors adds the tensors of the same parameters under other names.
-func (w *ggufWriter) addTensors(c *checkpoint, from, to []param) {
-	for i := range to {
-		for j := range to[i].from {
-			w.tensors = append(w.tensors, w.translated(c, &from[i], from[i].from[j], to[i].from[j]))
-		}
-	}
-}
-
-// translated is the tensor as which to is stored, made of that of from.
-func (w *ggufWriter) translated(c *checkpoint, p *param, from, to source) *ggufTensor {
-	info, _ := w.set.Lookup(from.names[0])
-	t := &ggufTensor{name: to.names[0], shape: to.shape, stored: info}
-	t.dtype = w.typeFor(t.name, t.shape, info.DType)
-	f := &filler{checkpoint: c}
-	t.rows = func() func([]float32, int) error {
-		if p.kind == vector {
-			return func(dst []float32, _ int) error {
-				if err := f.readPart(dst, &from); err != nil {
-					return err
-				}
-				if to.pairs > 0 {
-					inOrder := slices.Clone(dst)
-					for i := range dst {
-						dst[to.row(i)] = inOrder[i]
-					}
-				}
-				return nil
-			}
-		}
-		if to.pairs > 0 {
-			return func(dst []float32, i int) error {
-				return w.set.ReadFloat32s(dst, from.names[0], int64(from.first+to.unpaired(i))*int64(p.cols))
-			}
-		}
-		one := *p
-		one.from = []source{from}
-		r := f.floatRows(&one, 0)
-		return func(dst []float32, i int) error { return r.row(i, dst) }
-	}
-	return t
-}
-
-// unpaired is the row of the parameter that is stored as row i.
-func (s *source) unpaired(i int) int {
-	j, half := i%s.pairs, s.pairs/2
-	return i - j + j/2 + j%2*half
-}
-
 // addConfig says in GGUF's words what the Spec says.
 func (w *ggufWriter) addConfig(file string, data []byte, k *ggufKind) error {
 	c, err := parseConfig(file, data)
@@ -137,10 +88,10 @@ func (w *ggufWriter) addConfig(file string, data []byte, k *ggufKind) error {
 	}
 	local := c.object("rope_parameters").object(slidingAttention)
 
-	w.add("general.architecture", weights.ValueOf(k.name))
-	w.add("general.name", weights.ValueOf(filepath.Base(filepath.Dir(file))))
-	whole := func(key string, n int) { w.add(k.name+"."+key, weights.ValueOf(uint32(n))) }
-	real := func(key string, x float64) { w.add(k.name+"."+key, weights.ValueOf(float32(x))) }
+	w.say("general.architecture", weights.ValueOf(k.name))
+	w.say("general.name", weights.ValueOf(filepath.Base(filepath.Dir(file))))
+	whole := func(key string, n int) { w.say(k.name+"."+key, weights.ValueOf(uint32(n))) }
+	real := func(key string, x float64) { w.say(k.name+"."+key, weights.ValueOf(float32(x))) }
 	whole("context_length", c.int("max_position_embeddings", s.Embeddings.Positions, 1, maxPositions))
 	whole("embedding_length", s.Hidden)
 	whole("block_count", len(s.Layers))
@@ -193,22 +144,22 @@ func (w *ggufWriter) addConfig(file string, data []byte, k *ggufKind) error {
 // a tensor of divisors.
 func (w *ggufWriter) addRope(scaling *config, k *ggufKind, theta float64) {
 	key := k.name + ".rope.scaling."
-	real := func(name string, x float64) { w.add(key+name, weights.ValueOf(float32(x))) }
+	real := func(name string, x float64) { w.say(key+name, weights.ValueOf(float32(x))) }
 	switch scaling.string("rope_type", scaling.string("type", "default")) {
 	case "linear":
-		w.add(key+"type", weights.ValueOf("linear"))
+		w.say(key+"type", weights.ValueOf("linear"))
 		real("factor", scaling.float("factor", 1, 0, math.MaxFloat32))
 	case "yarn":
-		w.add(key+"type", weights.ValueOf("yarn"))
+		w.say(key+"type", weights.ValueOf("yarn"))
 		real("factor", scaling.float("factor", 1, 0, math.MaxFloat32))
-		w.add(key+"original_context_length", weights.ValueOf(uint32(scaling.int("original_max_position_embeddings", w.spec.Embeddings.Positions, 1, maxPositions))))
+		w.say(key+"original_context_length", weights.ValueOf(uint32(scaling.int("original_max_position_embeddings", w.spec.Embeddings.Positions, 1, maxPositions))))
 	case "llama3":
 		r := w.spec.Layers[0].Attention.Rotary
 		divisors := rotaryFreqs(theta, r.Dim)
 		for i := range divisors {
 			divisors[i] /= r.Freqs[i]
 		}
-		t := &ggufTensor{name: ggufFreqs, shape: []int{len(divisors)}, dtype: weights.F32}
+		t := &exported{name: ggufFreqs, shape: []int{len(divisors)}, dtype: weights.F32}
 		t.rows = func() func([]float32, int) error {
 			return func(dst []float32, _ int) error { copy(dst, divisors); return nil }
 		}

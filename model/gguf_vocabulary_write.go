@@ -38,7 +38,7 @@ func (w *ggufWriter) addVocabulary(p place, config []byte) error {
 	addRoles(v.Roles, config, len(v.Tokens))
 	w.addTokens(v)
 	if text := chatTemplate(p); text != "" {
-		w.add("tokenizer.chat_template", weights.ValueOf(text))
+		w.say("tokenizer.chat_template", weights.ValueOf(text))
 	}
 	return nil
 }
@@ -46,21 +46,21 @@ func (w *ggufWriter) addVocabulary(p place, config []byte) error {
 // addTokens writes what a Vocabulary says; Tokenizer reads it.
 func (w *ggufWriter) addTokens(v *tokenizer.Vocabulary) {
 	const ours = "tokenizer.ggml."
-	w.add(ours+"model", weights.ValueOf(v.Model))
-	w.add(ours+"pre", weights.ValueOf(v.Pre))
-	w.add(ours+"tokens", weights.ValuesOf(v.Tokens))
+	w.say(ours+"model", weights.ValueOf(v.Model))
+	w.say(ours+"pre", weights.ValueOf(v.Pre))
+	w.say(ours+"tokens", weights.ValuesOf(v.Tokens))
 	if v.Scores != nil {
-		w.add(ours+"scores", weights.ValuesOf(v.Scores))
+		w.say(ours+"scores", weights.ValuesOf(v.Scores))
 	}
-	w.add(ours+"token_type", weights.ValuesOf(v.Types))
+	w.say(ours+"token_type", weights.ValuesOf(v.Types))
 	if v.Merges != nil {
-		w.add(ours+"merges", weights.ValuesOf(v.Merges))
+		w.say(ours+"merges", weights.ValuesOf(v.Merges))
 	}
 	done := map[string]bool{}
 	for _, role := range ggufRoles {
 		if id, ok := v.Roles[role[1]]; ok && !done[role[1]] {
 			done[role[1]] = true
-			w.add(ours+role[0], weights.ValueOf(uint32(id)))
+			w.say(ours+role[0], weights.ValueOf(uint32(id)))
 		}
 	}
 	for _, flag := range []struct {
@@ -68,7 +68,7 @@ func (w *ggufWriter) addTokens(v *tokenizer.Vocabulary) {
 		value *bool
 	}{{"add_bos_token", v.AddBOS}, {"add_eos_token", v.AddEOS}, {"add_space_prefix", v.AddSpacePrefix}} {
 		if flag.value != nil {
-			w.add(ours+flag.key, weights.ValueOf(*flag.value))
+			w.say(ours+flag.key, weights.ValueOf(*flag.value))
 		}
 	}
 }

@@ -1,16 +1,12 @@
 package model
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/model/weights"
 )
 
@@ -59,7 +55,7 @@ func WriteGGUF(ctx context.Context, src, dst string, o GGUFOptions) (GGUFReport,
 		return report, err
 	}
 	defer set.Close()
-	w := &ggufWriter{ctx: ctx, set: set, o: o, report: &report}
+	w := &ggufWriter{export: export{ctx: ctx, set: set, told: o.Progress}, o: o, report: &report}
 	w.exec.Begin(ctx, o.Threads)
 	defer w.exec.End()
 	if gguf != "" {
@@ -85,47 +81,22 @@ func placeOf(path string) (place, string, error) {
 
 // A ggufWriter gathers what a GGUF file is to hold.
 type ggufWriter struct {
-	ctx      context.Context
-	exec     kernels.Exec
-	set      *weights.Set // read from
+	export
 	o        GGUFOptions
 	metadata []weights.Entry
-	tensors  []*ggufTensor
 	report   *GGUFReport
 	spec     *Spec // that the file must be read as; nil: it has its metadata from a GGUF file
-	done     int64
-}
-
-// A ggufTensor is a tensor to be written.
-type ggufTensor struct {
-	name   string
-	shape  []int
-	dtype  weights.DType
-	stored weights.Info // what it is made of
-	// rows makes what reads row i, of the shape's last dimension; nil: the bytes
-	// are copied.
-	rows func() func(dst []float32, i int) error
 }
 
 // write writes the file beside its place, reads it as a model and moves it there.
 func (w *ggufWriter) write(dst string) error {
-	sources := make([]weights.Source, len(w.tensors))
-	total := int64(0)
-	for i, t := range w.tensors {
-		sources[i] = weights.Source{Name: t.name, DType: t.dtype, Shape: t.shape, Write: func(to io.Writer) error { return w.copy(to, t) }}
-		n := 1
-		for _, d := range t.shape {
-			n *= d
-		}
+	for _, t := range w.tensors {
+		n := t.elements()
 		block, size := t.dtype.Block()
 		w.report.Parameters += n
 		w.report.Types[t.dtype] += n
-		w.report.BytesBefore += t.stored.Size
+		w.report.BytesBefore += t.size
 		w.report.BytesAfter += int64(n / block * size)
-		total += t.stored.Size
-	}
-	if w.o.Progress != nil {
-		w.o.Progress(0, total)
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(dst), ".ladon-gguf-*")
 	if err != nil {
@@ -133,7 +104,7 @@ func (w *ggufWriter) write(dst string) error {
 	}
 	defer os.RemoveAll(tmp)
 	made := filepath.Join(tmp, "model.gguf")
-	if err := weights.WriteGGUF(made, sources, w.metadata); err != nil {
+	if err := weights.WriteGGUF(made, w.sources(), w.metadata); err != nil {
 		return err
 	}
 	if err := w.verify(made); err != nil {
@@ -168,93 +139,6 @@ func (w *ggufWriter) verify(path string) error {
 		return err
 	}
 	return c.check(newModel(got).parameters(&n, c, nil))
-}
-
-// copy writes a tensor.
-func (w *ggufWriter) copy(to io.Writer, t *ggufTensor) error {
-	if t.rows == nil {
-		return w.copyBytes(to, t)
-	}
-	cols := t.shape[len(t.shape)-1]
-	rows := 1
-	for _, n := range t.shape[:len(t.shape)-1] {
-		rows *= n
-	}
-	e := &encoding{dtype: t.dtype, cols: cols}
-	most := max(encodeFloats/max(cols, 1), 1)
-	read := t.rows()
-	for first := 0; first < rows; first += most {
-		if err := w.ctx.Err(); err != nil {
-			return err
-		}
-		n := min(most, rows-first)
-		e.resize(n)
-		for i := range n {
-			if err := read(e.floats[i*cols:(i+1)*cols], first+i); err != nil {
-				return err
-			}
-		}
-		w.exec.Do(n, e)
-		if err := cmp.Or(w.ctx.Err(), errors.Join(e.errs...)); err != nil {
-			return err
-		}
-		for _, row := range e.rows {
-			if _, err := to.Write(row); err != nil {
-				return err
-			}
-		}
-		w.progress(t.stored.Size * int64(n) / int64(rows))
-	}
-	return nil
-}
-
-func (w *ggufWriter) copyBytes(to io.Writer, t *ggufTensor) error {
-	buf := make([]byte, min(encodeFloats, t.stored.Size))
-	for off := int64(0); off < t.stored.Size; off += int64(len(buf)) {
-		if err := w.ctx.Err(); err != nil {
-			return err
-		}
-		buf = buf[:min(int64(len(buf)), t.stored.Size-off)]
-		if err := w.set.ReadBytes(buf, t.stored.Name, off); err != nil {
-			return err
-		}
-		if _, err := to.Write(buf); err != nil {
-			return err
-		}
-		w.progress(int64(len(buf)))
-	}
-	return nil
-}
-
-func (w *ggufWriter) progress(n int64) {
-	if w.done += n; w.o.Progress != nil {
-		total := int64(0)
-		for _, t := range w.tensors {
-			total += t.stored.Size
-		}
-		w.o.Progress(w.done, total)
-	}
-}
-
-// encodeFloats is how many numbers are quantised at a time.
-const encodeFloats = 1 << 20
-
-// An encoding turns rows of floats into those of a type, each worker some.
-type encoding struct {
-	dtype  weights.DType
-	cols   int
-	floats []float32
-	rows   [][]byte
-	errs   []error
-}
-
-func (e *encoding) resize(n int) {
-	e.floats = grow(e.floats, n*e.cols)
-	e.rows, e.errs = grow(e.rows, n), grow(e.errs, n)
-}
-
-func (e *encoding) Run(_, i int) {
-	e.rows[i], e.errs[i] = weights.AppendQuantized(e.rows[i][:0], e.dtype, e.floats[i*e.cols:(i+1)*e.cols])
 }
 
 // typeFor is what a tensor becomes.
@@ -296,8 +180,8 @@ var fileTypes = map[weights.DType]uint32{
 	weights.Q4_K: 14, weights.Q5_K: 16, weights.Q6_K: 18, weights.BF16: 32,
 }
 
-// add adds an entry.
-func (w *ggufWriter) add(key string, v weights.Value) {
+// say adds an entry.
+func (w *ggufWriter) say(key string, v weights.Value) {
 	w.metadata = append(w.metadata, weights.Entry{Key: key, Value: v})
 }
 
@@ -310,39 +194,29 @@ func (w *ggufWriter) addFileType() {
 	counts := map[weights.DType]int{}
 	most := weights.F32
 	for _, t := range w.tensors {
-		n := 1
-		for _, d := range t.shape {
-			n *= d
-		}
-		if counts[t.dtype] += n; counts[t.dtype] > counts[most] {
+		if counts[t.dtype] += t.elements(); counts[t.dtype] > counts[most] {
 			most = t.dtype
 		}
 	}
-	w.add("general.file_type", weights.ValueOf(fileTypes[most]))
+	w.say("general.file_type", weights.ValueOf(fileTypes[most]))
 }
 
 // fromGGUF takes metadata and tensors over.
 func (w *ggufWriter) fromGGUF() error {
 	for _, name := range w.set.Names() {
 		info, _ := w.set.Lookup(name)
-		t := &ggufTensor{name: name, shape: info.Shape, stored: info, dtype: w.typeFor(name, info.Shape, info.DType)}
-		if len(info.Shape) < 2 {
-			t.dtype = info.DType
+		dtype := info.DType
+		if len(info.Shape) > 1 {
+			dtype = w.typeFor(name, info.Shape, info.DType)
 		}
-		if t.dtype != info.DType {
-			cols := info.Shape[len(info.Shape)-1]
-			t.rows = func() func([]float32, int) error {
-				return func(dst []float32, i int) error { return w.set.ReadFloat32s(dst, name, int64(i)*int64(cols)) }
-			}
-		}
-		w.tensors = append(w.tensors, t)
+		w.add(info, dtype)
 	}
 	for _, key := range w.set.Keys() {
 		if strings.HasPrefix(key, "split.") || key == "general.file_type" || key == "general.alignment" {
 			continue
 		}
 		v, _ := w.set.Value(key)
-		w.add(key, v)
+		w.say(key, v)
 		w.report.Vocabulary = w.report.Vocabulary || key == "tokenizer.ggml.tokens"
 	}
 	if !w.report.Vocabulary {

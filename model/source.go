@@ -47,3 +47,18 @@ func (s *source) row(i int) int {
 	}
 	return s.first + i
 }
+
+// index is the reverse of row: the row of the parameter that is stored as row j of
+// its part of the tensor.
+func (s *source) index(j int) int {
+	if s.heads > 0 {
+		dim := s.count() / (3 * s.heads)
+		head, which := j/(3*dim), j/dim%3
+		return (which*s.heads+head)*dim + j%dim
+	}
+	if s.pairs > 0 {
+		k, half := j%s.pairs, s.pairs/2
+		return j - k + k/2 + k%2*half
+	}
+	return j
+}

@@ -186,6 +186,15 @@ func (a *appending) attend(w *workspace, l int, p *mha.Params, out, q, k, v mha.
 	}
 }
 
+// attendSource implements attender.
+func (a *appending) attendSource(w *workspace, l int, p *mha.Params, out, q mha.View) {
+	a.caches = a.caches[:0]
+	for _, i := range a.in {
+		a.caches = append(a.caches, a.sessions[i].source[l])
+	}
+	w.mha.RunCached(&w.Exec, *p, mha.Batch{SeqQ: w.rowSeqlens()}, out, q, a.caches)
+}
+
 // undo takes a chunk back of which some layers have not seen all.
 func (a *appending) undo() {
 	for _, i := range a.in {

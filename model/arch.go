@@ -31,6 +31,7 @@ func init() {
 		&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
 		&roberta, &xlmRoberta, &albert, &electra, &mpnet,
 		&clip, &clipText, &clipVision,
+		&t5,
 	}
 }
 

@@ -38,8 +38,11 @@ func (w *workspace) prepare(l int) {
 // An attender computes the attention of layer l for the stream: out from queries
 // and from keys and values, of which k and v are the stream's own. All are as
 // Prepare left them, and p says what attention it is.
+//
+// attendSource does so for attention to the source, queries of w.rowSeqlens.
 type attender interface {
 	attend(w *workspace, l int, p *mha.Params, out, q, k, v mha.View)
+	attendSource(w *workspace, l int, p *mha.Params, out, q mha.View)
 }
 
 // params is the attention in the words of mha.
@@ -69,10 +72,10 @@ func (w *workspace) attend(l int, r *Result) {
 		k, v, seqK = w.seen(a, keys, values)
 	}
 	batch := mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}
-	w.params.HeadMask = w.stream.factors(l, a.Heads)
+	w.params.HeadMask = w.stream.factors(w.stream.headMask, l, a.Heads)
 	adaptive := w.stream.policy != nil && w.choose(l, batch, q, k)
 	if r != nil && r.probes != nil {
-		w.params.Probe = w.look(l, r)
+		w.params.Probe = w.look(r.probes[l])
 	}
 	w.mha.Run(&w.Exec, w.params, batch, out, q, k, v)
 	if adaptive {

@@ -1,5 +1,7 @@
 package model
 
+import "fmt"
+
 // A Batch is several sequences in one stream of tokens. Nothing in it is
 // changed or kept.
 type Batch struct {
@@ -17,6 +19,14 @@ type Batch struct {
 	Pictures    []Pixels
 	Interpolate bool
 
+	// Source is what the encoder of an encoder-decoder reads: as many sequences,
+	// each of which those here attend to. nil for all other models.
+	Source *Batch
+
+	// Ends is the token of every sequence that heads read which look where the
+	// source ends; nil: where it has its last Embeddings.End.
+	Ends []int32
+
 	// CuSeqlens marks the sequences: sequence s is the tokens from
 	// CuSeqlens[s] to CuSeqlens[s+1]. [sequences+1], from 0 to tokens.
 	CuSeqlens []int32
@@ -31,8 +41,13 @@ type Batch struct {
 	// or nil: all 1. nil: all layers are nil.
 	HeadMask [][]float32
 
+	// CrossHeadMask likewise multiplies the weights of attention to the source.
+	CrossHeadMask [][]float32
+
 	// Policy, unless nil, leaves out further heads while the batch runs.
 	Policy HeadPolicy
+
+	states []float32 // [tokens of the source, hidden]: what the encoder gave
 }
 
 // tokens is how many there are in all, by a batch that was checked.
@@ -43,6 +58,9 @@ func (b *Batch) sequences() int { return max(0, len(b.CuSeqlens)-1) }
 // check tells what in b does not fit the model: after it, the forward pass has
 // no way to fail.
 func (m *Model) check(b *Batch) error {
+	if err := m.checkSource(b); err != nil {
+		return err
+	}
 	if m.spec.Embeddings.Patches != nil {
 		if err := m.checkPictures(b); err != nil {
 			return err
@@ -101,15 +119,45 @@ func (m *Model) check(b *Batch) error {
 	return m.checkHeadMask(b)
 }
 
+// checkSource tells what in the source does not fit the encoder.
+func (m *Model) checkSource(b *Batch) error {
+	switch crosses := m.spec.crosses(); {
+	case !crosses && b.Source != nil:
+		return inputError("the model is no encoder-decoder, and reads no source")
+	case !crosses:
+		return nil
+	case b.Source == nil:
+		return inputError("the model is an encoder-decoder, and there is no source")
+	case b.Source.sequences() != b.sequences():
+		return inputError("%d sources for %d sequences", b.Source.sequences(), b.sequences())
+	}
+	if b.Source.Unseen != nil {
+		return inputError("a source of which tokens are not seen")
+	}
+	if err := m.other.check(b.Source); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return nil
+}
+
 // checkHeadMask tells what in the head mask, or in asking for a policy, does not
 // fit the model.
 func (m *Model) checkHeadMask(b *Batch) error {
-	if b.HeadMask != nil && len(b.HeadMask) != len(m.spec.Layers) {
-		return inputError("a head mask of %d layers for a model of %d", len(b.HeadMask), len(m.spec.Layers))
-	}
-	for l, mask := range b.HeadMask {
-		if heads := m.spec.Layers[l].Attention.Heads; mask != nil && len(mask) != heads && len(mask) != b.sequences()*heads {
-			return inputError("a head mask of %d factors for the %d heads of layer %d", len(mask), heads, l)
+	for _, masks := range []struct {
+		name  string
+		mask  [][]float32
+		heads func(l *Layer) int
+	}{
+		{"head mask", b.HeadMask, (*Layer).heads},
+		{"head mask of the source", b.CrossHeadMask, (*Layer).crossHeads},
+	} {
+		if masks.mask != nil && len(masks.mask) != len(m.spec.Layers) {
+			return inputError("a %s of %d layers for a model of %d", masks.name, len(masks.mask), len(m.spec.Layers))
+		}
+		for l, mask := range masks.mask {
+			if heads := masks.heads(&m.spec.Layers[l]); mask != nil && len(mask) != heads && len(mask) != b.sequences()*heads {
+				return inputError("a %s of %d factors for the %d heads of layer %d", masks.name, len(mask), heads, l)
+			}
 		}
 	}
 	for l := range m.spec.Layers {

@@ -41,7 +41,7 @@ func (c *checkpoint) prefix(n *names) string {
 		return n.Root
 	}
 	for _, p := range [...]string{n.Prefix, n.OtherPrefix} {
-		if p != "" && c.has(n.Root+p+n.anchor()) {
+		if p != "" && slices.ContainsFunc(n.anchors(n.Root+p), c.has) {
 			return n.Root + p
 		}
 	}
@@ -73,7 +73,8 @@ func (c *checkpoint) hasHead(m *Model, h Head, n *names, prefix string) bool {
 // from the word embeddings that the config says it shares. Files may also hold
 // the shared one twice.
 func (c *checkpoint) untie(m *Model, n *names, prefix string) error {
-	words := prefix + n.Words + ".weight"
+	list := n.words(prefix)
+	words := list[max(slices.IndexFunc(list, c.has), 0)]
 	for i := range m.spec.Heads {
 		for j := range m.spec.Heads[i].Layers {
 			d := &m.spec.Heads[i].Layers[j]

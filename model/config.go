@@ -275,7 +275,11 @@ func labelName(v any) (string, error) {
 
 // activation reads the name of an activation function as transformers names it.
 func (c *config) activation(key, def string) Activation {
-	name := c.string(key, def)
+	return c.activationNamed(key, c.string(key, def))
+}
+
+// activationNamed finds the activation of a name that a key gave.
+func (c *config) activationNamed(key, name string) Activation {
 	act, ok := activations[name]
 	if !ok {
 		known := make([]string, 0, len(activations))

@@ -9,12 +9,19 @@ import (
 // Forward runs the model on a batch and fills r with the outputs that it asks
 // for. What it says about a sequence does not depend on the others, to the bit.
 // It stops with the context's error soon after ctx is cancelled.
+//
+// An encoder-decoder first runs its encoder, on b.Source.
 func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.closed {
 		return ErrClosed
 	}
+	return m.forward(ctx, b, r)
+}
+
+// forward is Forward of a model that is open.
+func (m *Model) forward(ctx context.Context, b Batch, r *Result) error {
 	if r.model != m {
 		return inputError("the result belongs to another model")
 	}
@@ -36,6 +43,17 @@ func (m *Model) Forward(ctx context.Context, b Batch, r *Result) error {
 	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if r.needs(SourceEnd) {
+		if err := m.findEnds(&b); err != nil {
+			return err
+		}
+	}
+	if b.Source != nil {
+		if err := m.other.forward(ctx, *b.Source, r.encoder); err != nil {
+			return err
+		}
+		b.states = r.encoder.last.Data
 	}
 	r.resize(&b)
 	if err := r.prepareLooks(&b); err != nil {
@@ -79,6 +97,7 @@ func (w *workspace) layers(r *Result) {
 			return
 		}
 		w.attention(l, r)
+		w.cross(l, r)
 		w.feedForward(l)
 		if l+1 < len(s.Layers) || s.LastUnnormed {
 			w.keepHidden(l+1, r)
@@ -120,19 +139,24 @@ func (w *workspace) attention(l int, r *Result) {
 		w.keepRows(w.o, width, from)
 		w.rows = w.stream.sequences()
 	}
-	out := kernels.Out{C: w.y, LD: hidden}
+	w.project(width, &p.out, &p.attnNorm, &p.attnPostNorm)
+}
+
+// project adds what attention gave, w.o of some width, to x.
+func (w *workspace) project(width int, by *linear, norm, post *norm) {
+	s := &w.model.spec
+	out := kernels.Out{C: w.y, LD: s.Hidden}
+	if s.Norm.Place == SandwichNorm {
+		w.MatMul(out, w.o, w.rows, width, by.w, kernels.Epilogue{Bias: by.bias})
+		w.normAdd(post)
+		return
+	}
+	w.MatMul(out, w.o, w.rows, width, by.w, kernels.Epilogue{Bias: by.bias, Residual: w.x, LDR: s.Hidden})
 	switch s.Norm.Place {
-	case SandwichNorm:
-		w.MatMul(out, w.o, w.rows, width, p.out.w, kernels.Epilogue{Bias: p.out.bias})
-		w.normAdd(&p.attnPostNorm)
-	default:
-		w.MatMul(out, w.o, w.rows, width, p.out.w, kernels.Epilogue{Bias: p.out.bias, Residual: w.x, LDR: hidden})
-		switch s.Norm.Place {
-		case PostNorm:
-			w.norm(w.x, w.y, w.rows, hidden, &p.attnNorm)
-		case PreNorm:
-			w.x, w.y = w.y, w.x
-		}
+	case PostNorm:
+		w.norm(w.x, w.y, w.rows, s.Hidden, norm)
+	case PreNorm:
+		w.x, w.y = w.y, w.x
 	}
 }
 

@@ -25,6 +25,9 @@ type golden struct {
 	// Greedy is what transformers' generate continues a prompt with, where the
 	// model is a language model.
 	Greedy *struct{ Prompt, Tokens []int32 }
+	// Generates is what it writes for sources, where it is an encoder-decoder:
+	// greedily, and with four beams.
+	Generates []struct{ Source, Greedy, Beams []int32 }
 }
 
 // forGoldens runs a test for every checkpoint of testdata.

@@ -13,6 +13,7 @@ const (
 	SecondToken                 // one output row a sequence, from its second token: DeiT's distillation token
 	FirstAndMean                // one output row a sequence, from its first token and, beside it, the mean of the others
 	MeanAfterFirst              // one output row a sequence, the mean of all tokens but the first
+	SourceEnd                   // one output row a sequence, from the token beside the last that ends the source: see Batch.Ends
 	DetectionTokens             // one output row for each of a picture's detection tokens
 )
 
@@ -47,8 +48,9 @@ type Dense struct {
 	Tied   bool   // the weight is the word embeddings'
 	NoBias bool
 	Bias   []string // names of the bias tensor, the first present counts; nil: Name.bias
+	Scale  float32  // outputs are multiplied by it, before Act; 0: they are not
 	Cap    float32  // outputs are bounded by Cap·tanh(output/Cap); 0: they are not
-	// Sigmoid: outputs are 1/(1+e^-output). It cannot be with Act or Cap.
+	// Sigmoid: outputs are 1/(1+e^-output). It cannot be with Act, Cap or Scale.
 	Sigmoid bool
 }
 
@@ -62,6 +64,8 @@ func (r Rows) String() string {
 		return "second token"
 	case EndToken:
 		return "end token"
+	case SourceEnd:
+		return "token beside the source's end"
 	case FirstAndMean:
 		return "first token and the mean of the others"
 	case MeanAfterFirst:
@@ -74,7 +78,7 @@ func (r Rows) String() string {
 
 // single says whether one row of a sequence is all that is read.
 func (r Rows) single() bool {
-	return r == FirstToken || r == LastToken || r == SecondToken || r == EndToken
+	return r == FirstToken || r == LastToken || r == SecondToken || r == EndToken || r == SourceEnd
 }
 
 // states is how many hidden states are beside each other in a row.
@@ -202,7 +206,7 @@ func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, t
 		default:
 			out.C = data[at*d.Width:]
 		}
-		e := kernels.Epilogue{Bias: d.bias, Act: d.Act}
+		e := kernels.Epilogue{Bias: d.bias, Act: d.Act, Scale: d.Scale}
 		if d.Cap != 0 {
 			e.Act, e.Scale = kernels.Tanh, 1/d.Cap
 		}

@@ -250,6 +250,9 @@ func (l *listener) attend(w *workspace, layer int, p *mha.Params, out, q, k, v m
 	}
 }
 
+// attendSource is never called: see Importance.
+func (l *listener) attendSource(*workspace, int, *mha.Params, mha.View, mha.View) {}
+
 // activity sums the squares of what the neurons of each layer give, by the layer
 // whose parameters they are.
 type activity struct {

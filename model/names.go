@@ -12,6 +12,9 @@ type names struct {
 	// "bert.". OtherPrefix is what a class that calls its base otherwise has.
 	Prefix, OtherPrefix string
 
+	// WordsToo are names that files may have in the place of Words, of shared ones.
+	WordsToo []string
+
 	Words, Positions, Types, EmbeddingNorm, FinalNorm string
 
 	// In pictures' place: the matrix of a patch, the learned tokens one after the
@@ -34,12 +37,18 @@ type names struct {
 	QueryNorm         string
 	KeyNorm           string
 
+	// Of attention to a source. CrossKeyValue is in the place of its keys and values.
+	CrossQuery, CrossKey, CrossValue string
+	CrossKeyValue                    string
+	CrossOut                         string
+
 	Gate, Up, Down string
 	GateUp         string // in place of Gate and Up: one tensor of both, one after the other
 
 	// The norms of the two parts of a layer: the one that it has, or the one
 	// before, and where it has two, the one after.
 	AttentionNorm, FeedForwardNorm         string
+	CrossNorm                              string
 	AttentionPostNorm, FeedForwardPostNorm string
 
 	// Transposed: the layers' matrices are stored [inputs, outputs].
@@ -61,12 +70,21 @@ type names struct {
 	MatchScale string // the logarithm of the factor of Spec.Matches, a whole name
 }
 
-// anchor is a tensor that every checkpoint of the architecture has.
-func (n *names) anchor() string {
+// anchors are tensors of which every checkpoint of the architecture has one.
+func (n *names) anchors(prefix string) []string {
 	if n.Patches != "" {
-		return n.Patches + ".weight"
+		return []string{prefix + n.Patches + ".weight"}
 	}
-	return n.Words + ".weight"
+	return n.words(prefix)
+}
+
+// words are what the word embeddings may be called.
+func (n *names) words(prefix string) []string {
+	list := []string{prefix + n.Words + ".weight"}
+	for _, name := range n.WordsToo {
+		list = append(list, prefix+name+".weight")
+	}
+	return list
 }
 
 // layer is what the names of the i-th layer with parameters of its own begin with.

@@ -26,12 +26,18 @@ type layer struct {
 	qkv                []linear
 	queryNorm, keyNorm norm   // [headDim]
 	out                linear // [hidden, heads·headDim]
-	gate, up           linear // [ffn, hidden]
-	down               linear // [hidden, ffn]
+
+	// Of attention to a source: [heads·headDim, hidden], then keys and values one
+	// above the other, [2·kvHeads·headDim, width of the source].
+	crossQuery, crossKV, crossOut linear
+
+	gate, up linear // [ffn, hidden]
+	down     linear // [hidden, ffn]
 
 	// The norms of the two parts: the one that they have, or the one before, and
 	// of a sandwich the one after.
 	attnNorm, ffnNorm         norm
+	crossNorm                 norm
 	attnPostNorm, ffnPostNorm norm
 }
 
@@ -220,6 +226,8 @@ func (p *paramList) layer(l *layer, i int, theirs string) {
 	p.scaled(s.LayerScale, theirs+p.AttentionScale)
 	p.norm(ours+"attn_norm", &l.attnNorm, s.Hidden, theirs+p.AttentionNorm)
 
+	p.cross(l, s.Layers[i].Cross, ours, theirs)
+
 	gate, up := part{name: theirs + p.Gate, rows: f.Width}, part{name: theirs + p.Up, rows: f.Width}
 	if p.GateUp != "" {
 		gate = part{name: theirs + p.GateUp, rows: f.Width, of: 2 * f.Width}
@@ -239,12 +247,29 @@ func (p *paramList) layer(l *layer, i int, theirs string) {
 	}
 }
 
+// cross adds the parameters of attention to a source, where there is any.
+func (p *paramList) cross(l *layer, a *Attention, ours, theirs string) {
+	if a == nil {
+		return
+	}
+	q, kv, hidden := a.Heads*a.HeadDim, a.KVHeads*a.HeadDim, p.spec.Hidden
+	p.linear(ours+"cross_query", &l.crossQuery, hidden, a.QKVBias, part{name: theirs + p.CrossQuery, rows: q})
+	keyValue := []part{{name: theirs + p.CrossKey, rows: kv}, {name: theirs + p.CrossValue, rows: kv}}
+	if p.CrossKeyValue != "" {
+		keyValue = []part{{name: theirs + p.CrossKeyValue, rows: 2 * kv}}
+	}
+	p.linear(ours+"cross_kv", &l.crossKV, p.spec.Other.Hidden, a.QKVBias, keyValue...)
+	p.linear(ours+"cross_out", &l.crossOut, q, a.OutBias, part{name: theirs + p.CrossOut, rows: hidden})
+	p.norm(ours+"cross_norm", &l.crossNorm, hidden, theirs+p.CrossNorm)
+}
+
 // words is the one table that is worth storing narrowly. Where a head multiplies
 // by it too, it is packed, and stored once.
 func (p *paramList) words(name string, t *table, vocab, width int, from string, tied bool) {
 	p.table(name, t, vocab, width, from)
 	q := &p.list[len(p.list)-1]
 	q.narrow = true
+	q.from[0].names = p.names.words(p.prefix)
 	if tied {
 		q.kind, q.matrix = both, &t.packed
 	}

@@ -49,7 +49,7 @@ func (r *Result) Probe(layer int) *mha.Probe {
 
 // prepareLooks makes room for what the probes find in a batch.
 func (r *Result) prepareLooks(b *Batch) error {
-	if r.probes == nil {
+	if r.probes == nil && r.crossProbes == nil {
 		return nil
 	}
 	longest := int32(0)
@@ -62,21 +62,26 @@ func (r *Result) prepareLooks(b *Batch) error {
 		}
 		r.seqK = append(r.seqK, r.seqK[s]+n)
 	}
-	for l, p := range r.probes {
-		if p == nil {
-			continue
+	prepare := func(probes []*mha.Probe, heads func(l *Layer) int, seqK []int32) error {
+		for l, p := range probes {
+			if p == nil {
+				continue
+			}
+			if p.Look.To > int(longest) || p.Look.From > int(longest) {
+				return inputError("a look at the tokens from %d to %d of sequences of at most %d", p.Look.From, p.Look.To, longest)
+			}
+			p.Prepare(mha.Params{Heads: heads(&r.model.spec.Layers[l])}, mha.Batch{SeqQ: b.CuSeqlens, SeqK: seqK})
 		}
-		if p.Look.To > int(longest) || p.Look.From > int(longest) {
-			return inputError("a look at the tokens from %d to %d of sequences of at most %d", p.Look.From, p.Look.To, longest)
-		}
-		p.Prepare(mha.Params{Heads: r.model.spec.Layers[l].Attention.Heads}, mha.Batch{SeqQ: b.CuSeqlens, SeqK: r.seqK})
+		return nil
 	}
-	return nil
+	if err := prepare(r.probes, (*Layer).heads, r.seqK); err != nil || b.Source == nil {
+		return err
+	}
+	return prepare(r.crossProbes, (*Layer).crossHeads, b.Source.CuSeqlens)
 }
 
 // look gives the probe for the stream's part of the batch.
-func (w *workspace) look(l int, r *Result) *mha.Probe {
-	p := r.probes[l]
+func (w *workspace) look(p *mha.Probe) *mha.Probe {
 	if p == nil {
 		return nil
 	}
@@ -87,6 +92,10 @@ func (w *workspace) look(l int, r *Result) *mha.Probe {
 // squares gives the attention outputs the weights that were found, wider by the
 // columns of the tokens that are not seen.
 func (r *Result) squares(b *Batch) {
+	for l := range r.cross {
+		o, p := &r.cross[l], r.crossProbes[l]
+		o.Data, o.Rows = p.Weights, len(p.Weights)
+	}
 	for l := range r.attentions {
 		o, p := &r.attentions[l], r.probes[l]
 		heads := r.model.spec.Layers[l].Attention.Heads
@@ -113,13 +122,13 @@ func (r *Result) squares(b *Batch) {
 	}
 }
 
-// factors is a layer's head mask for the stream.
-func (s *stream) factors(l, heads int) []float32 {
-	if s.headMask == nil || len(s.headMask[l]) <= heads {
-		if s.headMask == nil {
-			return nil
-		}
-		return s.headMask[l]
+// factors is a layer's part of a head mask for the stream.
+func (s *stream) factors(mask [][]float32, l, heads int) []float32 {
+	if mask == nil {
+		return nil
 	}
-	return s.headMask[l][s.sequence*heads : (s.sequence+s.sequences())*heads]
+	if len(mask[l]) <= heads {
+		return mask[l]
+	}
+	return mask[l][s.sequence*heads : (s.sequence+s.sequences())*heads]
 }

@@ -13,6 +13,12 @@ const (
 	LastHiddenState = "last_hidden_state" // [tokens, hidden]
 	HiddenStates    = "hidden_states"     // hidden_states.0 (the embeddings) to hidden_states.N (after layer N), each [tokens, hidden]
 	Attentions      = "attentions"        // attentions.0 to attentions.N-1, each a square a head and sequence: see Output
+
+	// An encoder-decoder gives that of its encoder too. Its HiddenStates are
+	// encoder_hidden_states.N and decoder_hidden_states.N, and its Attentions
+	// encoder_attentions.N, decoder_attentions.N and cross_attentions.N, whose
+	// columns are the tokens of the source.
+	EncoderLastHiddenState = "encoder_last_hidden_state"
 )
 
 // An Output is one named result of a forward pass over a batch.
@@ -40,6 +46,11 @@ type Result struct {
 
 	probes []*mha.Probe // of every layer, nil where nobody looks; nil: nowhere
 	seqK   []int32      // [sequences+1], for the probes
+
+	encoder     *Result // what the encoder gives, its last hidden states at least; nil: there is none
+	showEncoder bool    // those are wanted
+	cross       []Output
+	crossProbes []*mha.Probe // likewise of attention to the source
 }
 
 // headResult is where the outputs of one head go. They share one buffer, column
@@ -65,6 +76,9 @@ func (m *Model) resultOutputs() []string {
 	list := []string{LastHiddenState}
 	for _, h := range m.heads {
 		list = append(list, h.Outputs...)
+	}
+	if m.spec.crosses() {
+		list = append(list, EncoderLastHiddenState)
 	}
 	return append(list, HiddenStates, Attentions)
 }
@@ -92,17 +106,24 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 		}
 	}
 	r := &Result{model: m}
+	prefix := ""
+	if m.spec.crosses() {
+		prefix = "decoder_"
+		if err := r.addEncoder(names); err != nil {
+			return nil, err
+		}
+	}
 	if slices.Contains(names, LastHiddenState) {
 		r.last = &Output{Name: LastHiddenState, Cols: m.spec.Hidden}
 	}
 	if slices.Contains(names, HiddenStates) {
 		for i := range len(m.spec.Layers) + 1 {
-			r.hidden = append(r.hidden, Output{Name: HiddenStates + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
+			r.hidden = append(r.hidden, Output{Name: prefix + HiddenStates + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
 		}
 	}
 	if slices.Contains(names, Attentions) {
 		for i := range m.spec.Layers {
-			r.attentions = append(r.attentions, Output{Name: Attentions + "." + strconv.Itoa(i), Cols: 1})
+			r.attentions = append(r.attentions, Output{Name: prefix + Attentions + "." + strconv.Itoa(i), Cols: 1})
 			r.probes = append(r.probes, &mha.Probe{Look: mha.Look{Weights: true}})
 		}
 	}
@@ -118,6 +139,31 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 		r.heads = append(r.heads, hr)
 	}
 	return r, nil
+}
+
+// addEncoder adds what the encoder gives, and the weights of attention to it.
+func (r *Result) addEncoder(names []string) (err error) {
+	list := []string{LastHiddenState}
+	for _, name := range []string{HiddenStates, Attentions} {
+		if slices.Contains(names, name) {
+			list = append(list, name)
+		}
+	}
+	if r.encoder, err = r.model.other.newResult(list...); err != nil {
+		return err
+	}
+	for o := range r.encoder.all {
+		o.Name = "encoder_" + o.Name
+	}
+	r.showEncoder = slices.Contains(names, EncoderLastHiddenState)
+	if !slices.Contains(names, Attentions) {
+		return nil
+	}
+	for i := range r.model.spec.Layers {
+		r.cross = append(r.cross, Output{Name: "cross_" + Attentions + "." + strconv.Itoa(i), Cols: 1})
+		r.crossProbes = append(r.crossProbes, &mha.Probe{Look: mha.Look{Weights: true}})
+	}
+	return nil
 }
 
 // columns is how many columns a head's outputs have together.
@@ -151,7 +197,10 @@ func (r *Result) all(yield func(*Output) bool) {
 	if r.last != nil && !yield(r.last) {
 		return
 	}
-	for _, list := range [][]Output{r.hidden, r.attentions} {
+	if r.encoder != nil && !r.allOfEncoder(yield) {
+		return
+	}
+	for _, list := range [][]Output{r.hidden, r.attentions, r.cross} {
 		for i := range list {
 			if !yield(&list[i]) {
 				return
@@ -165,6 +214,19 @@ func (r *Result) all(yield func(*Output) bool) {
 			}
 		}
 	}
+}
+
+// allOfEncoder is all for what was asked for of the encoder.
+func (r *Result) allOfEncoder(yield func(*Output) bool) bool {
+	for o := range r.encoder.all {
+		if o == r.encoder.last && !r.showEncoder {
+			continue
+		}
+		if !yield(o) {
+			return false
+		}
+	}
+	return true
 }
 
 // resize gives every output room for the batch.
@@ -209,7 +271,7 @@ func (r *Result) needs(from Rows) bool {
 // onlyRows is the row of each sequence that all reads which is wanted, or
 // EveryToken if there is more to read.
 func (r *Result) onlyRows() Rows {
-	if r.last != nil || r.hidden != nil || len(r.heads) == 0 {
+	if r.last != nil || r.hidden != nil || r.crossProbes != nil || len(r.heads) == 0 {
 		return EveryToken
 	}
 	from := r.model.heads[r.heads[0].head].From

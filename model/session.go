@@ -30,7 +30,8 @@ type SessionOptions struct {
 const defaultChunk = 512
 
 // A Session is a text that a language model reads and continues: its tokens so
-// far, as the keys and values of every layer, and the logits after the last. It
+// far, as the keys and values of every layer, and the logits after the last; of an
+// encoder-decoder, also the keys and values of the source that it is about. It
 // belongs to one goroutine at a time, and others get ErrBusy. It does not lie on
 // the Go heap: it must be closed to be freed.
 //
@@ -44,6 +45,7 @@ type Session struct {
 	model  *Model
 	head   *head
 	caches []*mha.Cache // [layers]
+	source []*mha.Cache // [layers], of what the encoder read; nil: there is no encoder
 	limit  int
 	chunk  int
 	busy   atomic.Bool
@@ -59,13 +61,22 @@ type Session struct {
 }
 
 // NewSession begins an empty text. It fails where the model is not a language
-// model whose tokens see only those before them.
+// model whose tokens see only those before them. An encoder-decoder has to read
+// first: see [Model.Encode].
 func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.closed {
 		return nil, ErrClosed
 	}
+	if m.spec.crosses() {
+		return nil, inputError("%s is an encoder-decoder, which writes about a source", m.spec.class())
+	}
+	return m.newSession(o)
+}
+
+// newSession is a session without a source, of a model that is open.
+func (m *Model) newSession(o SessionOptions) (*Session, error) {
 	s := &Session{model: m, head: m.languageModel(), limit: m.spec.Embeddings.Positions, chunk: defaultChunk}
 	if s.head == nil {
 		return nil, inputError("%s is not a causal language model, which alone can continue a text", m.spec.class())
@@ -127,6 +138,9 @@ func (s *Session) Max() int { return s.limit }
 func (s *Session) Bytes() int {
 	n := 0
 	for _, c := range s.caches {
+		n += c.Bytes()
+	}
+	for _, c := range s.source {
 		n += c.Bytes()
 	}
 	return n
@@ -198,6 +212,9 @@ func (s *Session) Fork() (*Session, error) {
 	for _, c := range s.caches {
 		f.caches = append(f.caches, c.Fork())
 	}
+	for _, c := range s.source {
+		f.source = append(f.source, c.Fork())
+	}
 	return f, nil
 }
 
@@ -215,6 +232,9 @@ func (s *Session) Close() error {
 	for _, c := range s.caches {
 		c.Close()
 	}
-	s.closed, s.caches, s.logits, s.valid, s.n = true, nil, nil, false, 0
+	for _, c := range s.source {
+		c.Close()
+	}
+	s.closed, s.source, s.caches, s.logits, s.valid, s.n = true, nil, nil, nil, false, 0
 	return nil
 }

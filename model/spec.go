@@ -40,12 +40,31 @@ type Spec struct {
 	// a picture match.
 	Matches bool
 
+	// Target says how what a decoder reads begins, where an encoder has read
+	// something before.
+	Target Target
+
 	// Labels are the names of a classifier's classes, and Problem is what its
 	// training called the task: "single_label_classification",
 	// "multi_label_classification", "regression", or "" when it did not say.
 	Labels  []string
 	Problem string
 }
+
+// Target is how the text begins that a decoder of an encoder-decoder reads.
+type Target struct {
+	Start int32 // the token that it begins with; -1: nobody says
+	Shift Shift
+}
+
+// Shift is what a decoder reads where nobody says it.
+type Shift uint8
+
+const (
+	NoShift    Shift = iota // somebody has to say it
+	ShiftStart              // Start, then the source less its last position
+	ShiftLast               // the last token of the source that is not padding, then likewise
+)
 
 // A Stack is layers one above the other, over embeddings.
 type Stack struct {
@@ -73,11 +92,23 @@ type Relative struct {
 	MaxDistance int // from which on all share one
 }
 
-// A Layer is attention and a feed-forward network. It is whole in itself: layers
-// of a stack may differ in everything but the norms.
+// A Layer is attention and a feed-forward network, and where there is a source,
+// attention to it between them. It is whole in itself: layers of a stack may differ
+// in everything but the norms.
 type Layer struct {
 	Attention   Attention
+	Cross       *Attention // of tokens to the last hidden states of Spec.Other; nil: none
 	FeedForward FeedForward
+}
+
+func (l *Layer) heads() int { return l.Attention.Heads }
+
+// crossHeads is how many heads attend to a source.
+func (l *Layer) crossHeads() int {
+	if l.Cross == nil {
+		return 0
+	}
+	return l.Cross.Heads
 }
 
 // repeat makes n layers that are all the same.
@@ -88,6 +119,9 @@ func repeat(n int, l Layer) []Layer {
 	}
 	return layers
 }
+
+// crosses says whether layers attend to a source, all of them or none.
+func (s *Stack) crosses() bool { return len(s.Layers) > 0 && s.Layers[0].Cross != nil }
 
 // params is the layer whose parameters layer i uses.
 func (s *Stack) params(i int) int {

@@ -9,13 +9,16 @@ type stream struct {
 	cuSeqlens             []int32   // [sequences+1], from 0
 	pictures              []Pixels  // [sequences], of a model of pictures
 	unseen                []int32   // [sequences] or nil: none
+	source                []float32 // [source tokens, width]: the last hidden states of the source
+	sourceSeqlens         []int32   // [sequences+1], from 0
+	ends                  []int32   // [sequences] the token beside the end of the source; nil: nobody asks
 	seqK                  []int32   // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
 	counted               []int32   // positions that nobody gave
 	totals                []int32   // [sequences] the length that each counts as, or nil: as far as its positions reach
 	pad                   int32     // the id that a last token is not
 	end                   int32     // the id that ends a text
 	tokens                int
-	headMask              [][]float32 // as the batch's
+	headMask, crossMask   [][]float32 // as the batch's
 	policy                HeadPolicy
 
 	token, sequence int // where in the batch it begins
@@ -46,10 +49,21 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	if b.Positions != nil {
 		s.positions = b.Positions[begin:stop]
 	}
+	if b.Ends != nil {
+		s.ends = b.Ends[first:end]
+	}
 	if b.Unseen != nil && slices.Max(b.Unseen[first:end]) > 0 {
 		s.unseen = b.Unseen[first:end]
 	}
 	s.headMask, s.policy = b.HeadMask, b.Policy
+	s.sourceSeqlens = s.sourceSeqlens[:0]
+	if b.Source != nil {
+		from := b.Source.CuSeqlens[first]
+		for _, at := range b.Source.CuSeqlens[first : end+1] {
+			s.sourceSeqlens = append(s.sourceSeqlens, at-from)
+		}
+		s.source, s.crossMask = b.states[int(from)*m.spec.Other.Hidden:], b.CrossHeadMask
+	}
 	s.cuSeqlens = grow(s.cuSeqlens, end-first+1)
 	for i := range s.cuSeqlens {
 		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
@@ -89,6 +103,8 @@ func (s *stream) row(i int, from Rows) int {
 		return begin
 	case SecondToken:
 		return begin + 1
+	case SourceEnd:
+		return begin + int(s.ends[i])
 	}
 	if s.ids == nil {
 		return end - 1
@@ -116,7 +132,7 @@ func endOf(ids []int32, end int32) int {
 // release lets go of the caller's slices.
 func (s *stream) release() {
 	s.ids, s.types, s.positions, s.totals, s.unseen, s.embeds, s.pictures = nil, nil, nil, nil, nil, nil, nil
-	s.headMask, s.policy = nil, nil
+	s.headMask, s.crossMask, s.policy, s.source, s.ends = nil, nil, nil, nil, nil
 }
 
 func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }

@@ -40,23 +40,34 @@ func (m *Model) forwardTensors(ctx context.Context, inputs []weights.Tensor, out
 	if err != nil {
 		return nil, err
 	}
-	var p *padded
-	var b Batch
-	if m.spec.Embeddings.Patches != nil {
-		if p, b, err = m.readPictures(inputs); err != nil {
-			return nil, err
-		}
-	} else {
-		if p, err = m.readPadded(inputs); err != nil {
-			return nil, err
-		}
-		p.count(&m.spec.Embeddings)
-		b = p.batch(r.needs(FirstToken))
+	if m.spec.crosses() {
+		return m.forwardFromSource(ctx, inputs, r)
+	}
+	byName, err := arguments(inputs, m.inputNames())
+	if err != nil {
+		return nil, err
+	}
+	p, b, err := m.read(byName, r)
+	if err != nil {
+		return nil, err
 	}
 	if err := m.Forward(ctx, b, r); err != nil {
 		return nil, err
 	}
 	return p.results(m, r, &b), nil
+}
+
+// read makes a batch of the arguments, pictures or texts.
+func (m *Model) read(byName map[string]*weights.Tensor, r *Result) (*padded, Batch, error) {
+	if m.spec.Embeddings.Patches != nil {
+		return m.readPictures(byName)
+	}
+	p, err := m.readPadded(byName)
+	if err != nil {
+		return nil, Batch{}, err
+	}
+	p.count(&m.spec.Embeddings)
+	return p, p.batch(r.needs(FirstToken)), nil
 }
 
 // padded is a batch of rows of equal length, some positions of which are masked.
@@ -73,11 +84,7 @@ type padded struct {
 }
 
 // readPadded checks the inputs.
-func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
-	byName, err := m.inputs(inputs)
-	if err != nil {
-		return nil, err
-	}
+func (m *Model) readPadded(byName map[string]*weights.Tensor) (_ *padded, err error) {
 	p := &padded{}
 	first, hidden := byName["input_ids"], m.spec.embedWidth()
 	if embeds := byName["inputs_embeds"]; embeds != nil {
@@ -132,21 +139,21 @@ func (m *Model) readPadded(inputs []weights.Tensor) (*padded, error) {
 		}
 		*in.to = values
 	}
-	p.headMask, err = m.readHeadMask(byName["head_mask"])
+	p.headMask, err = m.readHeadMask(byName["head_mask"], (*Layer).heads)
 	return p, err
 }
 
 // readHeadMask reads factors of every layer's heads, [layers, heads], or of the
 // heads of all layers, [heads].
-func (m *Model) readHeadMask(t *weights.Tensor) ([][]float32, error) {
+func (m *Model) readHeadMask(t *weights.Tensor, headsOf func(l *Layer) int) ([][]float32, error) {
 	if t == nil {
 		return nil, nil
 	}
 	layers := m.spec.Layers
-	heads := layers[0].Attention.Heads
+	heads := headsOf(&layers[0])
 	for i := range layers {
-		if layers[i].Attention.Heads != heads {
-			return nil, inputError("input tensor %q, but the layers have %d heads and %d", t.Name, heads, layers[i].Attention.Heads)
+		if n := headsOf(&layers[i]); n != heads {
+			return nil, inputError("input tensor %q, but the layers have %d heads and %d", t.Name, heads, n)
 		}
 	}
 	if !slices.Equal(t.Shape, []int{heads}) && !slices.Equal(t.Shape, []int{len(layers), heads}) {
@@ -166,9 +173,8 @@ func (m *Model) readHeadMask(t *weights.Tensor) ([][]float32, error) {
 	return mask, nil
 }
 
-// inputs sorts the tensors by name, of which it allows those that the model takes.
-func (m *Model) inputs(list []weights.Tensor) (map[string]*weights.Tensor, error) {
-	known := m.inputNames()
+// arguments sorts tensors by name, all of which must be known.
+func arguments(list []weights.Tensor, known []string) (map[string]*weights.Tensor, error) {
 	byName := map[string]*weights.Tensor{}
 	for i := range list {
 		name := list[i].Name
@@ -318,7 +324,7 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 	}
 	for i := range r.attentions {
 		o, heads := &r.attentions[i], m.spec.Layers[i].Attention.Heads
-		add(o.Name, []int{p.rows, heads, p.length, p.length}, p.spreadSquares(o, heads, b))
+		add(o.Name, []int{p.rows, heads, p.length, p.length}, p.spreadWeights(o, heads, b, p, b))
 	}
 	for i := range r.heads {
 		h := &m.heads[r.heads[i].head]
@@ -352,24 +358,26 @@ func (p *padded) spread(o *Output) []float32 {
 	return data
 }
 
-// spreadSquares does so with the rows and columns of attention weights.
-func (p *padded) spreadSquares(o *Output, heads int, b *Batch) []float32 {
-	data := make([]float32, p.rows*heads*p.length*p.length)
+// spreadWeights does so with attention weights, the columns of which are the
+// positions of keys.
+func (p *padded) spreadWeights(o *Output, heads int, b *Batch, keys *padded, keyBatch *Batch) []float32 {
+	data := make([]float32, p.rows*heads*p.length*keys.length)
 	from := o.Data
 	for s := range p.rows {
 		kept := p.kept[b.CuSeqlens[s]:b.CuSeqlens[s+1]]
+		cols := keys.kept[keyBatch.CuSeqlens[s]:keyBatch.CuSeqlens[s+1]]
 		for h := range heads {
-			square := data[(s*heads+h)*p.length*p.length:]
+			square := data[(s*heads+h)*p.length*keys.length:]
 			for _, i := range kept {
 				if i >= 0 {
-					row := square[(int(i)%p.length)*p.length:]
-					for n, j := range kept {
+					row := square[(int(i)%p.length)*keys.length:]
+					for n, j := range cols {
 						if j >= 0 {
-							row[int(j)%p.length] = from[n]
+							row[int(j)%keys.length] = from[n]
 						}
 					}
 				}
-				from = from[len(kept):]
+				from = from[len(cols):]
 			}
 		}
 	}

@@ -3,11 +3,7 @@ package model
 import "github.com/ladon-ml/ladon/model/weights"
 
 // readPictures reads pixel_values, [pictures, channels, height, width].
-func (m *Model) readPictures(inputs []weights.Tensor) (*padded, Batch, error) {
-	byName, err := m.inputs(inputs)
-	if err != nil {
-		return nil, Batch{}, err
-	}
+func (m *Model) readPictures(byName map[string]*weights.Tensor) (*padded, Batch, error) {
 	t := byName["pixel_values"]
 	if t == nil {
 		return nil, Batch{}, inputError("input tensor %q is missing", "pixel_values")
@@ -36,7 +32,7 @@ func (m *Model) readPictures(inputs []weights.Tensor) (*padded, Batch, error) {
 		}
 		b.Interpolate = flag[0] != 0
 	}
-	if b.HeadMask, err = m.readHeadMask(byName["head_mask"]); err != nil {
+	if b.HeadMask, err = m.readHeadMask(byName["head_mask"], (*Layer).heads); err != nil {
 		return nil, Batch{}, err
 	}
 	if err := m.check(&b); err != nil {

@@ -34,6 +34,9 @@ type workspace struct {
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
 	one      [4]int32  // the offsets of one sequence
 
+	crossKV []float32 // of the source [2·kvHeads, tokens, headDim]
+	singles []int32   // the offsets of sequences of one row each
+
 	appending appending // tokens for sessions
 
 	picked []int32      // [sequences]: the row that is read of each
@@ -64,6 +67,9 @@ func (w *workspace) resize() {
 	for i := range s.Layers {
 		a, f := &s.Layers[i].Attention, &s.Layers[i].FeedForward
 		out, qkv = max(out, a.Heads*a.HeadDim), max(qkv, a.qkv()*a.HeadDim)
+		if c := s.Layers[i].Cross; c != nil {
+			out, qkv = max(out, c.Heads*c.HeadDim), max(qkv, c.Heads*c.HeadDim)
+		}
 		ffn = max(ffn, kernels.Stride(f.Width))
 		if f.Gated {
 			gate = max(gate, kernels.Stride(f.Width))

@@ -96,6 +96,7 @@ class Case:
     drop_pooler: bool = False
     shard: str = ""
     states: tuple = ()    # outputs that are hidden states under another name
+    generates: bool = False  # golden.json has what generate() writes for a source
     greedy: bool = False  # golden.json has 24 tokens that generate() gives
     edit_config: Callable | None = None
     edit_weights: Callable | None = None
@@ -108,6 +109,8 @@ class Case:
             return "vision"
         if self.arch.startswith(("CLIP", "VisionEncoderDecoder")):
             return "crossmodal"
+        if self.arch.startswith(("T5", "Bart", "Marian", "Pegasus", "MBart", "Transformer")):
+            return "seq2seq"
         if self.arch.startswith(("Roberta", "XLMRoberta", "MPNet", "Electra", "Albert")):
             return "kin"
         return "decoder"

@@ -28,11 +28,12 @@ sys.dont_write_bytecode = True
 import crossmodal  # noqa: E402
 import decoders  # noqa: E402
 import kin  # noqa: E402
+import seq2seq  # noqa: E402
 import vision  # noqa: E402
 from cases import CASES, Part  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-MODULES = {"decoder": decoders, "kin": kin, "vision": vision, "crossmodal": crossmodal}
+MODULES = {"decoder": decoders, "kin": kin, "vision": vision, "crossmodal": crossmodal, "seq2seq": seq2seq}
 ORDERS = 8  # how many orders of summation the float32 error is the maximum of
 
 
@@ -70,7 +71,7 @@ def fill(model, gen):
             normal(p, 0.3, 2.0)
         elif leaf[-2] in ("projection", "patch_embedding") and p.dim() > 1:  # of patches
             normal(p, 1.2 / p[0].numel() ** 0.5)
-        elif "embed" in name or leaf[-2] in ("wte", "wpe"):
+        elif "embed" in name or leaf[-2] in ("wte", "wpe", "shared"):
             normal(p, 0.7)
         elif p.dim() == 1:
             normal(p, 0.3)
@@ -171,6 +172,8 @@ def permutations(c, gen):
 
 def outputs_of(model, case, inputs, perm=None):
     """Every output of a forward pass by the names of the command's contract, as numpy arrays."""
+    if case.family == "seq2seq":
+        return seq2seq.outputs(model, case, inputs, perm)
     feed = {k: torch.from_numpy(v) for k, v in inputs.items()}
     for k, v in feed.items():
         if k != "attention_mask" and v.dtype in (torch.int32,):
@@ -295,9 +298,15 @@ def make(case):
             fill(model, gen)
         if case.greedy:
             train(model, gen)
+        if case.generates:
+            sources = seq2seq.train(model, gen)
         store(model.to(case.dtype), case, folder)
         model.float()
         oracle = load(case, folder, torch.float64)
+        if case.generates:
+            if wrote := seq2seq.generated(oracle, sources):
+                break
+            continue
         if not case.greedy or (chosen := greedy(oracle, inputs["input_ids"][0][:5].tolist())):
             break
     with exact():
@@ -319,6 +328,8 @@ def make(case):
     }
     if chosen:
         about["greedy"] = chosen
+    if case.generates:
+        about["generates"] = wrote
     worst = max(error[k] / max(np.abs(v).max(), 1e-6) for k, v in want.items())
     assert worst < 1e-4, (case.name, worst)  # a wrong permutation would be off by whole units
     (folder / "golden.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -333,7 +344,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     chosen = sys.argv[1:] or [""]
-    for case in CASES + decoders.CASES + kin.CASES + vision.CASES + crossmodal.CASES:
+    for case in CASES + decoders.CASES + kin.CASES + vision.CASES + crossmodal.CASES + seq2seq.CASES:
         if any(case.name.startswith(c) for c in chosen):
             make(case)
 

@@ -1,0 +1,90 @@
+package model
+
+import (
+	"github.com/ladon-ml/ladon/kernels"
+	"github.com/ladon-ml/ladon/mha"
+)
+
+// cross: x = x + attention(x, source), with the norm where it stands.
+func (w *workspace) cross(l int, r *Result) {
+	s, p := &w.model.spec, w.model.layers[l]
+	a := s.Layers[l].Cross
+	if a == nil {
+		return
+	}
+	in := w.x
+	if s.Norm.Place != PostNorm {
+		w.norm(w.y, w.x, w.rows, s.Hidden, &p.crossNorm)
+		in = w.y
+	}
+	perHead := kernels.Out{C: w.qkv, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: w.rows * a.HeadDim}
+	w.MatMul(perHead, in, w.rows, s.Hidden, p.crossQuery.w, kernels.Epilogue{Bias: p.crossQuery.bias})
+
+	w.params = a.params()
+	out, q := mha.PerToken(w.o, a.Heads, a.HeadDim), mha.PerHead(w.qkv, w.rows, a.HeadDim)
+	if w.attender != nil {
+		w.attender.attendSource(w, l, &w.params, out, q)
+	} else {
+		w.attendSource(l, r, out, q)
+	}
+	w.project(a.Heads*a.HeadDim, &p.crossOut, &p.crossNorm, nil)
+}
+
+// attendSource computes the keys and values of the stream's source, and attends
+// to them.
+func (w *workspace) attendSource(l int, r *Result, out, q mha.View) {
+	st := &w.stream
+	seqK := st.sourceSeqlens
+	k, v := w.sourceKV(l, st.source, int(seqK[len(seqK)-1]))
+	w.params.HeadMask = st.factors(st.crossMask, l, w.params.Heads)
+	if r != nil && r.crossProbes != nil {
+		w.params.Probe = w.look(r.crossProbes[l])
+	}
+	w.mha.Run(&w.Exec, w.params, mha.Batch{SeqQ: w.rowSeqlens(), SeqK: seqK}, out, q, k, v)
+}
+
+// sourceKV computes a layer's keys and values of tokens of a source.
+func (w *workspace) sourceKV(l int, source []float32, tokens int) (k, v mha.View) {
+	m := w.model
+	a, p, size := m.spec.Layers[l].Cross, m.layers[l], tokens*m.spec.Layers[l].Cross.HeadDim
+	w.crossKV = grow(w.crossKV, 2*a.KVHeads*size)
+	perHead := kernels.Out{C: w.crossKV, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: size}
+	w.MatMul(perHead, source, tokens, m.spec.Other.Hidden, p.crossKV.w, kernels.Epilogue{Bias: p.crossKV.bias})
+	return mha.PerHead(w.crossKV, tokens, a.HeadDim), mha.PerHead(w.crossKV[a.KVHeads*size:], tokens, a.HeadDim)
+}
+
+// findEnds finds the ends of sources that nobody gave, and checks others.
+func (m *Model) findEnds(b *Batch) error {
+	if b.Ends == nil {
+		if b.Source.IDs == nil {
+			return inputError("a source without ids, the end of which %s reads", m.spec.Class)
+		}
+		b.Ends = make([]int32, b.sequences())
+		for s := range b.Ends {
+			text := b.Source.IDs[b.Source.CuSeqlens[s]:b.Source.CuSeqlens[s+1]]
+			for b.Ends[s] = int32(len(text)) - 1; b.Ends[s] >= 0 && text[b.Ends[s]] != m.spec.Embeddings.End; b.Ends[s]-- {
+			}
+		}
+	}
+	if len(b.Ends) != b.sequences() {
+		return inputError("%d ends for %d sequences", len(b.Ends), b.sequences())
+	}
+	for s, at := range b.Ends {
+		if at < 0 || at >= b.CuSeqlens[s+1]-b.CuSeqlens[s] {
+			return inputError("the source of sequence %d does not end beside one of its %d tokens", s, b.CuSeqlens[s+1]-b.CuSeqlens[s])
+		}
+	}
+	return nil
+}
+
+// rowSeqlens marks the sequences among the rows that go on: all of their tokens,
+// or one row of each.
+func (w *workspace) rowSeqlens() []int32 {
+	if w.rows == w.stream.tokens {
+		return w.stream.cuSeqlens
+	}
+	for i := len(w.singles); i <= w.rows; i++ {
+		w.singles = append(w.singles, int32(i))
+	}
+	return w.singles[:w.rows+1]
+}

@@ -1,0 +1,127 @@
+package model
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/ladon-ml/ladon/model/weights"
+)
+
+// What begins the names of a decoder's arguments, where there is an encoder.
+const decoderArgument = "decoder_"
+
+// forwardFromSource is ForwardTensors of an encoder-decoder.
+func (m *Model) forwardFromSource(ctx context.Context, inputs []weights.Tensor, r *Result) ([]weights.Tensor, error) {
+	noPositions := func(name string) bool { return name == "position_ids" }
+	known := slices.DeleteFunc(m.other.inputNames(), noPositions)
+	for _, name := range slices.DeleteFunc(m.inputNames(), noPositions) {
+		known = append(known, decoderArgument+name)
+	}
+	byName, err := arguments(inputs, append(known, crossHeadMask))
+	if err != nil {
+		return nil, err
+	}
+	ours := map[string]*weights.Tensor{}
+	for name, t := range byName {
+		if own, ok := strings.CutPrefix(name, decoderArgument); ok {
+			ours[own] = t
+		}
+	}
+	source, from, err := m.other.read(byName, r.encoder)
+	if err != nil {
+		return nil, err
+	}
+	if ours["input_ids"] == nil && ours["inputs_embeds"] == nil {
+		shifted, err := m.shifted(source)
+		if err != nil {
+			return nil, err
+		}
+		ours["input_ids"] = &shifted
+	}
+	p, b, err := m.read(ours, r)
+	if err != nil {
+		return nil, err
+	}
+	if p.rows != source.rows {
+		return nil, inputError("input tensor %q has %d rows, but the source has %d", decoderArgument+"input_ids", p.rows, source.rows)
+	}
+	b.Unseen, from.Unseen, b.Source = nil, nil, &from
+	if b.CrossHeadMask, err = m.readHeadMask(byName[crossHeadMask], (*Layer).crossHeads); err != nil {
+		return nil, err
+	}
+	if r.needs(SourceEnd) {
+		if b.Ends, err = source.ends(m.spec.Embeddings.End, p, &b); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.Forward(ctx, b, r); err != nil {
+		return nil, err
+	}
+	list := p.results(m, r, &b)
+	for i := range r.cross {
+		o, heads := &r.cross[i], m.spec.Layers[i].crossHeads()
+		list = append(list, weights.Of(o.Name, []int{p.rows, heads, p.length, source.length}, p.spreadWeights(o, heads, &b, source, &from)))
+	}
+	for _, t := range source.results(m.other, r.encoder, &from) {
+		if t.Name != EncoderLastHiddenState || r.showEncoder {
+			list = append(list, t)
+		}
+	}
+	return list, nil
+}
+
+// crossHeadMask multiplies the weights of attention to a source.
+const crossHeadMask = "cross_attn_head_mask"
+
+// shifted is what a decoder reads where nobody says it.
+func (m *Model) shifted(source *padded) (weights.Tensor, error) {
+	t := &m.spec.Target
+	name := decoderArgument + "input_ids"
+	switch {
+	case t.Shift == NoShift:
+		return weights.Tensor{}, inputError("input tensor %q is missing, which %s needs", name, m.spec.class())
+	case source.ids == nil:
+		return weights.Tensor{}, inputError("input tensor %q is missing, and there are no input_ids to make it of", name)
+	case t.Shift == ShiftStart && t.Start < 0:
+		return weights.Tensor{}, inputError("input tensor %q is missing, and config.json has no decoder_start_token_id to make it of", name)
+	}
+	ids := make([]int32, 0, len(source.ids))
+	for row := range source.rows {
+		text := source.ids[row*source.length : (row+1)*source.length]
+		first := t.Start
+		if t.Shift == ShiftLast {
+			first = text[len(text)-1]
+			for i := len(text) - 1; i >= 0 && first == m.spec.Embeddings.Pad; i-- {
+				first = text[i]
+			}
+		}
+		ids = append(append(ids, first), text[:len(text)-1]...)
+	}
+	return weights.Of(name, []int{source.rows, source.length}, ids), nil
+}
+
+// ends finds the last end token of every row, as a token of b, which is of target.
+func (p *padded) ends(end int32, target *padded, b *Batch) ([]int32, error) {
+	if p.ids == nil {
+		return nil, inputError("inputs_embeds in place of input_ids, the end of which is read")
+	}
+	list := make([]int32, p.rows)
+	for row := range list {
+		at := -1
+		for i, id := range p.ids[row*p.length : (row+1)*p.length] {
+			if id == end {
+				at = i
+			}
+		}
+		if at < 0 {
+			return nil, inputError("input tensor %q: row %d has no token %d, which ends a text", "input_ids", row, end)
+		}
+		kept := target.kept[b.CuSeqlens[row]:b.CuSeqlens[row+1]]
+		list[row] = int32(slices.Index(kept, int32(row*target.length+at)))
+		if at >= target.length || list[row] < 0 {
+			return nil, inputError("row %d ends at %d, where the decoder reads nothing", row, at)
+		}
+	}
+	return list, nil
+}

@@ -20,11 +20,14 @@ type Embedder struct {
 	stages []*dense // after pooling; nil: normalise
 	dim    int      // of what they give
 	skip   int      // tokens at the start of every text that pooling leaves out: the prompt's
+	output string   // of the model, which is the vector before the stages; "": token vectors, which are pooled
 }
 
 // Embedder gives the model's text vectors. They are what the sentence-transformers
 // files of its folder say, else the average of the tokens' last hidden states;
-// the task heads that the checkpoint may have do not matter.
+// the task heads that the checkpoint may have do not matter. A model that was
+// trained to match texts and pictures gives its projection of the text's end, as
+// transformers' get_text_features does: not normalised.
 func (m *Model) Embedder() (*Embedder, error) { return m.embedder, nil }
 
 func (m *Model) newEmbedder(root fs.FS) (*Embedder, error) {
@@ -33,6 +36,12 @@ func (m *Model) newEmbedder(root fs.FS) (*Embedder, error) {
 		return nil, fmt.Errorf("modules.json: the Pooling module takes vectors of %d, the model gives %d", f.pool.width, hidden)
 	}
 	e := &Embedder{m: m, pool: f.pool, width: hidden * len(f.pool.modes)}
+	if h := textHead(m.model); h != nil {
+		e.output, e.width = h.Outputs[0], hidden
+		if n := len(h.Layers); n > 0 {
+			e.width = h.Layers[n-1].Width
+		}
+	}
 	var err error
 	if e.stages, e.dim, err = loadStages(root, f.stages, e.width); err != nil {
 		return nil, err
@@ -43,6 +52,16 @@ func (m *Model) newEmbedder(root fs.FS) (*Embedder, error) {
 		}
 	}
 	return e, nil
+}
+
+// textHead is the head that gives a vector of a whole text, or nil.
+func textHead(m *model.Model) *model.Head {
+	heads := m.Spec().Heads
+	i := slices.IndexFunc(heads, func(h model.Head) bool { return h.From == model.EndToken })
+	if i < 0 {
+		return nil
+	}
+	return &heads[i]
 }
 
 // countPrompt counts the tokens of the prompt with the special ones before it:
@@ -118,6 +137,10 @@ func (e *Embedder) embed(ctx context.Context, w *workspace, dst []float32, first
 
 // flush appends the vectors of the texts in the batch.
 func (e *Embedder) flush(ctx context.Context, w *workspace, dst []float32) ([]float32, error) {
+	if e.output != "" {
+		out, err := w.run(ctx, &w.hidden, e.output)
+		return append(dst, out.Data...), err
+	}
 	out, err := w.run(ctx, &w.hidden, model.LastHiddenState)
 	if err != nil {
 		return nil, err

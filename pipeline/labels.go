@@ -38,6 +38,11 @@ func labelsOf(spec *model.Spec, logits []float32, top int) []Label {
 			list[i].Score = float32(math.Exp(float64(x)-most) / sum)
 		}
 	}
+	return best(list, top)
+}
+
+// best sorts labels, the best first, and keeps at most top of them; all if top is 0.
+func best(list []Label, top int) []Label {
 	slices.SortStableFunc(list, func(a, b Label) int { return cmp.Compare(b.Score, a.Score) })
 	if top > 0 && top < len(list) {
 		list = list[:top]

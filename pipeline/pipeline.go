@@ -45,6 +45,9 @@ type Model struct {
 	embedder *Embedder // nil: the model gives no vectors
 	ranker   *Ranker   // nil: the model ranks nothing
 
+	vision    *VisionModel // nil: it does not look at pictures, or visionErr says why it cannot
+	visionErr error
+
 	generation  *generate.Settings // of generation_config.json, which only a Generator minds
 	settingsErr error
 }
@@ -137,8 +140,14 @@ func (s source) openFolder(m *Model, root fs.FS) (err error) {
 		return s.fail(err)
 	}
 	m.generation, m.settingsErr = generate.LoadSettings(s.fsys, path.Join(s.dir, sub), filepath.Join(s.shown, sub))
-	m.model, err = s.loadModel(sub, m.settings.model())
-	return err
+	if m.model, err = s.loadModel(sub, m.settings.model()); err != nil || newVision(m.model, nil) == nil {
+		return err
+	}
+	p, err := s.readProcessor(sub)
+	if m.visionErr = err; err == nil { // without it the model still reads texts
+		m.vision = newVision(m.model, p)
+	}
+	return nil
 }
 
 // checkConfig reads config.json before anything else: of a checkpoint that cannot

@@ -21,6 +21,7 @@ var tasks = []task{
 	{"rank", "text vectors, or a sequence classification head of one label", func(m *Model, _ *model.Spec) bool { return m.ranker != nil }},
 	{"classify", "a sequence classification head (…ForSequenceClassification)", ofClass("ForSequenceClassification")},
 	{"tag", "a token classification head (…ForTokenClassification)", ofClass("ForTokenClassification")},
+	{"match", "towers for texts and for pictures (CLIPModel)", func(m *Model, s *model.Spec) bool { return m.vision != nil && s.Matches }},
 	{"generate", "a language model's head (…ForCausalLM)", func(m *Model, _ *model.Spec) bool { return m.model.Continues() }},
 }
 

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,8 @@ import (
 // A VisionModel looks at pictures: a classifier says what they show, a detector
 // where, any gives their vectors. It is immutable and safe for concurrent use.
 type VisionModel struct {
-	model     *model.Model
+	whole     *model.Model // the checkpoint's
+	model     *model.Model // that looks: the same, or one of the two that it holds
 	processor *picture.Processor
 }
 
@@ -27,7 +29,8 @@ type VisionModel struct {
 const boxesOutput = "pred_boxes"
 
 // OpenVision loads the checkpoint in a folder: config.json, model.safetensors (or
-// its shards) and preprocessor_config.json.
+// its shards) and preprocessor_config.json, or the processor_config.json that has
+// it inside.
 func OpenVision(dir string, opts ...Option) (*VisionModel, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("pipeline: %s: %w", dir, bare(err))
@@ -52,29 +55,63 @@ func (s source) openVision(opts []Option) (*VisionModel, error) {
 	if err := s.checkConfig("."); err != nil {
 		return nil, err
 	}
-	const file = "preprocessor_config.json"
-	data, err := fs.ReadFile(s.fsys, path.Join(s.dir, file))
+	p, err := s.readProcessor(".")
 	if err != nil {
-		return nil, s.fail(fmt.Errorf("%s: %w", file, bare(err)))
-	}
-	v := &VisionModel{}
-	if v.processor, err = picture.ParseConfig(path.Join(s.shown, file), data); err != nil {
 		return nil, err
 	}
-	if v.model, err = s.loadModel(".", set.model()); err != nil {
+	m, err := s.loadModel(".", set.model())
+	if err != nil {
 		return nil, err
 	}
-	if v.model.Spec().Embeddings.Patches == nil {
-		return nil, errors.Join(s.fail(fmt.Errorf("config.json: a %s does not look at pictures", v.model.Spec().Architecture)), v.model.Close())
+	v := newVision(m, p)
+	if v == nil {
+		return nil, errors.Join(s.fail(fmt.Errorf("config.json: a %s does not look at pictures", m.Spec().Architecture)), m.Close())
 	}
 	return v, nil
 }
 
+// newVision finds what looks at pictures in a checkpoint; nil if nothing does.
+func newVision(m *model.Model, p *picture.Processor) *VisionModel {
+	for _, looks := range []*model.Model{m, m.Other()} {
+		if looks != nil && looks.Spec().Embeddings.Patches != nil {
+			return &VisionModel{whole: m, model: looks, processor: p}
+		}
+	}
+	return nil
+}
+
+// readProcessor reads how pictures are prepared. Since its fifth version,
+// transformers writes that into a file which also says how texts are, where a
+// model takes both.
+func (s source) readProcessor(sub string) (*picture.Processor, error) {
+	const together, file = "processor_config.json", "preprocessor_config.json"
+	root, err := fs.Sub(s.fsys, s.dir)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	var both struct {
+		Image json.RawMessage `json:"image_processor"`
+	}
+	name := path.Join(sub, together)
+	if _, err := readJSON(root, name, &both); err != nil {
+		return nil, s.fail(err)
+	}
+	if both.Image != nil {
+		return picture.ParseConfig(path.Join(s.shown, name), both.Image)
+	}
+	name = path.Join(sub, file)
+	data, err := fs.ReadFile(root, name)
+	if err != nil {
+		return nil, s.fail(fmt.Errorf("%s: %w", name, bare(err)))
+	}
+	return picture.ParseConfig(path.Join(s.shown, name), data)
+}
+
 // Model gives the checkpoint behind the pipeline.
-func (v *VisionModel) Model() *model.Model { return v.model }
+func (v *VisionModel) Model() *model.Model { return v.whole }
 
 // Close waits for the calls that are running, then frees the model.
-func (v *VisionModel) Close() error { return v.model.Close() }
+func (v *VisionModel) Close() error { return v.whole.Close() }
 
 // pictureBatch is how many pictures go through the model in one call.
 const pictureBatch = 8
@@ -171,11 +208,36 @@ func boxesOf(labels []string, logits, boxes []float32, threshold float32, pic *p
 }
 
 // Dim is the length of the vectors that Embed gives.
-func (v *VisionModel) Dim() int { return v.model.Spec().Hidden }
+func (v *VisionModel) Dim() int {
+	if h := v.projection(); h != nil {
+		return h.Layers[len(h.Layers)-1].Width
+	}
+	return v.model.Spec().Hidden
+}
 
-// Embed gives each picture's vector: the class token's last hidden state.
+// projection is the head that brings pictures to the space of texts, or nil.
+func (v *VisionModel) projection() *model.Head {
+	heads := v.model.Spec().Heads
+	for i := range heads {
+		if v.whole.Spec().Matches || slices.Contains(heads[i].Outputs, "image_embeds") {
+			return &heads[i]
+		}
+	}
+	return nil
+}
+
+// Embed gives each picture's vector: the class token's last hidden state, or where
+// the model was trained to match texts and pictures, its projection to the space
+// of both, as transformers' get_image_features gives it: not normalised.
 func (v *VisionModel) Embed(ctx context.Context, pics ...*picture.Picture) ([][]float32, error) {
 	answers := make([][]float32, len(pics))
+	if h := v.projection(); h != nil {
+		err := v.look(ctx, pics, h.Outputs, func(i int, r *model.Result, row, _ int) {
+			o := r.Get(h.Outputs[0])
+			answers[i] = slices.Clone(o.Data[row*o.Cols : (row+1)*o.Cols])
+		})
+		return answers, err
+	}
 	err := v.look(ctx, pics, []string{model.LastHiddenState}, func(i int, r *model.Result, _, token int) {
 		o := r.Get(model.LastHiddenState)
 		answers[i] = slices.Clone(o.Data[token*o.Cols : (token+1)*o.Cols])

@@ -19,7 +19,7 @@ type workspace struct {
 	enc     tokenizer.Encoding // of all texts in the batch, one after the other
 	ends    []int              // of windows in enc
 	lengths []int32            // cumulative: [texts+1], from 0
-	hidden  *model.Result      // with last_hidden_state; made when first needed
+	hidden  *model.Result      // with last_hidden_state, or what an Embedder reads in its place; made when first needed
 	logits  *model.Result      // with logits; likewise
 
 	exec           kernels.Exec

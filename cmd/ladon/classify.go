@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 
 	"github.com/ladon-ml/ladon/model/picture"
@@ -16,17 +17,27 @@ Prints one line of JSON a text, in order: {"text":…,"labels":[{"label":…,"sc
 the best label first. Scores are probabilities, each by itself where several
 labels may hold, and plain numbers in a regression. With -image the arguments are
 picture files, or folders of them, and "image" stands for "text". A picture that
-cannot be read is named, the rest is done, and the exit code is 1.`,
+cannot be read is named, the rest is done, and the exit code is 1. With -labels a
+model that matches texts and pictures (CLIP) says which of these labels fit best,
+though it was not trained on them; each is put into the template in place of {}.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		src := needModelFlag(fs)
 		pictures := fs.Bool("image", false, "classify pictures")
+		labels := fs.String("labels", "", "choose from these `LABELS` of pictures, separated by commas")
+		template := fs.String("template", "", "the `TEXT` that a label is put into (default \"This is a photo of {}.\")")
 		top := countFlag(fs, "top", 0, 0, "give the best `N` labels; 0: all")
 		return func(c *call) error {
 			if err := src.need("classify"); err != nil {
 				return err
 			}
+			if *pictures && given(fs, "labels") {
+				return labelPictures(c, src, splitList(*labels), pipeline.LabelConfig{Template: *template, Top: *top})
+			}
 			if *pictures {
 				return classifyPictures(c, src, *top)
+			}
+			if given(fs, "labels") || given(fs, "template") {
+				return errors.New("classify: -labels and -template need -image")
 			}
 			return classifyTexts(c, src, *top)
 		}
@@ -41,6 +52,34 @@ func classifyPictures(c *call, src *modelSource, top int) error {
 	defer m.Close()
 	return c.eachPicture(func(files []string, pics []*picture.Picture) error {
 		answers, err := m.Classify(c.ctx, top, pics...)
+		if err != nil {
+			return err
+		}
+		return writeLabels(c, "image", files, answers)
+	})
+}
+
+// labelPictures classifies pictures by labels that the model need not know.
+func labelPictures(c *call, src *modelSource, labels []string, cfg pipeline.LabelConfig) error {
+	if _, err := c.pictureFiles(); err != nil {
+		return err
+	}
+	m, err := src.open(c)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	matcher, err := m.Matcher()
+	if err != nil {
+		return err
+	}
+	cfg.Truncated = func(i, kept int) { c.warnf("label %s is cut to the model's %d tokens", abridge(labels[i]), kept) }
+	labeler, err := matcher.Labeler(c.ctx, cfg, labels...)
+	if err != nil {
+		return err
+	}
+	return c.eachPicture(func(files []string, pics []*picture.Picture) error {
+		answers, err := labeler.Label(c.ctx, pics...)
 		if err != nil {
 			return err
 		}

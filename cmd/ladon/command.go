@@ -54,6 +54,7 @@ func commands() []command {
 		classifyCommand,
 		tagCommand,
 		detectCommand,
+		matchCommand,
 		forwardCommand,
 		generateCommand,
 		attentionCommand,

@@ -90,9 +90,16 @@ func (c *call) eachPicture(do func(files []string, pics []*picture.Picture) erro
 		bar.set(done)
 	}
 	if unread > 0 {
-		return fmt.Errorf("%d of %d pictures could not be read", unread, len(files))
+		return &unreadError{unread, len(files)}
 	}
 	return nil
+}
+
+// An unreadError says at the end that some pictures could not be read.
+type unreadError struct{ unread, of int }
+
+func (e *unreadError) Error() string {
+	return fmt.Sprintf("%d of %d pictures could not be read", e.unread, e.of)
 }
 
 func readPicture(file string) (*picture.Picture, error) {

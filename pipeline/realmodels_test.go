@@ -130,9 +130,9 @@ func checkTagger(t *testing.T, dir string, answers *weights.Set) {
 		require.Len(t, found[i], n-2, texts[i]) // but [CLS] and [SEP]
 		for j, e := range found[i] {
 			row := (j + 1) * len(labels)
-			require.Equal(t, labels[best(exact[row:row+len(labels)])], e.Label.Label, "%q: %q", texts[i], e.Text)
+			require.Equal(t, labels[largest(exact[row:row+len(labels)])], e.Label.Label, "%q: %q", texts[i], e.Text)
 			tokens++
-			if labels[best(given[row:row+len(labels)])] == e.Label.Label {
+			if labels[largest(given[row:row+len(labels)])] == e.Label.Label {
 				rounded++
 			}
 		}
@@ -141,7 +141,7 @@ func checkTagger(t *testing.T, dir string, answers *weights.Set) {
 	require.Greater(t, float64(rounded), 0.97*float64(tokens))
 }
 
-func best(x []float32) int {
+func largest(x []float32) int {
 	b := 0
 	for i := range x {
 		if x[i] > x[b] {

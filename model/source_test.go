@@ -1,9 +1,13 @@
 package model
 
 import (
+	"context"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ladon-ml/ladon/model/weights"
 )
 
 // encode begins a session about each source.
@@ -73,4 +77,93 @@ func TestSourceGreedy(t *testing.T) {
 		}
 	})
 	require.NotZero(t, checked)
+}
+
+func TestSourceErrors(t *testing.T) {
+	m, err := Load("testdata/t5-lm")
+	require.NoError(t, err)
+	defer m.Close()
+	one := Batch{IDs: []int32{5}, CuSeqlens: []int32{0, 1}}
+	r, err := m.NewResult()
+	require.NoError(t, err)
+	for problem, f := range map[string]func() error{
+		"there is no source":        func() error { return m.Forward(t.Context(), one, r) },
+		"2 sources for 1 sequences": func() error { return m.Forward(t.Context(), withSource(one, Batch{CuSeqlens: []int32{0, 0, 0}}), r) },
+		"source: model: token id 61 at 0": func() error {
+			return m.Forward(t.Context(), withSource(one, Batch{IDs: []int32{61}, CuSeqlens: []int32{0, 1}}), r)
+		},
+		"an encoder-decoder, which writes about":   func() error { _, err := m.NewSession(SessionOptions{}); return err },
+		`"decoder_input_ids" is missing`:           func() error { return forwardIDs(t, m, "input_ids") },
+		`"input_ids" is missing`:                   func() error { return forwardIDs(t, m, "decoder_input_ids") },
+		`unknown input tensor "position_ids"`:      func() error { return forwardIDs(t, m, "input_ids", "position_ids") },
+		`unknown input tensor "decoder_token_type`: func() error { return forwardIDs(t, m, "input_ids", "decoder_token_type_ids") },
+	} {
+		require.ErrorContains(t, f(), problem)
+	}
+	encoder, err := Load("testdata/t5-encoder")
+	require.NoError(t, err)
+	defer encoder.Close()
+	_, err = encoder.Encode(t.Context(), one, SessionOptions{})
+	require.ErrorContains(t, err, "T5EncoderModel is no encoder-decoder")
+	_, _, err = encoder.ReadSource(nil)
+	require.ErrorContains(t, err, "T5EncoderModel is no encoder-decoder")
+	er, err := encoder.NewResult()
+	require.NoError(t, err)
+	require.ErrorContains(t, encoder.Forward(t.Context(), withSource(one, one), er), "no encoder-decoder")
+
+	// An empty source is one: nothing is attended to.
+	require.NoError(t, m.Forward(t.Context(), withSource(one, Batch{CuSeqlens: []int32{0, 0}}), r))
+	for o := range r.All {
+		for _, x := range o.Data {
+			require.False(t, math.IsNaN(float64(x)), o.Name)
+		}
+	}
+	_, _, err = m.ReadSource([]weights.Tensor{weights.Of("input_ids", []int{1, 2}, []int64{4, 5}), weights.Of("attention_mask", []int{1, 2}, []int64{0, 0})})
+	require.ErrorContains(t, err, "row 0 is nothing but padding")
+}
+
+func withSource(b, source Batch) Batch {
+	b.Source = &source
+	return b
+}
+
+func forwardIDs(t *testing.T, m *Model, names ...string) error {
+	var list []weights.Tensor
+	for _, name := range names {
+		list = append(list, weights.Of(name, []int{1, 2}, []int64{4, 5}))
+	}
+	_, err := m.ForwardTensors(t.Context(), list)
+	return err
+}
+
+// Forks share their source, and one token more for sessions that have room
+// allocates nothing.
+func TestSourceSessions(t *testing.T) {
+	m, err := Load("testdata/t5-lm", WithThreads(2))
+	require.NoError(t, err)
+	defer m.Close()
+	for _, kv := range []KVType{KVF32, KVF16, KVInt8} {
+		s := encode(t, m, SessionOptions{KV: kv}, []int32{5, 6, 7, 8}, []int32{9})[0]
+		require.NoError(t, s.Append(t.Context(), []int32{0, 3, 4}))
+		f, err := s.Fork()
+		require.NoError(t, err)
+		require.NoError(t, s.Append(t.Context(), []int32{12}))
+		want := append([]float32{}, s.Logits()...)
+		require.NoError(t, s.Close())
+		require.NoError(t, f.Append(t.Context(), []int32{11}))
+		require.NoError(t, f.Truncate(3))
+		require.NoError(t, f.Append(t.Context(), []int32{12}))
+		require.Equal(t, want, f.Logits())
+		if ctx, next := context.Background(), []int32{12}; !raceEnabled {
+			require.Zero(t, testing.AllocsPerRun(10, func() {
+				if err := f.Append(ctx, next); err != nil {
+					t.Fatal(err)
+				}
+				if err := f.Truncate(4); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		require.NoError(t, f.Close())
+	}
 }

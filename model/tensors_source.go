@@ -13,22 +13,11 @@ const decoderArgument = "decoder_"
 
 // forwardFromSource is ForwardTensors of an encoder-decoder.
 func (m *Model) forwardFromSource(ctx context.Context, inputs []weights.Tensor, r *Result) ([]weights.Tensor, error) {
-	noPositions := func(name string) bool { return name == "position_ids" }
-	known := slices.DeleteFunc(m.other.inputNames(), noPositions)
-	for _, name := range slices.DeleteFunc(m.inputNames(), noPositions) {
-		known = append(known, decoderArgument+name)
-	}
-	byName, err := arguments(inputs, append(known, crossHeadMask))
+	theirs, ours, err := m.sortInputs(inputs)
 	if err != nil {
 		return nil, err
 	}
-	ours := map[string]*weights.Tensor{}
-	for name, t := range byName {
-		if own, ok := strings.CutPrefix(name, decoderArgument); ok {
-			ours[own] = t
-		}
-	}
-	source, from, err := m.other.read(byName, r.encoder)
+	source, from, err := m.other.read(theirs, r.encoder)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +36,7 @@ func (m *Model) forwardFromSource(ctx context.Context, inputs []weights.Tensor, 
 		return nil, inputError("input tensor %q has %d rows, but the source has %d", decoderArgument+"input_ids", p.rows, source.rows)
 	}
 	b.Unseen, from.Unseen, b.Source = nil, nil, &from
-	if b.CrossHeadMask, err = m.readHeadMask(byName[crossHeadMask], (*Layer).crossHeads); err != nil {
+	if b.CrossHeadMask, err = m.readHeadMask(theirs[crossHeadMask], (*Layer).crossHeads); err != nil {
 		return nil, err
 	}
 	if r.needs(SourceEnd) {
@@ -69,6 +58,58 @@ func (m *Model) forwardFromSource(ctx context.Context, inputs []weights.Tensor, 
 		}
 	}
 	return list, nil
+}
+
+// sortInputs tells what the encoder takes from what the decoder takes, less what
+// begins the names of that.
+func (m *Model) sortInputs(inputs []weights.Tensor) (theirs, ours map[string]*weights.Tensor, err error) {
+	noPositions := func(name string) bool { return name == "position_ids" }
+	known := slices.DeleteFunc(m.other.inputNames(), noPositions)
+	for _, name := range slices.DeleteFunc(m.inputNames(), noPositions) {
+		known = append(known, decoderArgument+name)
+	}
+	if theirs, err = arguments(inputs, append(known, crossHeadMask)); err != nil {
+		return nil, nil, err
+	}
+	ours = map[string]*weights.Tensor{}
+	for name, t := range theirs {
+		if own, ok := strings.CutPrefix(name, decoderArgument); ok {
+			ours[own] = t
+			delete(theirs, name)
+		}
+	}
+	return theirs, ours, nil
+}
+
+// ReadSource makes the batch that [Model.Encode] takes of tensors named and shaped
+// as the arguments of Hugging Face's generate, and gives back those that are the
+// decoder's: decoder_input_ids and decoder_attention_mask.
+func (m *Model) ReadSource(inputs []weights.Tensor) (source Batch, rest []weights.Tensor, err error) {
+	if !m.spec.crosses() {
+		return Batch{}, nil, inputError("%s is no encoder-decoder, and reads no source", m.spec.class())
+	}
+	theirs, ours, err := m.sortInputs(inputs)
+	if err != nil {
+		return Batch{}, nil, err
+	}
+	r, err := m.other.NewResult(LastHiddenState)
+	if err != nil {
+		return Batch{}, nil, err
+	}
+	p, source, err := m.other.read(theirs, r)
+	if err != nil {
+		return Batch{}, nil, err
+	}
+	source.Unseen = nil
+	for s := range p.rows {
+		if source.CuSeqlens[s] == source.CuSeqlens[s+1] {
+			return Batch{}, nil, inputError("input tensor %q: row %d is nothing but padding", "attention_mask", s)
+		}
+	}
+	for _, t := range ours {
+		rest = append(rest, *t)
+	}
+	return source, rest, nil
 }
 
 // crossHeadMask multiplies the weights of attention to a source.

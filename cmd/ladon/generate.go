@@ -107,21 +107,23 @@ func (f *generateFlags) runTensors(c *call) error {
 		return err
 	}
 	f.warn(c, settings)
-	batch, err := generate.ReadBatch(inputs, vocab)
+	kv, err := model.ParseKVType(f.kv)
+	if err != nil {
+		return err
+	}
+	opts, cfg := model.SessionOptions{KV: kv}, f.config(settings)
+	var batch *generate.Batch
+	var list []generate.Sequence
+	if m.Spec().Other != nil {
+		batch, list, err = generateFrom(c, m, opts, inputs, settings, cfg)
+	} else if batch, err = generate.ReadBatch(inputs, vocab); err == nil {
+		list, err = generate.Sequences(c.ctx, m, opts, batch.Prompts, cfg)
+	}
 	if err != nil {
 		return inFile(f.in, err)
 	}
 	if batch.RightPadded {
 		c.warnf("%s: rows are padded on the right; what follows their last tokens stands behind the padding", f.in)
-	}
-	kv, err := model.ParseKVType(f.kv)
-	if err != nil {
-		return err
-	}
-	cfg := f.config(settings)
-	list, err := generate.Sequences(c.ctx, m, model.SessionOptions{KV: kv}, batch.Prompts, cfg)
-	if err != nil {
-		return inFile(f.in, err)
 	}
 	var fill int32
 	switch {
@@ -131,6 +133,21 @@ func (f *generateFlags) runTensors(c *call) error {
 		fill = cfg.EOS[0]
 	}
 	return weights.Write(f.out, []weights.Tensor{batch.Tensor(list, fill)}, nil)
+}
+
+// generateFrom generates with an encoder-decoder, about a source.
+func generateFrom(c *call, m *model.Model, o model.SessionOptions, inputs []weights.Tensor, settings *generate.Settings, cfg generate.Config) (*generate.Batch, []generate.Sequence, error) {
+	source, targets, err := m.ReadSource(inputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec := m.Spec()
+	batch, err := generate.ReadTargets(targets, len(source.CuSeqlens)-1, settings.Start(spec.Target.Start), spec.Embeddings.Vocab)
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := generate.SequencesFrom(c.ctx, m, o, source, batch.Prompts, cfg)
+	return batch, list, err
 }
 
 // runText continues a text.

@@ -26,19 +26,57 @@ type Batch struct {
 // may be missing, has that shape or one row for all, and is 0 where there is no
 // token. Other tensors are errors.
 func ReadBatch(inputs []weights.Tensor, vocab int) (*Batch, error) {
+	return readBatch(inputs, "", vocab)
+}
+
+// ReadTargets reads how the texts of an encoder-decoder begin, of which there are
+// so many: decoder_input_ids and decoder_attention_mask, as ReadBatch does, or
+// without them start alone. As in transformers, start comes before all rows unless
+// one of them begins with it; one below 0 comes before none.
+func ReadTargets(inputs []weights.Tensor, rows int, start int32, vocab int) (*Batch, error) {
+	if len(inputs) == 0 {
+		if start < 0 {
+			return nil, errors.New("generate: there is no decoder_start_token_id, and no decoder_input_ids in its place")
+		}
+		inputs = []weights.Tensor{weights.Of("decoder_input_ids", []int{rows, 1}, slices.Repeat([]int32{start}, rows))}
+	}
+	b, err := readBatch(inputs, "decoder_", vocab)
+	if err != nil {
+		return nil, err
+	}
+	if len(b.rows) != rows {
+		return nil, fmt.Errorf("generate: input tensor %q has %d rows for %d sources", "decoder_input_ids", len(b.rows), rows)
+	}
+	if start >= 0 && !slices.ContainsFunc(b.rows, func(row []int32) bool { return row[0] == start }) {
+		b.begin(start)
+	}
+	return b, nil
+}
+
+// begin puts a token before every row.
+func (b *Batch) begin(start int32) {
+	b.width++
+	for i := range b.rows {
+		b.rows[i] = slices.Insert(b.rows[i], 0, start)
+		b.Prompts[i].IDs = slices.Insert(b.Prompts[i].IDs, 0, start)
+	}
+}
+
+func readBatch(inputs []weights.Tensor, prefix string, vocab int) (*Batch, error) {
 	var ids, mask *weights.Tensor
+	idsName, maskName := prefix+"input_ids", prefix+"attention_mask"
 	for i := range inputs {
 		switch t := &inputs[i]; t.Name {
-		case "input_ids":
+		case idsName:
 			ids = t
-		case "attention_mask":
+		case maskName:
 			mask = t
 		default:
-			return nil, fmt.Errorf("generate: unknown input tensor %q; known: input_ids, attention_mask", t.Name)
+			return nil, fmt.Errorf("generate: unknown input tensor %q; known: %s, %s", t.Name, idsName, maskName)
 		}
 	}
 	if ids == nil {
-		return nil, errors.New(`generate: input tensor "input_ids" is missing`)
+		return nil, fmt.Errorf("generate: input tensor %q is missing", idsName)
 	}
 	if len(ids.Shape) != 2 || slices.Contains(ids.Shape, 0) {
 		return nil, fmt.Errorf("generate: input tensor %q has shape %v, want [batch length]", ids.Name, ids.Shape)
@@ -53,7 +91,7 @@ func ReadBatch(inputs []weights.Tensor, vocab int) (*Batch, error) {
 		return nil, err
 	}
 	for row := range ids.Shape[0] {
-		if err := b.add(values[row*b.width:(row+1)*b.width], seen[row%(len(seen)/b.width)*b.width:], row, vocab); err != nil {
+		if err := b.add(values[row*b.width:(row+1)*b.width], seen[row%(len(seen)/b.width)*b.width:], row, vocab, prefix); err != nil {
 			return nil, err
 		}
 	}
@@ -61,19 +99,19 @@ func ReadBatch(inputs []weights.Tensor, vocab int) (*Batch, error) {
 }
 
 // add adds a row. What its mask hides may be any number.
-func (b *Batch) add(values, seen []int64, row, vocab int) error {
+func (b *Batch) add(values, seen []int64, row, vocab int, prefix string) error {
 	given, p := make([]int32, b.width), Prompt{}
 	for i, v := range values {
 		if seen[i] != 0 {
 			if v < 0 || v >= int64(vocab) {
-				return fmt.Errorf(`generate: input tensor "input_ids": token %d at [%d %d] is not in the vocabulary of %d`, v, row, i, vocab)
+				return fmt.Errorf("generate: input tensor %q: token %d at [%d %d] is not in the vocabulary of %d", prefix+"input_ids", v, row, i, vocab)
 			}
 			p.IDs = append(p.IDs, int32(v))
 		}
 		given[i] = int32(v)
 	}
 	if len(p.IDs) == 0 {
-		return fmt.Errorf(`generate: input tensor "attention_mask": row %d is nothing but padding`, row)
+		return fmt.Errorf("generate: input tensor %q: row %d is nothing but padding", prefix+"attention_mask", row)
 	}
 	p.Pad = b.width - len(p.IDs)
 	b.RightPadded = b.RightPadded || seen[b.width-1] == 0

@@ -3,6 +3,7 @@ package generate
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/ladon-ml/ladon/model"
 )
@@ -16,6 +17,11 @@ func Sequences(ctx context.Context, m *model.Model, o model.SessionOptions, prom
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.write(ctx, m, prompts, cfg)
+}
+
+// write goes on with the prompts, one a row.
+func (s *sessions) write(ctx context.Context, m *model.Model, prompts []Prompt, cfg Config) ([]Sequence, error) {
 	search, err := newSearch(s, prompts, cfg, m.Spec().Embeddings.Vocab)
 	if err != nil {
 		return nil, err
@@ -27,6 +33,21 @@ func Sequences(ctx context.Context, m *model.Model, o model.SessionOptions, prom
 		return nil, err
 	}
 	return search.run(ctx)
+}
+
+// SequencesFrom is Sequences of an encoder-decoder: each text is about the source
+// with its number, and begins with its prompt, mostly the one token that
+// Spec.Target.Start names.
+func SequencesFrom(ctx context.Context, m *model.Model, o model.SessionOptions, source model.Batch, prompts []Prompt, cfg Config) (_ []Sequence, err error) {
+	if n := len(source.CuSeqlens) - 1; n != len(prompts) {
+		return nil, fmt.Errorf("generate: %d prompts for %d sources", len(prompts), n)
+	}
+	s := &sessions{ids: make([][]int32, len(prompts))}
+	if s.rows, err = m.Encode(ctx, source, o); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.write(ctx, m, prompts, cfg)
 }
 
 // sessions is the Decoder of a causal language model: a session for each row.

@@ -49,6 +49,18 @@ type Settings struct {
 	Unsupported []string
 }
 
+// Start is the token that the texts of an encoder-decoder begin with, where the
+// model's config.json says spec; -1: nobody says one.
+func (s *Settings) Start(spec int32) int32 {
+	switch {
+	case s.DecoderStart != nil:
+		return int32(*s.DecoderStart)
+	case spec < 0 && s.BOS != nil:
+		return int32(*s.BOS)
+	}
+	return spec
+}
+
 // A SettingsError lists everything that is wrong with a file of settings.
 type SettingsError struct {
 	File     string

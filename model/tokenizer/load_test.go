@@ -200,6 +200,40 @@ func TestLoadHostile(t *testing.T) {
 	}
 }
 
+func TestRolesAndPadding(t *testing.T) {
+	file := func(added, padding string) string {
+		return `{"added_tokens":[` + added + `],"padding":` + padding + `,"model":{"type":"WordPiece","unk_token":"u","vocab":{"u":0,"[CLS]":1,"[SEP]":2,"[MASK]":3,"<s>":4,"<mask>":5}}}`
+	}
+	token := func(id int, content string) string {
+		return fmt.Sprintf(`{"id":%d,"content":%q,"special":true,"single_word":false,"lstrip":false,"rstrip":false,"normalized":false}`, id, content)
+	}
+	bert, roberta := token(1, "[CLS]")+","+token(3, "[MASK]"), token(4, "<s>")+","+token(5, "<mask>")
+	left := `{"strategy":"BatchLongest","direction":"Left","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"u"}`
+	for _, c := range []struct {
+		file, config, kind string
+		cls, mask          int32 // 0: none
+		left               bool
+	}{
+		{file(bert, "null"), `{}`, "bert", 1, 3, false},
+		{file(roberta, "null"), `{"padding_side":"left"}`, "roberta", 4, 5, true},
+		{file(bert, "null"), `{"cls_token":"[SEP]","padding_side":null}`, "bert", 2, 3, false},
+		{file(token(1, "[CLS]"), left), `{}`, "bert", 0, 0, true},
+		{file("", left), `{"padding_side":"right"}`, "xlnet", 0, 0, false},
+		{file("", "null"), `{}`, "xlnet", 0, 0, true},
+		{file("", "null"), `{"tokenizer_class":"XLNetTokenizerFast"}`, "", 0, 0, true},
+		{file("", "null"), `{"tokenizer_class":"PreTrainedTokenizerFast"}`, "xlnet", 0, 0, false},
+	} {
+		tok, err := LoadFS(fstest.MapFS{"m/tokenizer.json": {Data: []byte(c.file)}, "m/tokenizer_config.json": {Data: []byte(c.config)}}, "m")
+		require.NoError(t, err, c.config)
+		for role, want := range map[string]int32{"cls_token": c.cls, "mask_token": c.mask} {
+			id, ok := tok.RoleID(role)
+			require.Equal(t, want, id, "%s %s", role, c.config)
+			require.Equal(t, want != 0, ok)
+		}
+		require.Equal(t, c.left, tok.PadsLeft(c.kind), c.config)
+	}
+}
+
 func TestLoadFS(t *testing.T) {
 	vocab := []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nHello\n##s\ncafe\ncafé\n中\n<x>\n中文\n")
 	file := func(data string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(data)} }

@@ -1,6 +1,9 @@
 package tokenizer
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Tokenizer is a loaded tokenizer. It is immutable and safe for concurrent use.
 type Tokenizer struct {
@@ -23,6 +26,8 @@ type Tokenizer struct {
 	bytes      byteTable
 	spelled    int32             // an id whose tokens are given as they are spelled in the text, or -1
 	roles      map[string]string // "cls_token" → "[CLS]"
+	side       string            // "left" or "right": padding_side of tokenizer_config.json; "" if it does not say
+	class      string            // tokenizer_class of tokenizer_config.json
 	modelMax   int
 	size       int
 }
@@ -62,7 +67,8 @@ func (t *Tokenizer) SpecialTokens() []AddedToken {
 }
 
 // RoleID returns the id of the token that has a role by tokenizer_config.json or special_tokens_map.json: "cls_token",
-// "sep_token", "pad_token", "mask_token", "unk_token", "bos_token", "eos_token".
+// "sep_token", "pad_token", "mask_token", "unk_token", "bos_token", "eos_token". Old checkpoints do not say: then the first
+// three and the mask are what BERT, XLNet or RoBERTa call them, if the file has such tokens.
 func (t *Tokenizer) RoleID(role string) (int32, bool) {
 	token, ok := t.roles[role]
 	if !ok {
@@ -129,6 +135,23 @@ func (t *Tokenizer) Padding() (Padding, bool) {
 		return Padding{}, false
 	}
 	return *t.padding, true
+}
+
+// PadsLeft says whether batches are padded before their texts, which also tells how pairs are put together for some
+// tasks: by tokenizer_config.json, else by tokenizer.json, else by what transformers does for the class of the tokenizer
+// or, where that is not known either, for a model_type.
+func (t *Tokenizer) PadsLeft(modelType string) bool {
+	switch {
+	case t.side != "":
+		return t.side == "left"
+	case t.padding != nil:
+		return t.padding.Left
+	}
+	class := strings.TrimSuffix(t.class, "Fast")
+	if class == "" {
+		return slices.Contains([]string{"xlnet", "llama", "code_llama", "mistral", "gemma", "gemma2", "gemma3", "gemma3_text", "cohere"}, modelType)
+	}
+	return slices.Contains([]string{"XLNetTokenizer", "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"}, class)
 }
 
 // SpecialCount is the number of tokens that the template adds to a text, or to a pair.

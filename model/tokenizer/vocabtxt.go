@@ -19,6 +19,9 @@ type Config struct {
 	KeepCJK      bool  // tokenize_chinese_chars is false
 	MaxLen       int   // model_max_length; 0: unknown or unlimited
 
+	PaddingSide string // "left" or "right"; "": unknown
+	Class       string // tokenizer_class; "": unknown
+
 	Roles map[string]string // the tokens of "unk_token", "cls_token" and so on
 	Added []AddedToken      // further tokens; those that the vocabulary lacks get the ids after it, in this order
 }
@@ -76,6 +79,8 @@ func (c *Config) parse(data []byte) error {
 		StripAccents *bool         `json:"strip_accents"`
 		CJK          *bool         `json:"tokenize_chinese_chars"`
 		MaxLen       float64       `json:"model_max_length"`
+		Side         string        `json:"padding_side"`
+		Class        *string       `json:"tokenizer_class"`
 		Additional   []configToken `json:"additional_special_tokens"`
 		Decoder      map[string]struct {
 			Content    string
@@ -100,6 +105,12 @@ func (c *Config) parse(data []byte) error {
 	}
 	if v.MaxLen >= 1 && v.MaxLen < maxLength {
 		c.MaxLen = int(v.MaxLen)
+	}
+	if v.Side == "left" || v.Side == "right" {
+		c.PaddingSide = v.Side
+	}
+	if v.Class != nil {
+		c.Class = *v.Class
 	}
 	for _, a := range v.Additional {
 		c.Added = append(c.Added, AddedToken{Content: a.content, Special: true})
@@ -135,8 +146,27 @@ func (c *Config) parse(data []byte) error {
 
 // configure takes over what a tokenizer.json does not hold.
 func (t *Tokenizer) configure(c Config) {
-	t.modelMax = c.MaxLen
+	t.modelMax, t.side, t.class = c.MaxLen, c.PaddingSide, c.Class
 	t.roles = c.Roles
+	has := func(token string) bool { return t.special[token] }
+	for _, family := range usualRoles {
+		if !has(family["mask_token"]) || !has(family["cls_token"]) {
+			continue
+		}
+		for role, token := range family {
+			if t.roles[role] == "" && has(token) {
+				t.roles[role] = token
+			}
+		}
+		return
+	}
+}
+
+// usualRoles are the tokens of BERT's, XLNet's and RoBERTa's kin, whose older files do not name them.
+var usualRoles = [...]map[string]string{
+	{"cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"},
+	{"cls_token": "<cls>", "sep_token": "<sep>", "pad_token": "<pad>", "mask_token": "<mask>"},
+	{"cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>", "mask_token": "<mask>"},
 }
 
 // LoadVocab makes a tokenizer of a vocab.txt, one token a line in the order of their ids, with BERT's rules.
@@ -163,7 +193,7 @@ func loadVocab(name string, data []byte, c Config) (*Tokenizer, error) {
 			roles[role[0]] = token
 		}
 	}
-	t := &Tokenizer{name: name, classes: newClasses(), spelled: -1, roles: roles, modelMax: c.MaxLen}
+	t := &Tokenizer{name: name, classes: newClasses(), spelled: -1, roles: roles, modelMax: c.MaxLen, side: c.PaddingSide, class: c.Class}
 	if t.model, err = newWordPiece(v, roles["unk_token"], defaultPrefix, defaultMaxChars); err != nil {
 		return nil, err
 	}

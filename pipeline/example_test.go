@@ -70,6 +70,50 @@ func ExampleTagger_Tag() {
 	// LOC 0.66 5-29 "is the way to the tower?"
 }
 
+// The answer to a question is a part of a document.
+func ExampleAnswerer_Answer() {
+	m, err := pipeline.Open("testdata/qa-bert") // a toy, whose answers are random
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	a, err := m.Answerer()
+	if err != nil {
+		log.Fatal(err)
+	}
+	document := "The tower stands by the river."
+	found, err := a.Answer(context.Background(), pipeline.AnswerConfig{}, document, "Where does the tower stand?")
+	if err != nil {
+		log.Fatal(err)
+	}
+	best := found[0][0] // of the first question, the best
+	fmt.Printf("%q is %q\n", best.Text, document[best.Start:best.End])
+	// Output: "tower stands by the river." is "tower stands by the river."
+}
+
+// A masked language model says what may stand in the place of a mask.
+func ExampleMaskFiller_Fill() {
+	m, err := pipeline.Open("testdata/mlm-bert") // a toy, too
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	f, err := m.MaskFiller()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fills, err := f.Fill(context.Background(), pipeline.FillConfig{Top: 2}, "The river is "+f.Mask()+".")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, fill := range fills[0][0] { // of the first text, the first mask
+		fmt.Printf("%.3f %s\n", fill.Score, fill.Token)
+	}
+	// Output:
+	// 0.100 it
+	// 0.055 third
+}
+
 // A language model continues a text, token by token.
 func ExampleGenerator_Generate() {
 	m, err := pipeline.Open("../model/generate/testdata/llama") // a toy; or any folder with a decoder

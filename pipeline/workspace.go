@@ -21,6 +21,8 @@ type workspace struct {
 	lengths []int32            // cumulative: [texts+1], from 0
 	hidden  *model.Result      // with last_hidden_state, or what an Embedder reads in its place; made when first needed
 	logits  *model.Result      // with logits; likewise
+	spans   *model.Result      // with start_logits and end_logits
+	masks   *model.Result      // with the logits of a masked language model
 
 	exec           kernels.Exec
 	pooled         []float32    // [texts, width]

@@ -10,12 +10,12 @@ import (
 // A tokenSpan is a candidate: tokens of a window, the last included.
 type tokenSpan struct{ start, end int }
 
-// window finds the best spans of a window, tokens at to to-1 of the encoding, and
-// adds them to the list. The score of a span is the product of the probabilities
-// that the answer starts and ends there, each over the tokens of the document and
-// the one that stands for no answer.
-func (r *reader) window(list *answerList, at, to int, starts, ends []float32) {
-	n, enc := to-at, &r.w.enc
+// window finds the best spans of a window and adds them to the list. The score of
+// a span is the product of the probabilities that the answer starts and ends
+// there, each over the tokens of the document and the one that stands for no
+// answer.
+func (r *reader) window(list *answerList, win window) {
+	n, enc := win.to-win.from, win.enc
 	document := int8(1)
 	if r.a.documentFirst {
 		document = 0
@@ -24,14 +24,16 @@ func (r *reader) window(list *answerList, at, to int, starts, ends []float32) {
 	counted := make([]bool, n)
 	null := -1
 	for i := range n {
-		inside[i] = enc.Sequences[at+i] == document
-		isCLS := r.a.cls >= 0 && enc.IDs[at+i] == r.a.cls
+		inside[i] = enc.Sequences[win.from+i] == document
+		isCLS := r.a.cls >= 0 && enc.IDs[win.from+i] == r.a.cls
 		counted[i] = inside[i] || isCLS
 		if isCLS && null < 0 {
 			null = i
 		}
 	}
-	pStart, pEnd := probabilities(starts, counted), probabilities(ends, counted)
+	starts, ends := win.result.Get(startLogits).Data, win.result.Get(endLogits).Data
+	pStart := probabilities(starts[win.row:win.row+n], counted)
+	pEnd := probabilities(ends[win.row:win.row+n], counted)
 	if null >= 0 {
 		list.null = min(list.null, pStart[null]*pEnd[null])
 	} else {
@@ -43,9 +45,9 @@ func (r *reader) window(list *answerList, at, to int, starts, ends []float32) {
 		most = 2*r.cfg.Top + 10
 	}
 	for _, s := range bestSpans(pStart, pEnd, inside, r.cfg.MaxAnswer, most) {
-		from, till := r.bytes(at, to, at+s.value.start, at+s.value.end)
+		from, till := r.bytes(win, win.from+s.value.start, win.from+s.value.end)
 		if from < till {
-			list.add(r.document, from, till, s.score)
+			list.add(r.text, from, till, s.score)
 		}
 	}
 }
@@ -90,14 +92,14 @@ func bestSpans(start, end []float64, inside []bool, longest, top int) []scored[t
 
 // bytes are those of the document for tokens start to end of a window, stretched
 // to whole words as far as the window has them.
-func (r *reader) bytes(at, to, start, end int) (from, till int) {
-	enc := &r.w.enc
+func (r *reader) bytes(win window, start, end int) (from, till int) {
+	enc := win.enc
 	if !r.cfg.InsideWords {
 		same := func(i, j int) bool { return enc.Words[i] == enc.Words[j] && enc.Sequences[i] == enc.Sequences[j] }
-		for start > at && same(start-1, start) {
+		for start > win.from && same(start-1, start) {
 			start--
 		}
-		for end < to-1 && same(end+1, end) {
+		for end < win.to-1 && same(end+1, end) {
 			end++
 		}
 	}

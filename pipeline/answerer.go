@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"unicode/utf8"
 
 	"github.com/ladon-ml/ladon/model/tokenizer"
 )
@@ -27,11 +27,10 @@ type Answerer struct {
 // Answerer gives the model's question answering. Only models that mark the start
 // and the end of an answer have it.
 func (m *Model) Answerer() (*Answerer, error) {
-	spec := m.model.Spec()
-	if outputs := m.model.Outputs(); !slices.Contains(outputs, startLogits) || !slices.Contains(outputs, endLogits) {
-		return nil, fmt.Errorf("pipeline: a %s does not answer questions (a …ForQuestionAnswering does)", spec.Class)
+	if err := m.can("answer"); err != nil {
+		return nil, err
 	}
-	a := &Answerer{m: m, documentFirst: m.tokenizer.PadsLeft(spec.Architecture), cls: -1}
+	a := &Answerer{m: m, documentFirst: m.tokenizer.PadsLeft(m.model.Spec().Architecture), cls: -1}
 	if id, ok := m.tokenizer.RoleID("cls_token"); ok {
 		a.cls = id
 	}
@@ -73,11 +72,7 @@ func (a *Answerer) Answer(ctx context.Context, cfg AnswerConfig, document string
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
 	defer a.m.gate.leave(w)
-	answers, err := a.answer(ctx, w, cfg.filled(a.m.maxSeq), document, questions)
-	if err != nil {
-		return nil, fmt.Errorf("pipeline: %w", err)
-	}
-	return answers, nil
+	return a.answer(ctx, w, cfg.filled(a.m.maxSeq), document, questions)
 }
 
 // filled puts the defaults into a config for a model that takes limit tokens.
@@ -95,65 +90,64 @@ func (c AnswerConfig) filled(limit int) AnswerConfig {
 	return c
 }
 
-func (a *Answerer) answer(ctx context.Context, w *workspace, cfg AnswerConfig, document string, questions []string) ([][]Answer, error) {
-	if document == "" {
-		return nil, fmt.Errorf("the document %w", ErrNoText)
+func (a *Answerer) answer(ctx context.Context, w *workspace, cfg AnswerConfig, text string, questions []string) ([][]Answer, error) {
+	if text == "" {
+		return nil, fmt.Errorf("pipeline: the document %w", ErrNoText)
 	}
-	found := make([][]Answer, len(questions))
-	r := reader{a: a, w: w, cfg: cfg, document: document}
-	w.reset()
+	if !utf8.ValidString(text) {
+		return nil, errors.New("pipeline: the document is not UTF-8")
+	}
+	r := reader{a: a, cfg: cfg, text: text}
+	strides := make([]int, len(questions))
 	for i, q := range questions {
-		err := r.add(q)
-		if err != nil {
-			return nil, fmt.Errorf("question %d: %w", i+1, err)
-		}
-		if !w.full() && i < len(questions)-1 {
-			continue
-		}
-		if err := r.read(ctx, found); err != nil {
-			return nil, err
+		var err error
+		if strides[i], err = r.stride(q); err != nil {
+			return nil, fmt.Errorf("pipeline: question %d: %w", i+1, err)
 		}
 	}
-	return found, nil
+	how := windowing{limit: cfg.MaxSeq, cut: tokenizer.CutSecond}
+	if a.documentFirst {
+		how.cut = tokenizer.CutFirst
+	}
+	found := make([][]Answer, 0, len(questions))
+	list, windows := answerList{}, 0
+	doc := func(i int) document {
+		d := document{text: questions[i], pair: text, hasPair: true, stride: strides[i]}
+		if a.documentFirst {
+			d.text, d.pair = d.pair, d.text
+		}
+		return d
+	}
+	err := a.m.eachWindow(ctx, w, &w.spans, []string{startLogits, endLogits}, how, len(questions), doc, func(win window) {
+		if win.first {
+			list.reset()
+		}
+		r.window(&list, win)
+		if win.last {
+			found = append(found, list.best(cfg))
+		}
+		if windows++; cfg.Progress != nil {
+			cfg.Progress(len(found), windows)
+		}
+	})
+	return found, err
 }
 
-// A reader reads the windows of some questions together.
+// A reader looks for answers in the windows of a document.
 type reader struct {
-	a        *Answerer
-	w        *workspace
-	cfg      AnswerConfig
-	document string
-
-	ends    []int // of windows in w.enc
-	counts  []int // windows of each question
-	done    int   // questions answered
-	windows int   // read
+	a    *Answerer
+	cfg  AnswerConfig
+	text string
 }
 
-// add encodes a question with all windows of the document.
-func (r *reader) add(question string) error {
-	if question == "" {
-		return ErrNoText
-	}
-	stride, err := r.stride(question)
-	if err != nil {
-		return err
-	}
-	o := tokenizer.Options{Pair: r.document, HasPair: true, Cut: tokenizer.CutPair, MaxLen: r.cfg.MaxSeq, Strict: true}
-	text := question
-	if r.a.documentFirst {
-		text, o.Pair, o.Cut = r.document, question, tokenizer.CutText
-	}
-	before := len(r.ends)
-	if r.ends, err = r.a.m.tokenizer.AppendWindows(&r.w.enc, r.ends, text, o, stride); err != nil {
-		return err
-	}
-	r.counts = append(r.counts, len(r.ends)-before)
-	return nil
-}
-
-// stride is how many tokens windows share beside a question, whose length it checks.
+// stride is how many tokens windows share beside a question, which it checks.
 func (r *reader) stride(question string) (int, error) {
+	switch {
+	case question == "":
+		return 0, ErrNoText
+	case !utf8.ValidString(question):
+		return 0, errors.New("not UTF-8")
+	}
 	var enc tokenizer.Encoding
 	t := r.a.m.tokenizer
 	if _, err := t.AppendEncode(&enc, question, tokenizer.Options{NoSpecial: true, MaxLen: -1, IDsOnly: true}); err != nil {
@@ -174,60 +168,4 @@ func (r *reader) stride(question string) (int, error) {
 		return 0, fmt.Errorf("windows have room for %d tokens of the document, and cannot share %d", room, r.cfg.Stride)
 	}
 	return r.cfg.Stride, nil
-}
-
-// read runs the model on the windows that were added, and answers their questions.
-func (r *reader) read(ctx context.Context, found [][]Answer) error {
-	enc := r.w.enc
-	var list answerList
-	list.reset()
-	question, left := 0, r.counts[0]
-	for first := 0; first < len(r.ends); {
-		// As many windows as a batch holds, but at least one.
-		from, last := r.begin(first), first+1
-		for last < len(r.ends) && r.ends[last]-from <= batchTokens {
-			last++
-		}
-		r.w.lengths = append(r.w.lengths[:0], 0)
-		for _, end := range r.ends[first:last] {
-			r.w.lengths = append(r.w.lengths, int32(end-from))
-		}
-		to := r.ends[last-1]
-		r.w.enc.IDs, r.w.enc.TypeIDs = enc.IDs[from:to], enc.TypeIDs[from:to]
-		_, err := r.w.run(ctx, &r.w.spans, startLogits)
-		r.w.enc.IDs, r.w.enc.TypeIDs = enc.IDs, enc.TypeIDs
-		if err != nil {
-			return err
-		}
-		starts, ends := r.w.spans.Get(startLogits).Data, r.w.spans.Get(endLogits).Data
-		for i := first; i < last; i++ {
-			at, to := r.begin(i), r.ends[i]
-			r.window(&list, at, to, starts[at-from:to-from], ends[at-from:to-from])
-			if left--; left > 0 {
-				continue
-			}
-			found[r.done] = list.best(r.cfg)
-			r.done++
-			list.reset()
-			if question++; question < len(r.counts) {
-				left = r.counts[question]
-			}
-		}
-		r.windows += last - first
-		if r.cfg.Progress != nil {
-			r.cfg.Progress(r.done, r.windows)
-		}
-		first = last
-	}
-	r.ends, r.counts = r.ends[:0], r.counts[:0]
-	r.w.reset()
-	return nil
-}
-
-// begin is where a window begins in the encoding.
-func (r *reader) begin(window int) int {
-	if window == 0 {
-		return 0
-	}
-	return r.ends[window-1]
 }

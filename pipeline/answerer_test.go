@@ -108,7 +108,7 @@ func TestAnswerErrors(t *testing.T) {
 	require.ErrorContains(t, answer(AnswerConfig{Stride: 60}, "a", "Who?"), "cannot share 60")
 	require.ErrorContains(t, answer(AnswerConfig{}, "a\xff", "Who?"), "UTF-8")
 	_, err := openTest(t, "mlm-bert").Answerer()
-	require.ErrorContains(t, err, "BertForMaskedLM does not answer questions")
+	require.ErrorContains(t, err, "BertForMaskedLM cannot answer")
 
 	// The longest question that leaves any room still gets an answer, and so does
 	// a document with nothing to say.
@@ -195,7 +195,7 @@ func TestFillErrors(t *testing.T) {
 	_, _, err = f.Target("")
 	require.ErrorContains(t, err, "no token")
 	_, err = openTest(t, "qa-bert").MaskFiller()
-	require.ErrorContains(t, err, "does not fill masks")
+	require.ErrorContains(t, err, "cannot fill-mask")
 }
 
 func TestFillTopOfAll(t *testing.T) {

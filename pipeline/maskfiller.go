@@ -12,6 +12,8 @@ import (
 	"github.com/ladon-ml/ladon/model/tokenizer"
 )
 
+const predictionLogits = "prediction_logits"
+
 // maxMaskLogits bounds the logits of a batch, of which a masked language model
 // has a vocabulary for every token: 64 MiB, or what one text has.
 const maxMaskLogits = 16 << 20
@@ -28,16 +30,11 @@ type MaskFiller struct {
 // MaskFiller gives the model's filling of masks. Only masked language models have
 // it.
 func (m *Model) MaskFiller() (*MaskFiller, error) {
-	f := &MaskFiller{m: m}
-	spec := m.model.Spec()
-	switch outputs := m.model.Outputs(); {
-	case strings.HasSuffix(spec.Class, "ForMaskedLM") && slices.Contains(outputs, logits):
-		f.output = logits
-	case slices.Contains(outputs, "prediction_logits"): // ForPreTraining
-		f.output = "prediction_logits"
-	default:
-		return nil, fmt.Errorf("pipeline: a %s does not fill masks (a …ForMaskedLM does)", spec.Class)
+	if err := m.can("fill-mask"); err != nil {
+		return nil, err
 	}
+	spec := m.model.Spec()
+	f := &MaskFiller{m: m, output: maskOutput(m, &spec)}
 	var ok bool
 	if f.id, ok = m.tokenizer.RoleID("mask_token"); !ok {
 		return nil, errors.New("pipeline: the tokenizer names no mask_token (tokenizer_config.json does, where there is one)")
@@ -47,6 +44,17 @@ func (m *Model) MaskFiller() (*MaskFiller, error) {
 	}
 	f.mask, _ = m.tokenizer.IDToToken(f.id)
 	return f, nil
+}
+
+// maskOutput is the output with a vocabulary for every token, "" if there is none.
+func maskOutput(m *Model, s *model.Spec) string {
+	switch outputs := m.model.Outputs(); {
+	case strings.HasSuffix(s.Class, "ForMaskedLM") && slices.Contains(outputs, logits):
+		return logits
+	case slices.Contains(outputs, predictionLogits): // ForPreTraining
+		return predictionLogits
+	}
+	return ""
 }
 
 // Mask is what stands for a mask in a text.

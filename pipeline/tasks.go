@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ladon-ml/ladon/model"
@@ -22,6 +23,11 @@ var tasks = []task{
 	{"classify", "a sequence classification head (…ForSequenceClassification)", ofClass("ForSequenceClassification")},
 	{"tag", "a token classification head (…ForTokenClassification)", ofClass("ForTokenClassification")},
 	{"match", "towers for texts and for pictures (CLIPModel)", func(m *Model, s *model.Spec) bool { return m.vision != nil && s.Matches }},
+	{"answer", "a question answering head (…ForQuestionAnswering)", func(m *Model, _ *model.Spec) bool {
+		outputs := m.model.Outputs()
+		return slices.Contains(outputs, startLogits) && slices.Contains(outputs, endLogits)
+	}},
+	{"fill-mask", "a masked language model's head (…ForMaskedLM)", func(m *Model, s *model.Spec) bool { return maskOutput(m, s) != "" }},
 	{"generate", "a language model's head (…ForCausalLM)", func(m *Model, _ *model.Spec) bool { return m.model.Continues() }},
 }
 

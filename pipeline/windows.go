@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -21,6 +22,7 @@ type windowing struct {
 type document struct {
 	text, pair string
 	hasPair    bool
+	stride     int // in place of the windowing's, if above 0
 }
 
 // A window is a part of a document, with what the model says of its tokens. It is
@@ -59,7 +61,7 @@ func (m *Model) eachWindow(ctx context.Context, w *workspace, result **model.Res
 		var err error
 		w.ends, err = m.tokenizer.AppendWindows(&w.enc, w.ends, d.text, tokenizer.Options{
 			Pair: d.pair, HasPair: d.hasPair, MaxLen: how.limit, Cut: how.cut,
-		}, how.stride)
+		}, cmp.Or(d.stride, how.stride))
 		if err != nil {
 			return fmt.Errorf("pipeline: text %d: %w", i, err)
 		}

@@ -53,6 +53,8 @@ func commands() []command {
 		rankCommand,
 		classifyCommand,
 		tagCommand,
+		answerCommand,
+		fillMaskCommand,
 		detectCommand,
 		matchCommand,
 		forwardCommand,

@@ -76,7 +76,7 @@ func probabilities(logits []float32, counted []bool) []float64 {
 // bestSpans gives the spans of at most longest tokens that have the greatest
 // products, best first, at most top of them. Of equal ones the first counts.
 func bestSpans(start, end []float64, inside []bool, longest, top int) []scored[tokenSpan] {
-	b := best[tokenSpan]{top: top}
+	b := topOf[tokenSpan]{top: top}
 	for s := range start {
 		if !inside[s] {
 			continue

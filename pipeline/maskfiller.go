@@ -210,7 +210,7 @@ func likeliest(logits []float32, cfg *FillConfig) []Fill {
 	for _, x := range logits {
 		sum += math.Exp(float64(x) - most)
 	}
-	b := best[int32]{top: cfg.Top}
+	b := topOf[int32]{top: cfg.Top}
 	if cfg.Targets == nil {
 		for id, x := range logits {
 			b.add(int32(id), float64(x))

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// best keeps the values with the highest scores, top of them; of equal ones the
+// topOf keeps the values with the highest scores, top of them; of equal ones the
 // first. It sorts only when it has twice as many.
-type best[T any] struct {
+type topOf[T any] struct {
 	top   int
 	list  []scored[T]
 	floor float64 // where full: what a score must be above
@@ -19,7 +19,7 @@ type scored[T any] struct {
 	score float64
 }
 
-func (b *best[T]) add(value T, score float64) {
+func (b *topOf[T]) add(value T, score float64) {
 	if b.full && !(score > b.floor) {
 		return
 	}
@@ -31,7 +31,7 @@ func (b *best[T]) add(value T, score float64) {
 }
 
 // sort leaves the best, best first.
-func (b *best[T]) sort() []scored[T] {
+func (b *topOf[T]) sort() []scored[T] {
 	slices.SortStableFunc(b.list, func(x, y scored[T]) int { return cmp.Compare(y.score, x.score) })
 	b.list = b.list[:min(len(b.list), b.top)]
 	return b.list

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ladon-ml/ladon/model/weights"
@@ -38,7 +39,7 @@ var ggufKinds = []*ggufKind{
 	{name: "qwen2", modelType: "qwen2", class: "Qwen2ForCausalLM", keys: ggufDecoderKeys, required: 6},
 	{name: "qwen3", modelType: "qwen3", class: "Qwen3ForCausalLM", keys: ggufDecoderKeys, required: 6},
 	{name: "gemma2", modelType: "gemma2", class: "Gemma2ForCausalLM", keys: ggufDecoderKeys, required: 6, settle: func(g *ggufConfig) {
-		g.fallback("final_logit_softcapping", 30)
+		g.fallback("final_logit_softcapping", realNumber(30, 64))
 		g.queryScale(46)
 	}},
 	{name: "gemma3", modelType: "gemma3_text", class: "Gemma3ForCausalLM", keys: ggufDecoderKeys, required: 6, settle: func(g *ggufConfig) {
@@ -165,7 +166,21 @@ func number(v weights.Value) (any, bool) {
 		return n, true
 	}
 	x, ok := v.Float()
-	return x, ok
+	bits := 64
+	if v.Kind() == weights.KindFloat32 {
+		bits = 32
+	}
+	return realNumber(x, bits), ok
+}
+
+// realNumber is a float as JSON with no more digits than its bits need, and a
+// point: transformers refuses 30 where it wants 30.0.
+func realNumber(x float64, bits int) json.Number {
+	s := strconv.FormatFloat(x, 'g', -1, bits)
+	if !strings.ContainsAny(s, ".e") {
+		s += ".0"
+	}
+	return json.Number(s)
 }
 
 // take translates one key.

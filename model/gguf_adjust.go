@@ -1,7 +1,12 @@
 package model
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"math"
+
+	"github.com/ladon-ml/ladon/mha"
 )
 
 // adjust gives a Spec what config.json has no words for: layers that differ,
@@ -108,5 +113,82 @@ func (g *ggufConfig) divideFreqs(s *Spec) {
 			}
 			r.Freqs[j] /= d
 		}
+	}
+}
+
+// json is the config.json of the file, in which stands what adjust finds in the
+// file itself, as far as there are words for it.
+func (g *ggufConfig) json() ([]byte, error) {
+	has := func(name string) bool {
+		_, ok := g.set.Lookup("blk.0." + name)
+		return ok
+	}
+	config := maps.Clone(g.config)
+	if has("attn_output.bias") && has("attn_q.bias") {
+		config["attention_bias"] = true
+	}
+	if g.kind.modelType == llama.modelType && has("ffn_up.bias") {
+		config["mlp_bias"] = true
+	}
+	if v, _, ok := g.value("attention.scale"); ok && config["query_pre_attn_scalar"] != nil {
+		if scale, _ := v.Float(); scale != 0 {
+			square := 1 / (scale * scale)
+			if near := math.Round(square); math.Abs(square-near) < 1e-5*near {
+				square = near // the scale is of 24 bits
+			}
+			config["query_pre_attn_scalar"] = square
+		}
+	}
+	if info, ok := g.set.Lookup(ggufFreqs); ok && config["rope_scaling"] == nil && info.Elements() <= mha.MaxDim {
+		divisors := make([]float32, info.Elements())
+		if err := g.set.ReadFloat32s(divisors, ggufFreqs, 0); err != nil {
+			return nil, err
+		}
+		theta := 10000.0
+		if v, _, ok := g.value("rope.freq_base"); ok {
+			theta, _ = v.Float()
+		}
+		config["rope_scaling"] = llama3Of(divisors, theta)
+	}
+	data, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("model: %s: %w", g.set, err)
+	}
+	return data, nil
+}
+
+// llama3Of finds the settings of Llama 3's rule that give these divisors (see
+// config.llama3): what it cannot have made is found out by who reads them back.
+// The share s of the undivided frequency is linear in the turns per position,
+// from low_freq_factor to high_freq_factor turns over the trained length; only two
+// of these three numbers show, so low is 1.
+func llama3Of(divisors []float32, theta float64) map[string]any {
+	factor := 1.0
+	for _, d := range divisors {
+		factor = max(factor, float64(d))
+	}
+	low, high, trained := 1.0, 4.0, 8192.0
+	type point struct{ turns, share float64 }
+	var slope []point
+	for i, f := range rotaryFreqs(theta, 2*len(divisors)) {
+		if d := float64(divisors[i]); d > 1 && d < factor {
+			slope = append(slope, point{float64(f) / (2 * math.Pi), (1/d - 1/factor) / (1 - 1/factor)})
+		}
+	}
+	if n := len(slope); n > 1 {
+		p, q := slope[0], slope[n-1]
+		rise := (p.share - q.share) / (p.turns - q.turns)
+		if at0 := rise*p.turns - p.share; at0 > 0 {
+			high, trained = 1+1/at0, math.Round(rise/at0)
+		}
+	} else if n == 1 {
+		trained = math.Round((slope[0].share*(high-low) + low) / slope[0].turns)
+	}
+	if near := math.Round(high*100) / 100; math.Abs(high-near) < 1e-3 {
+		high = near // the divisors have 24 bits
+	}
+	return map[string]any{
+		"rope_type": "llama3", "factor": realNumber(factor, 32), "low_freq_factor": realNumber(low, 64), "high_freq_factor": realNumber(high, 64),
+		"original_max_position_embeddings": int64(min(max(trained, 1), maxPositions)),
 	}
 }

@@ -19,6 +19,15 @@ var ggufRoles = [][2]string{
 // Tokenizer makes the tokenizer of an open GGUF file. A file without one gives an
 // error that is tokenizer's, or weights.ErrNotFound.
 func Tokenizer(set *weights.Set) (*tokenizer.Tokenizer, error) {
+	v, err := vocabularyOf(set)
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.FromVocabulary(set.String(), v)
+}
+
+// vocabularyOf reads the vocabulary of a GGUF file.
+func vocabularyOf(set *weights.Set) (*tokenizer.Vocabulary, error) {
 	r := vocabularyReader{set: set}
 	v := &tokenizer.Vocabulary{Roles: map[string]int32{}}
 	if _, ok := r.value("model"); !ok {
@@ -55,7 +64,7 @@ func Tokenizer(set *weights.Set) (*tokenizer.Tokenizer, error) {
 	if r.problems != nil {
 		return nil, &ConfigError{set.String(), r.problems}
 	}
-	return tokenizer.FromVocabulary(set.String(), v)
+	return v, nil
 }
 
 // A vocabularyReader reads the keys that begin with tokenizer.ggml.

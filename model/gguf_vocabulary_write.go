@@ -18,7 +18,7 @@ import (
 func (w *ggufWriter) addVocabulary(p place, config []byte) error {
 	t, err := tokenizer.LoadFS(p.fsys, p.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		w.lose("%s has no tokenizer", p.shown)
+		w.report.Lost = []string{p.shown + " has none"}
 		return nil
 	}
 	var v *tokenizer.Vocabulary
@@ -30,7 +30,7 @@ func (w *ggufWriter) addVocabulary(p place, config []byte) error {
 		err = v.Resize(w.spec.Embeddings.Vocab)
 	}
 	if err != nil {
-		w.lose("no tokenizer: %v", err)
+		w.report.Lost = []string{err.Error()}
 		return nil
 	}
 	w.report.Lost = append(w.report.Lost, lost...)

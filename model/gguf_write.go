@@ -185,10 +185,6 @@ func (w *ggufWriter) say(key string, v weights.Value) {
 	w.metadata = append(w.metadata, weights.Entry{Key: key, Value: v})
 }
 
-func (w *ggufWriter) lose(format string, args ...any) {
-	w.report.Lost = append(w.report.Lost, fmt.Sprintf(format, args...))
-}
-
 // addFileType says which type most of the numbers have.
 func (w *ggufWriter) addFileType() {
 	counts := map[weights.DType]int{}
@@ -220,7 +216,7 @@ func (w *ggufWriter) fromGGUF() error {
 		w.report.Vocabulary = w.report.Vocabulary || key == "tokenizer.ggml.tokens"
 	}
 	if !w.report.Vocabulary {
-		w.lose("%s has no tokenizer", w.set)
+		w.report.Lost = []string{w.set.String() + " has none"}
 	}
 	w.addFileType()
 	return nil

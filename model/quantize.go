@@ -28,6 +28,8 @@ type QuantizeReport struct {
 	BytesBefore int64    // of the checkpoint's tensors
 	BytesAfter  int64    // of the new one's
 	Copied      []string // other files that were copied as they are, slash-separated
+	Made        []string // files that were made of a GGUF file's metadata
+	Lost        []string // what of a GGUF file's tokenizer they cannot say
 }
 
 // Quantize reads the float checkpoint in srcDir and writes it to dstDir with its
@@ -36,8 +38,8 @@ type QuantizeReport struct {
 // which gains a quantization_config, and the files of tokenizers and
 // sentence-transformers go with it.
 //
-// srcDir may be a GGUF file too, whose metadata then become the config.json; its
-// tokenizer is left behind.
+// srcDir may be a GGUF file too, whose metadata then become config.json,
+// tokenizer.json and generation_config.json.
 //
 // dstDir must be empty or not exist. It appears whole or not at all.
 func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (QuantizeReport, error) {
@@ -69,7 +71,10 @@ func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (Qu
 			if err := m.saidBy(gguf, config); err != nil {
 				return err
 			}
-			return writeConfig(gguf, config, tmp, m.spec.class())
+			if err := writeConfig(gguf, config, tmp, m.spec.class()); err != nil {
+				return err
+			}
+			return report.writeTokenizer(gguf, tmp)
 		}
 		if err := writeConfig(filepath.Join(srcDir, configFile), config, tmp, m.spec.class()); err != nil {
 			return err
@@ -80,6 +85,21 @@ func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (Qu
 		return ctx.Err()
 	})
 	return report, err
+}
+
+// writeTokenizer makes the tokenizer of a GGUF file one of a folder.
+func (r *QuantizeReport) writeTokenizer(gguf, dir string) error {
+	set, err := weights.Open(gguf)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	g, err := ggufToConfig(set)
+	if err != nil {
+		return err
+	}
+	r.Made, r.Lost, err = writeTokenizer(set, g, dir)
+	return err
 }
 
 // describe gives the config.json of a checkpoint, and the bytes of its tensors.
@@ -107,7 +127,7 @@ func (p place) describe(gguf string) (config []byte, bytes int64, err error) {
 		info, _ := set.Lookup(name)
 		bytes += info.Size
 	}
-	config, err = json.Marshal(g.config)
+	config, err = g.json()
 	return config, bytes, err
 }
 

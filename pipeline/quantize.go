@@ -32,6 +32,23 @@ func Quantize(ctx context.Context, src, dst string, o model.QuantizeOptions) (re
 	return report, nil
 }
 
+// WriteFolder is model.WriteFolder for a folder that may be sentence-transformers',
+// as Quantize is model.Quantize.
+func WriteFolder(ctx context.Context, src, dst string, o model.FolderOptions) (report model.FolderReport, err error) {
+	if info, err := os.Stat(src); err == nil && !info.IsDir() {
+		return model.WriteFolder(ctx, src, dst, o)
+	}
+	copied, err := rewrite(ctx, src, dst, func(from, to string) error {
+		report, err = model.WriteFolder(ctx, from, to, o)
+		return err
+	})
+	if err != nil {
+		return model.FolderReport{}, err
+	}
+	report.Copied = append(report.Copied, copied...)
+	return report, nil
+}
+
 // rewrite writes the checkpoint of a folder anew, by the folder that it lies in
 // and the one that it goes to, and copies the modules that stand beside it.
 func rewrite(ctx context.Context, src, dst string, checkpoint func(from, to string) error) (copied []string, err error) {

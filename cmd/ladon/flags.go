@@ -54,8 +54,8 @@ func (v choiceValue) String() string {
 
 func (v choiceValue) Set(s string) error {
 	for _, c := range v.choices {
-		if s == c {
-			*v.s = s
+		if strings.EqualFold(s, c) {
+			*v.s = c
 			return nil
 		}
 	}

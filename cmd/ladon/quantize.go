@@ -14,23 +14,29 @@ import (
 	"unicode/utf8"
 
 	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/weights"
 	"github.com/ladon-ml/ladon/pipeline"
 )
 
 var quantizeCommand = command{
 	name:    "quantize",
-	summary: "write a checkpoint with smaller weights: int8 as the kernels read them, or GGUF",
+	summary: "write a checkpoint in another form: int8 as the kernels read them, floats, or GGUF",
 	help: `
-As safetensors, every row of a matrix becomes bytes and a float32 scale; norms,
-biases and small heads stay float32. The folder gets the tokenizer's and the
-settings' files too. With -texts, the vectors of both checkpoints are compared on
-the lines of a file.
+-model is a folder or a GGUF file, and so is -out.
 
-As GGUF (-format gguf, or an -out that ends with .gguf), the matrices of a
-language model become -type, as far as their rows are whole blocks of it: of Q4_K,
-Q5_K and Q6_K, whose blocks are of 256, rows that are not become Q5_0, Q5_1 and
-Q8_0. Word embeddings and the last matrix get no less than 6 bits. The tokenizer
-comes from a GGUF file; that of a folder is not written into one.
+As a folder, the weights are safetensors: int8 (every row of a matrix becomes bytes
+and a float32 scale; norms, biases and small heads stay float32), or with -type
+f32, f16 or bf16 floats under Hugging Face's names, as transformers reads them. The
+folder gets the tokenizer's and the settings' files too, which are made of a GGUF
+file's metadata if that is the source. With -texts, the vectors of both
+checkpoints are compared on the lines of a file.
+
+As GGUF (-format gguf, an -out that ends with .gguf, or a -type that only GGUF
+has), the matrices of a language model become -type, as far as their rows are whole
+blocks of it: of Q4_K, Q5_K and Q6_K, whose blocks are of 256, rows that are not
+become Q5_0, Q5_1 and Q8_0. Word embeddings and the last matrix get no less than 6
+bits. The tokenizer goes into the file as far as GGUF has words for it; what is
+lost is warned of.
 
 With -text, perplexities of both are measured on a file, as ladon perplexity does
 it, and how often they find the same token the likeliest.`,
@@ -39,7 +45,7 @@ it, and how often they find the same token the likeliest.`,
 		q.src = needModelFlag(fs)
 		fs.Var(pathValue{&q.out}, "out", "the `DIR` (empty, or not there yet) or GGUF file to write")
 		fs.Var(choiceValue{&q.format, []string{"safetensors", "gguf"}}, "format", "write `FORMAT`: safetensors or gguf")
-		fs.Var(choiceValue{&q.kind, ggufTypeNames()}, "type", "the `TYPE` of GGUF matrices: "+strings.Join(ggufTypeNames(), ", ")+" (default: as they are)")
+		fs.Var(choiceValue{&q.kind, ggufTypeNames()}, "type", "the `TYPE` of matrices: "+strings.Join(ggufTypeNames(), ", ")+" (default: in GGUF as they are, else int8)")
 		fs.BoolVar(&q.noHeads, "no-heads", false, "leave out what last_hidden_state does not need")
 		fs.Var(pathValue{&q.texts}, "texts", "compare the vectors of the lines of `FILE`")
 		fs.Var(pathValue{&q.text}, "text", "compare perplexities on the text in `FILE`")
@@ -59,8 +65,14 @@ type quantizeFlags struct {
 
 // gguf says whether a GGUF file is to be written.
 func (q *quantizeFlags) gguf() bool {
-	return q.format == "gguf" || q.format == "" && (q.kind != "" || strings.EqualFold(filepath.Ext(q.out), ".gguf"))
+	if q.format != "" {
+		return q.format == "gguf"
+	}
+	return strings.EqualFold(filepath.Ext(q.out), ".gguf") || q.kind != "" && !isFloat(ggufType(q.kind))
 }
+
+// isFloat says whether folders may have weights of a type.
+func isFloat(d weights.DType) bool { return d == weights.F32 || d == weights.F16 || d == weights.BF16 }
 
 func (q *quantizeFlags) run(c *call) error {
 	if err := c.noArgs(); err != nil {
@@ -72,14 +84,16 @@ func (q *quantizeFlags) run(c *call) error {
 	switch {
 	case q.out == "":
 		return errors.New("quantize: -out is needed")
-	case q.gguf() && c.dtype != model.Auto.String():
-		return errors.New("quantize: -dtype does not say what a GGUF file holds, -type does")
+	case c.dtype != model.Auto.String() && (q.gguf() || q.kind != ""):
+		return errors.New("quantize: -dtype does not say what is written, -type does")
 	case c.dtype == model.F32.String():
-		return errors.New("quantize: -dtype f32: it writes int8")
+		return errors.New("quantize: -dtype f32: it writes int8; -type f32 writes floats")
 	case q.gguf() && (q.noHeads || q.texts != ""):
 		return errors.New("quantize: -no-heads and -texts are for safetensors")
-	case !q.gguf() && q.kind != "":
-		return errors.New("quantize: -type is for -format gguf; safetensors get int8")
+	case !q.gguf() && q.kind != "" && !isFloat(ggufType(q.kind)):
+		return fmt.Errorf("quantize: safetensors get int8, f32, f16 or bf16; -type %s is for -format gguf", q.kind)
+	case q.kind != "" && q.noHeads:
+		return errors.New("quantize: -no-heads is for int8")
 	}
 	if q.text != "" { // before the work, since it may be missing
 		if _, err := os.Stat(q.text); err != nil {
@@ -96,19 +110,9 @@ func (q *quantizeFlags) run(c *call) error {
 			return err
 		}
 	}
-	report, err := pipeline.Quantize(c.ctx, q.src.path, q.out, model.QuantizeOptions{WithoutHeads: q.noHeads})
+	facts, err := q.writeFolder(c)
 	if err != nil {
 		return err
-	}
-	if !slices.ContainsFunc(report.Copied, isTokenizer) {
-		c.warnf("%s has no tokenizer: the folder had none to copy, and a GGUF file's is not written into one", q.out)
-	}
-	facts := []fact{
-		{"parameters", report.Parameters},
-		{"int8_parameters", report.Quantized},
-		{"bytes_before", int(report.BytesBefore)},
-		{"bytes_after", int(report.BytesAfter)},
-		{"files_copied", report.Copied},
 	}
 	if texts != nil {
 		mean, least, err := q.compare(c, texts)
@@ -118,6 +122,57 @@ func (q *quantizeFlags) run(c *call) error {
 		facts = append(facts, fact{"texts", len(texts)}, fact{"cosine_mean", mean}, fact{"cosine_min", least})
 	}
 	return q.report(c, facts)
+}
+
+// writeFolder writes a folder, and says what it did.
+func (q *quantizeFlags) writeFolder(c *call) ([]fact, error) {
+	var facts []fact
+	var copied, made, lost []string
+	if q.kind == "" {
+		report, err := pipeline.Quantize(c.ctx, q.src.path, q.out, model.QuantizeOptions{WithoutHeads: q.noHeads})
+		if err != nil {
+			return nil, err
+		}
+		copied, made, lost = report.Copied, report.Made, report.Lost
+		facts = []fact{
+			{"parameters", report.Parameters},
+			{"int8_parameters", report.Quantized},
+			{"bytes_before", int(report.BytesBefore)},
+			{"bytes_after", int(report.BytesAfter)},
+		}
+	} else {
+		told, finish := megabytes(c)
+		report, err := pipeline.WriteFolder(c.ctx, q.src.path, q.out, model.FolderOptions{Type: ggufType(q.kind), Threads: c.threads, Progress: told})
+		finish()
+		if err != nil {
+			return nil, err
+		}
+		copied, made, lost = report.Copied, report.Made, report.Lost
+		facts = []fact{
+			{"parameters", report.Parameters},
+			{"stored_as", []string{fmt.Sprintf("%v %d", ggufType(q.kind), report.Parameters)}},
+			{"bytes_before", int(report.BytesBefore)},
+			{"bytes_after", int(report.BytesAfter)},
+		}
+	}
+	if len(made) > 0 {
+		facts = append(facts, fact{"files_made", made})
+	} else {
+		facts = append(facts, fact{"files_copied", copied})
+	}
+	q.warnLost(c, slices.ContainsFunc(slices.Concat(copied, made), isTokenizer), lost)
+	return facts, nil
+}
+
+// warnLost says what of the tokenizer is lost, or why there is none.
+func (q *quantizeFlags) warnLost(c *call, there bool, lost []string) {
+	if !there {
+		c.warnf("%s has no tokenizer: %s", q.out, append(lost, "the source has none")[0])
+		return
+	}
+	for _, what := range lost {
+		c.warnf("%s: lost of the tokenizer: %s", q.out, what)
+	}
 }
 
 // isTokenizer says whether a file of a folder holds a tokenizer.

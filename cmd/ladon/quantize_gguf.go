@@ -25,31 +25,41 @@ func ggufTypeNames() []string {
 	return names
 }
 
-func (q *quantizeFlags) writeGGUF(c *call) error {
-	o := model.GGUFOptions{Threads: c.threads}
+// ggufType is the type of a name; 0 for none.
+func ggufType(name string) weights.DType {
 	for _, d := range ggufTypes {
-		if d.String() == q.kind {
-			o.Type = d
+		if d.String() == name {
+			return d
 		}
 	}
+	return 0
+}
+
+// megabytes makes a bar of the megabytes that are read, and what removes it.
+func megabytes(c *call) (told func(done, all int64), finish func()) {
+	const unit = 1 << 20
 	var bar *progress
-	const unit = 1 << 20 // a bar counts megabytes
-	o.Progress = func(done, all int64) {
+	told = func(done, all int64) {
 		if bar == nil {
 			bar = newProgress(c.stderr, int(all/unit)+1, "MB")
 		}
 		bar.set(int(done / unit))
 	}
-	report, err := model.WriteGGUF(c.ctx, q.src.path, q.out, o)
-	if bar != nil {
-		bar.finish()
+	return told, func() {
+		if bar != nil {
+			bar.finish()
+		}
 	}
+}
+
+func (q *quantizeFlags) writeGGUF(c *call) error {
+	told, finish := megabytes(c)
+	report, err := model.WriteGGUF(c.ctx, q.src.path, q.out, model.GGUFOptions{Type: ggufType(q.kind), Threads: c.threads, Progress: told})
+	finish()
 	if err != nil {
 		return err
 	}
-	for _, what := range report.Lost {
-		c.warnf("%s: the tokenizer loses: %s", q.out, what)
-	}
+	q.warnLost(c, report.Vocabulary, report.Lost)
 	var stored []string
 	for _, d := range ggufTypes {
 		if n := report.Types[d]; n > 0 {

@@ -54,6 +54,26 @@ func TestQuantizeGGUF(t *testing.T) {
 	require.Zero(t, r.code, r.stderr)
 	require.Equal(t, forward(languageDir, "-dtype", "int8"), forward(folder))
 
+	// Or as floats under Hugging Face's names; each way the accuracy is told.
+	floats := filepath.Join(dir, "floats")
+	r = ladon(t, "", "quantize", "-model", file, "-out", floats, "-type", "f32", "-text", text, "-ctx", "32", "-json")
+	require.Zero(t, r.code, r.stderr)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &got), r.stdout)
+	require.InEpsilon(t, got.Before, got.After, 1e-3)
+	require.Contains(t, r.stdout, "tokenizer.json")
+	require.Equal(t, forward(file, "-dtype", "f32"), forward(floats))
+	r = ladon(t, "", "quantize", "-model", floats, "-out", filepath.Join(dir, "half"), "-type", "bf16", "-format", "safetensors", "-text", text, "-ctx", "32", "-json")
+	require.Zero(t, r.code, r.stderr)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &got), r.stdout)
+	require.InEpsilon(t, got.Before, got.After, 0.1)
+	r = ladon(t, "", "quantize", "-model", floats, "-out", filepath.Join(dir, "again.gguf"), "-type", "q8_0", "-text", text, "-ctx", "32", "-json")
+	require.Zero(t, r.code, r.stderr)
+	require.Empty(t, r.stderr)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &got), r.stdout)
+	require.InEpsilon(t, got.Before, got.After, 0.1)
+	r = ladon(t, "", "generate", "-model", filepath.Join(dir, "again.gguf"), "-prompt", "The ", "-max-new-tokens", "16")
+	require.Equal(t, "jury dismantled the patient's", r.stdout, r.stderr)
+
 	nowhere := filepath.Join(dir, "nowhere.gguf")
 	for _, args := range [][]string{
 		{"-type", "Q3_K"}, {"-type", "Q4_0", "-format", "safetensors"}, {"-dtype", "int8"}, {"-no-heads"}, {"-texts", text},

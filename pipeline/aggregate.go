@@ -12,14 +12,12 @@ import (
 
 // newPiece finds the best label of a token: the first of equals.
 func newPiece(logits []float32) piece {
-	p := piece{logits: logits, most: math.Inf(-1)}
+	p := piece{logits: logits}
+	p.most, p.sum = softmaxOf(logits)
 	for i, x := range logits {
-		if float64(x) > p.most {
-			p.label, p.most = i, float64(x)
+		if x > logits[p.label] {
+			p.label = i
 		}
-	}
-	for _, x := range logits {
-		p.sum += math.Exp(float64(x) - p.most)
 	}
 	p.score = 1 / p.sum
 	return p

@@ -117,7 +117,7 @@ func (e *Embedder) AppendEmbedWith(ctx context.Context, dst []float32, cfg Embed
 func (e *Embedder) embed(ctx context.Context, w *workspace, dst []float32, first int, truncated func(text, kept int), texts ...string) ([]float32, error) {
 	w.reset()
 	for i, text := range texts {
-		cut, err := w.add(e.m.folder.text(text), "", false)
+		cut, err := w.add(e.m.folder.text(text), tokenizer.Options{})
 		if err != nil {
 			return nil, fmt.Errorf("pipeline: text %d: %w", first+i, err)
 		}

@@ -47,6 +47,32 @@ func ExampleRanker_AppendScores() {
 	// Output: [0.336 0.363]
 }
 
+// A model of entailment tells labels apart that it was never trained for.
+func ExampleZeroShot_Classify() {
+	m, err := pipeline.Open("testdata/nli") // a toy with random weights
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	z, err := m.ZeroShot()
+	if err != nil {
+		log.Fatal(err)
+	}
+	answers, err := z.Classify(context.Background(), pipeline.ZeroShotConfig{
+		Labels: []string{"river", "old tower", "people who read"},
+	}, "The river is old.")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range answers[0] {
+		fmt.Printf("%.2f %s\n", l.Score, l.Label)
+	}
+	// Output:
+	// 0.37 old tower
+	// 0.33 river
+	// 0.31 people who read
+}
+
 // A token classifier finds names and the like, and says where they stand.
 func ExampleTagger_Tag() {
 	m, err := pipeline.Open("testdata/tag-bert") // a toy with random weights

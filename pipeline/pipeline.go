@@ -3,9 +3,9 @@
 // A [Model] is opened once, from a checkpoint's folder, and is safe for
 // concurrent use. What it can do depends on the checkpoint: a sentence encoder
 // gives an [Embedder], and that or a cross-encoder a [Ranker]; a sequence classifier
-// a [Classifier], a token classifier a [Tagger], a language model a [Generator], a
-// masked one a [MaskFiller], one that marks answers an [Answerer]. A model without
-// the head that a task takes gives a [TaskError].
+// a [Classifier], and one of entailment a [ZeroShot]; a token classifier a [Tagger],
+// a language model a [Generator], a masked one a [MaskFiller], one that marks answers
+// an [Answerer]. A model without the head that a task takes gives a [TaskError].
 //
 // Nothing is downloaded: a folder holds what sentence-transformers or
 // transformers wrote into it. Package pipeline/minilm carries a model inside the

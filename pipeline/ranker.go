@@ -9,6 +9,7 @@ import (
 
 	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/tokenizer"
 )
 
 // logits is what classifiers call their output.
@@ -94,8 +95,10 @@ func (r *Ranker) AppendScoresWith(ctx context.Context, dst []float32, cfg RankCo
 // read scores the pairs of query and text by the cross-encoder.
 func (r *Ranker) read(ctx context.Context, w *workspace, dst []float32, cfg RankConfig, query string, texts []string) ([]float32, error) {
 	query = r.m.folder.text(query)
-	add := func(text string) (bool, error) { return w.add(query, text, true) }
-	err := r.m.eachLogits(ctx, w, texts, cfg.Truncated, add, func(done int, out model.Output) {
+	add := func(text string, _ int) (bool, error) {
+		return w.add(query, tokenizer.Options{Pair: text, HasPair: true})
+	}
+	err := r.m.eachLogits(ctx, w, texts, 1, cfg.Truncated, add, func(done int, out model.Output) {
 		for _, x := range out.Data {
 			if r.sigmoid {
 				x = float32(1 / (1 + math.Exp(-float64(x))))

@@ -21,6 +21,9 @@ var tasks = []task{
 	{"embed", "token vectors", func(m *Model, _ *model.Spec) bool { return m.embedder != nil }},
 	{"rank", "text vectors, or a sequence classification head of one label", func(m *Model, _ *model.Spec) bool { return m.ranker != nil }},
 	{"classify", "a sequence classification head (…ForSequenceClassification)", ofClass("ForSequenceClassification")},
+	{"classify -labels", `a sequence classification head with a label that begins with "entail"`, func(_ *Model, s *model.Spec) bool {
+		return strings.HasSuffix(s.Class, "ForSequenceClassification") && entailment(s) >= 0
+	}},
 	{"tag", "a token classification head (…ForTokenClassification)", ofClass("ForTokenClassification")},
 	{"match", "towers for texts and for pictures (CLIPModel)", func(m *Model, s *model.Spec) bool { return m.vision != nil && s.Matches }},
 	{"answer", "a question answering head (…ForQuestionAnswering)", func(m *Model, _ *model.Spec) bool {

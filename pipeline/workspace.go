@@ -38,12 +38,11 @@ func (w *workspace) reset() {
 	w.lengths = append(w.lengths[:0], 0)
 }
 
-// add adds a text, or a pair of texts, to the batch and says whether it was cut
-// to the tokens that the model takes.
-func (w *workspace) add(text, pair string, hasPair bool) (cut bool, err error) {
-	cut, err = w.m.tokenizer.AppendEncode(&w.enc, text, tokenizer.Options{
-		Pair: pair, HasPair: hasPair, MaxLen: w.m.maxSeq, IDsOnly: true,
-	})
+// add adds a text to the batch, or with options a pair of texts, and says whether
+// it was cut to the tokens that the model takes.
+func (w *workspace) add(text string, o tokenizer.Options) (cut bool, err error) {
+	o.MaxLen, o.IDsOnly = w.m.maxSeq, true
+	cut, err = w.m.tokenizer.AppendEncode(&w.enc, text, o)
 	if err != nil {
 		return false, err
 	}

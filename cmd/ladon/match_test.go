@@ -100,7 +100,7 @@ func TestMatchErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "match", "-model", clipDir, "-text", "a\xff", "a.png"), exitFail, "byte 1 is not UTF-8")
 	requireFailure(t, ladon(t, "", "match", "-model", encoderDir, "-text", "a", pictureDir+"/rgb.png"), exitFail, "cannot match")
 	requireFailure(t, ladon(t, "", "classify", "-model", clipDir, "-image", "-labels", ",", pictureDir+"/rgb.png"), exitFail, "no labels")
-	requireFailure(t, ladon(t, "", "classify", "-model", clipDir, "-labels", "a", "b"), exitFail, "need -image")
+	requireFailure(t, ladon(t, "", "classify", "-model", clipDir, "-labels", "a", "b"), exitFail, "cannot classify -labels")
 	requireFailure(t, ladon(t, "", "classify", "-model", clipDir, "-image", "-labels", "a", "-template", "x", pictureDir+"/rgb.png"), exitFail, "{}")
 	r := ladon(t, "", "match", "-model", clipDir, "-text", "a", "missing.png")
 	require.Equal(t, exitFail, r.code)

@@ -98,3 +98,36 @@ func TestClassifyTexts(t *testing.T) {
 	r = ladon(t, "", "classify", "-model", "../../pipeline/testdata/ce-three", "-top", "1", "one")
 	require.Equal(t, got[0].Labels[:1], decodeLines[labelled](t, r.stdout)[0].Labels)
 }
+
+func TestClassifyByGivenLabels(t *testing.T) {
+	const dir = "../../pipeline/testdata/nli"
+	r := ladon(t, "The river is old.\n\na", "classify", "-model", dir, "-labels", "river, old tower,,people who read")
+	require.Zero(t, r.code, r.stderr)
+	got := decodeLines[labelled](t, r.stdout)
+	require.Len(t, got, 3)
+	require.Equal(t, "old tower", got[0].Labels[0].Label)
+	require.InDelta(t, 0.366295, got[0].Labels[0].Score, 1e-5)
+	require.Len(t, got[0].Labels, 3)
+	r = ladon(t, "", "classify", "-model", dir, "-labels", "river,stone", "-multi", "-top", "1", "-template", "{}!", "The river is old.")
+	require.Len(t, decodeLines[labelled](t, r.stdout)[0].Labels, 1)
+	r = ladon(t, "", "classify", "-model", dir, "-function", "none", "-readable", "The river\nis old.")
+	require.Zero(t, r.code, r.stderr)
+	require.Contains(t, r.stdout, "The river is old.\n  ")
+	require.Contains(t, r.stdout, "  Entailment\n")
+	multi := ladon(t, "", "classify", "-model", dir, "-multi", "a")
+	require.Equal(t, ladon(t, "", "classify", "-model", dir, "-function", "sigmoid", "a").stdout, multi.stdout)
+
+	for _, tt := range []struct {
+		want string
+		args []string
+	}{
+		{"no labels", []string{"-labels", " ,"}},
+		{"{}", []string{"-labels", "a", "-template", "b"}},
+		{"goes with -labels", []string{"-template", "{}"}},
+		{"without -labels", []string{"-labels", "a", "-function", "none"}},
+		{"exclude", []string{"-multi", "-function", "none"}},
+	} {
+		requireFailure(t, ladon(t, "", append([]string{"classify", "-model", dir, "a"}, tt.args...)...), exitFail, tt.want)
+	}
+	requireFailure(t, ladon(t, "", "classify", "-model", "../../pipeline/testdata/ce-three", "-labels", "a", "b"), exitFail, "entail", "embed, classify")
+}

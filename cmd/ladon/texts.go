@@ -79,6 +79,8 @@ type textBatch struct {
 	texts    []string
 	place    func(i int) string // names texts[i] for a message
 	progress func(done int)     // is told how many of them are done
+
+	truncated func(i, kept int) // warns of texts[i], which was cut
 }
 
 // eachBatch hands the command's texts to do, some at a time, and shows how far it
@@ -93,10 +95,14 @@ func (c *call) eachBatch(do func(*textBatch) error) error {
 	for done := 0; ; {
 		batch, rerr := source.next(c.ctx, nil)
 		if len(batch) > 0 {
+			place := func(i int) string { return source.place(done + i) }
 			err := do(&textBatch{
 				texts:    batch,
-				place:    func(i int) string { return source.place(done + i) },
+				place:    place,
 				progress: func(n int) { bar.set(done + n) },
+				truncated: func(i, kept int) {
+					c.warnf("%s is cut to the model's %d tokens", place(i), kept)
+				},
 			})
 			if err != nil {
 				return err

@@ -91,7 +91,8 @@ def write(name, model, tokenizer, roles, max_len=MAX):
         sentences.checkpoints.fill(model, torch.Generator().manual_seed(zlib.crc32(name.encode())))
         model.classifier.weight *= 2
     model.half().save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=max_len, **roles).save_pretrained(folder)
+    inputs = ["input_ids", "token_type_ids", "attention_mask"] if model.config.type_vocab_size > 1 else ["input_ids", "attention_mask"]
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=max_len, model_input_names=inputs, **roles).save_pretrained(folder)
     return folder
 
 

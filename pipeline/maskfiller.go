@@ -146,7 +146,7 @@ func (f *MaskFiller) Fill(ctx context.Context, cfg FillConfig, texts ...string) 
 // add adds a text to the batch. What is cut off must hold no mask.
 func (f *MaskFiller) add(w *workspace, text string) error {
 	from := w.enc.Len()
-	cut, err := w.add(f.m.folder.text(text), "", false)
+	cut, err := w.add(f.m.folder.text(text), tokenizer.Options{})
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func init() {
 		&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
 		&roberta, &xlmRoberta, &albert, &electra, &mpnet,
 		&clip, &clipText, &clipVision,
-		&t5,
+		&t5, &visionEncoderDecoder,
 	}
 }
 
@@ -106,6 +106,9 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 	if heads {
 		s.Class = class
 		s.Heads = arch.heads[class](c, &s)
+	}
+	if s.crosses() && s.Other == nil {
+		c.problem("add_cross_attention", "cross-attention to an encoder, which is not there")
 	}
 	if err := c.err(); err != nil {
 		return nil, Spec{}, err

@@ -57,13 +57,13 @@ func (c *config) bert(def bertDefaults) Spec {
 		c.problem("position_embedding_type", "%q is not supported; supported: absolute", kind)
 	}
 	causal := c.bool("is_decoder", false)
-	if causal && c.bool("add_cross_attention", false) {
-		c.problem("add_cross_attention", "cross-attention is not supported")
-	}
 	positions := c.int("max_position_embeddings", 512, 1, maxPositions)
 	layer := Layer{
 		Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: headDim, Scale: rsqrt(headDim), Causal: causal, QKVBias: true, OutBias: true},
 		FeedForward: FeedForward{Width: c.int("intermediate_size", def.ffn, 1, maxWidth), Act: c.activation("hidden_act", def.act), Bias: true},
+	}
+	if causal && c.bool("add_cross_attention", false) {
+		layer.crossLike()
 	}
 	return Spec{
 		Stack: Stack{
@@ -90,7 +90,13 @@ func bertNames(prefix string) names {
 		Positions: "embeddings.position_embeddings",
 		Types:     "embeddings.token_type_embeddings",
 
-		EmbeddingNorm:   "embeddings.LayerNorm",
+		EmbeddingNorm: "embeddings.LayerNorm",
+		CrossQuery:    "crossattention.self.query",
+		CrossKey:      "crossattention.self.key",
+		CrossValue:    "crossattention.self.value",
+		CrossOut:      "crossattention.output.dense",
+		CrossNorm:     "crossattention.output.LayerNorm",
+
 		Layer:           "encoder.layer.%d.",
 		Query:           "attention.self.query",
 		Key:             "attention.self.key",

@@ -41,9 +41,6 @@ var gpt2 = architecture{
 		layer := &s.Layers[0]
 		layer.FeedForward.Width = c.int("n_inner", 4*s.Hidden, 1, maxWidth)
 		layer.FeedForward.Act = c.activation("activation_function", "gelu_new")
-		if c.bool("add_cross_attention", false) {
-			c.problem("add_cross_attention", "GPT-2 with cross-attention is not supported")
-		}
 		if !c.bool("scale_attn_weights", true) {
 			layer.Attention.Scale = 1
 		}
@@ -53,11 +50,17 @@ var gpt2 = architecture{
 				s.Layers[i].Attention.Scale /= float32(i + 1)
 			}
 		}
+		for i := range s.Layers {
+			if c.bool("add_cross_attention", false) {
+				s.Layers[i].crossLike()
+			}
+		}
 		return s
 	},
 	names: func(*Spec) names {
 		n := gptNames
 		n.Words, n.Positions, n.FinalNorm = "wte", "wpe", "ln_f"
+		n.CrossQuery, n.CrossKeyValue, n.CrossOut, n.CrossNorm = "crossattention.q_attn", "crossattention.c_attn", "crossattention.c_proj", "ln_cross_attn"
 		return n
 	},
 	heads: map[string]func(*config, *Spec) []Head{

@@ -43,13 +43,24 @@ func (w *workspace) attendSource(l int, r *Result, out, q mha.View) {
 	w.mha.Run(&w.Exec, w.params, mha.Batch{SeqQ: w.rowSeqlens(), SeqK: seqK}, out, q, k, v)
 }
 
+// bridge gives the states of a source in the width that the layers attend to.
+func (w *workspace) bridge(states []float32, tokens int) []float32 {
+	m := w.model
+	if !m.spec.Bridged {
+		return states
+	}
+	w.bridged = grow(w.bridged, tokens*m.spec.Hidden)
+	w.MatMul(kernels.Out{C: w.bridged, LD: m.spec.Hidden}, states, tokens, m.spec.Other.Hidden, m.bridge.w, kernels.Epilogue{Bias: m.bridge.bias})
+	return w.bridged
+}
+
 // sourceKV computes a layer's keys and values of tokens of a source.
 func (w *workspace) sourceKV(l int, source []float32, tokens int) (k, v mha.View) {
 	m := w.model
 	a, p, size := m.spec.Layers[l].Cross, m.layers[l], tokens*m.spec.Layers[l].Cross.HeadDim
 	w.crossKV = grow(w.crossKV, 2*a.KVHeads*size)
 	perHead := kernels.Out{C: w.crossKV, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: size}
-	w.MatMul(perHead, source, tokens, m.spec.Other.Hidden, p.crossKV.w, kernels.Epilogue{Bias: p.crossKV.bias})
+	w.MatMul(perHead, source, tokens, m.spec.sourceWidth(), p.crossKV.w, kernels.Epilogue{Bias: p.crossKV.bias})
 	return mha.PerHead(w.crossKV, tokens, a.HeadDim), mha.PerHead(w.crossKV[a.KVHeads*size:], tokens, a.HeadDim)
 }
 

@@ -53,7 +53,6 @@ func (m *Model) forward(ctx context.Context, b Batch, r *Result) error {
 		if err := m.other.forward(ctx, *b.Source, r.encoder); err != nil {
 			return err
 		}
-		b.states = r.encoder.last.Data
 	}
 	r.resize(&b)
 	if err := r.prepareLooks(&b); err != nil {
@@ -63,6 +62,9 @@ func (m *Model) forward(ctx context.Context, b Batch, r *Result) error {
 	w := m.workspaces.get(m)
 	defer m.workspaces.put(w)
 	w.Begin(ctx, m.threads)
+	if b.Source != nil {
+		b.states = w.bridge(r.encoder.last.Data, r.encoder.last.Rows)
+	}
 	w.run(b, r)
 	r.squares(&b)
 	return w.End()

@@ -26,6 +26,7 @@ type Model struct {
 	params    []param   // of the other model too
 	memory    mem.Arena // holds the matrices and tables, likewise
 
+	bridge     linear    // [hidden, the other's hidden], where its states are projected
 	matchScale []float32 // [1], where the two match: see Spec
 
 	other *Model // the second model of the checkpoint; nil: there is none

@@ -67,6 +67,7 @@ type names struct {
 	Heads map[string]string
 
 	Other      *names // of a second model
+	Bridge     string // the projection of what it gives, a whole name
 	MatchScale string // the logarithm of the factor of Spec.Matches, a whole name
 }
 

@@ -128,6 +128,11 @@ func (m *Model) parameters(n *names, c *checkpoint, stored func(name string) ker
 			width = d.Width
 		}
 	}
+	if s.Bridged {
+		p.add(param{name: "bridge.weight", kind: matrix, rows: s.Hidden, cols: s.Other.Hidden, narrow: true, matrix: &m.bridge.w,
+			from: []source{{names: []string{n.Bridge + ".weight"}, shape: []int{s.Hidden, s.Other.Hidden}}}})
+		p.vector("bridge.bias", &m.bridge.bias, s.Hidden, n.Bridge+".bias")
+	}
 	if s.Matches {
 		p.add(param{name: "match_scale", rows: 1, cols: 1, vector: &m.matchScale, from: []source{{names: []string{n.Root + n.MatchScale}, rows: 1}}})
 	}
@@ -258,7 +263,7 @@ func (p *paramList) cross(l *layer, a *Attention, ours, theirs string) {
 	if p.CrossKeyValue != "" {
 		keyValue = []part{{name: theirs + p.CrossKeyValue, rows: 2 * kv}}
 	}
-	p.linear(ours+"cross_kv", &l.crossKV, p.spec.Other.Hidden, a.QKVBias, keyValue...)
+	p.linear(ours+"cross_kv", &l.crossKV, p.spec.sourceWidth(), a.QKVBias, keyValue...)
 	p.linear(ours+"cross_out", &l.crossOut, q, a.OutBias, part{name: theirs + p.CrossOut, rows: hidden})
 	p.norm(ours+"cross_norm", &l.crossNorm, hidden, theirs+p.CrossNorm)
 }

@@ -60,7 +60,7 @@ func (m *Model) remember(ctx context.Context, sessions []*Session, source *Batch
 }
 
 func (w *workspace) remember(sessions []*Session, source *Batch, states *Output, kind KVType) error {
-	caches := make([]*mha.Cache, len(sessions))
+	caches, from := make([]*mha.Cache, len(sessions)), w.bridge(states.Data, states.Rows)
 	for l := range w.model.spec.Layers {
 		a := w.model.spec.Layers[l].Cross
 		for i, s := range sessions {
@@ -70,7 +70,7 @@ func (w *workspace) remember(sessions []*Session, source *Batch, states *Output,
 			}
 			caches[i], s.source = c, append(s.source, c)
 		}
-		k, v := w.sourceKV(l, states.Data, states.Rows)
+		k, v := w.sourceKV(l, from, states.Rows)
 		if err := w.mha.Append(&w.Exec, mha.Batch{SeqQ: source.CuSeqlens}, caches, k, v); err != nil {
 			return err
 		}

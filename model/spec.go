@@ -40,6 +40,12 @@ type Spec struct {
 	// a picture match.
 	Matches bool
 
+	// Bridged: what Other gives is first projected to the width of this model.
+	Bridged bool
+	// Writer is the model_type of this model without Other, where the two have
+	// architectures of their own.
+	Writer string
+
 	// Target says how what a decoder reads begins, where an encoder has read
 	// something before.
 	Target Target
@@ -103,6 +109,13 @@ type Layer struct {
 
 func (l *Layer) heads() int { return l.Attention.Heads }
 
+// crossLike adds attention to a source, like that to the text but for the order.
+func (l *Layer) crossLike() {
+	cross := l.Attention
+	cross.Causal = false
+	l.Cross = &cross
+}
+
 // crossHeads is how many heads attend to a source.
 func (l *Layer) crossHeads() int {
 	if l.Cross == nil {
@@ -122,6 +135,14 @@ func repeat(n int, l Layer) []Layer {
 
 // crosses says whether layers attend to a source, all of them or none.
 func (s *Stack) crosses() bool { return len(s.Layers) > 0 && s.Layers[0].Cross != nil }
+
+// sourceWidth is the width of what layers attend to that attend to a source.
+func (s *Spec) sourceWidth() int {
+	if s.Bridged {
+		return s.Hidden
+	}
+	return s.Other.Hidden
+}
 
 // params is the layer whose parameters layer i uses.
 func (s *Stack) params(i int) int {

@@ -62,7 +62,7 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 		for _, at := range b.Source.CuSeqlens[first : end+1] {
 			s.sourceSeqlens = append(s.sourceSeqlens, at-from)
 		}
-		s.source, s.crossMask = b.states[int(from)*m.spec.Other.Hidden:], b.CrossHeadMask
+		s.source, s.crossMask = b.states[int(from)*m.spec.sourceWidth():], b.CrossHeadMask
 	}
 	s.cuSeqlens = grow(s.cuSeqlens, end-first+1)
 	for i := range s.cuSeqlens {

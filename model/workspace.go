@@ -34,6 +34,7 @@ type workspace struct {
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
 	one      [4]int32  // the offsets of one sequence
 
+	bridged []float32 // the source's states [tokens, hidden]
 	crossKV []float32 // of the source [2·kvHeads, tokens, headDim]
 	singles []int32   // the offsets of sequences of one row each
 

@@ -28,6 +28,8 @@ type golden struct {
 	// Generates is what it writes for sources, where it is an encoder-decoder:
 	// greedily, and with four beams.
 	Generates []struct{ Source, Greedy, Beams []int32 }
+	// Writes is what it writes about pictures, those of in.safetensors.
+	Writes []struct{ Greedy, Beams []int32 }
 }
 
 // forGoldens runs a test for every checkpoint of testdata.

@@ -98,6 +98,7 @@ class Case:
     states: tuple = ()    # outputs that are hidden states under another name
     generates: bool = False  # golden.json has what generate() writes for a source
     greedy: bool = False  # golden.json has 24 tokens that generate() gives
+    writes: bool = False  # golden.json has what generate() writes about each of the pictures
     edit_config: Callable | None = None
     edit_weights: Callable | None = None
 

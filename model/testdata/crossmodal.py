@@ -2,8 +2,12 @@
 import re
 
 import numpy as np
-from cases import Case, Part, labels, left_padded, right_padded
-from vision import INTERPOLATE, pictures
+import torch
+
+import seq2seq
+import vision
+from cases import Case, Part, ids, labels, left_padded, right_padded
+from vision import INTERPOLATE, VIT, pictures
 
 TEXT = dict(hidden_size=20, num_attention_heads=4, intermediate_size=37, num_hidden_layers=2, vocab_size=61,
             max_position_embeddings=24, projection_dim=9, eos_token_id=60, bos_token_id=59, pad_token_id=0)
@@ -14,7 +18,13 @@ FAMILIES = {
     "CLIPText": ("CLIPTextConfig", TEXT),
     "CLIPVision": ("CLIPVisionConfig", VISION),
     "CLIP": ("CLIPConfig", dict(projection_dim=9)),
+    "VisionEncoderDecoder": ("VisionEncoderDecoderConfig", dict(decoder_start_token_id=3, pad_token_id=0, eos_token_id=4)),
 }
+
+GPT2 = dict(model_type="gpt2", n_embd=24, n_head=3, n_inner=37, n_layer=2, vocab_size=61, n_positions=40, is_decoder=True, add_cross_attention=True,
+            bos_token_id=3, eos_token_id=4)
+BERT = dict(model_type="bert", hidden_size=20, num_attention_heads=4, intermediate_size=37, num_hidden_layers=2, vocab_size=61,
+            max_position_embeddings=40, is_decoder=True, add_cross_attention=True)
 
 
 def both(text={}, vision={}, **more):
@@ -23,6 +33,10 @@ def both(text={}, vision={}, **more):
 
 
 def parts(conf):
+    if conf.model_type == "vision-encoder-decoder":
+        if conf.encoder.hidden_size == conf.decoder.hidden_size:
+            return [Part("", conf.encoder, "")]
+        return [Part(("encoder.", "enc_to_dec_proj"), conf.encoder, "encoder_"), Part("decoder.", conf.decoder, "decoder_")]
     if conf.model_type != "clip":
         return [Part("", conf, "")]
     return [Part(("text_", "logit_scale"), conf.text_config, "text_model_output."),
@@ -46,7 +60,35 @@ AXES = [
 ]
 
 
+# The same of decoders, where the encoder is as wide. Where it is not, what it gives keeps its order.
+DECODER_AXES = [
+    (r"(wte|wpe|word_embeddings|position_embeddings|token_type_embeddings)\.weight", (None, "h")),
+    (r"(ln_\w+|LayerNorm|lm_head\.layer_norm)\.(weight|bias)", ("h",)),
+    (r"(attn\.c_attn|q_attn|c_fc)\.weight", ("h", None)),
+    (r"(attn|attention|mlp)\.c_proj\.weight", (None, "h")),
+    (r"(attn|attention|mlp)\.c_proj\.bias", ("h",)),
+    (r"attention\.self\.(query|key|value)\.weight", (None, "h")),
+    (r"output\.dense\.weight", ("h", None)),
+    (r"output\.dense\.bias", ("h",)),
+    (r"(intermediate\.dense|lm_head)\.weight", (None, "h")),
+    (r"(transform|lm_head)\.dense\.weight", ("h", "h")),
+    (r"(transform|lm_head)\.dense\.bias", ("h",)),
+    (r"predictions\.decoder\.weight", (None, "h")),
+]
+
+
 def axes(name, case):
+    if name.startswith("enc_to_dec_proj"):
+        return (None, "h")[: 2 if name.endswith("weight") else 1]
+    if case.arch.startswith("VisionEncoderDecoder"):
+        found = next((which for pattern, which in DECODER_AXES if re.search("(" + pattern + ")$", name)), (None, None))
+        if re.search(r"crossattention\.(c_attn|self\.key|self\.value)\.weight$", name):
+            d, reads = case.config["decoder"], ("h", None) if "c_attn" in name else (None, "h")
+            return reads if case.config["encoder"]["hidden_size"] == d.get("n_embd", d.get("hidden_size")) else (None, None)
+        if name.startswith("decoder."):
+            return found
+        if not case.config["encoder"]["model_type"].startswith("clip"):
+            return vision.axes(name, case)
     for pattern, which in AXES:
         if re.search(pattern + "$", name):
             return which
@@ -74,6 +116,48 @@ def until(*lengths):
 
 def from_the_left(*lengths):
     return lambda ids: left_padded(lengths)
+
+
+def decoding(picture, *lengths, side=right_padded):
+    """A picture for each text that the decoder reads."""
+    def f(rng, conf):
+        mask = side(lengths)
+        out = picture(rng, conf) | {"decoder_input_ids": ids(rng, conf.decoder, *mask.shape) * mask}
+        return out | ({"decoder_attention_mask": mask} if min(lengths) < max(lengths) else {})
+    return f
+
+
+def captioner(encoder, decoder, **more):
+    return dict(encoder=encoder, decoder=decoder, **more)
+
+
+def train(model, gen, pixels):
+    """A little training on each picture, so that what is generated depends on it and does not repeat."""
+    conf = model.config
+    target = torch.randint(5, conf.decoder.vocab_size, (len(pixels), 30), generator=gen)
+    read = torch.cat([torch.full((len(pixels), 1), conf.decoder_start_token_id), target[:, :-1]], 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(120):
+        logits = model(pixel_values=pixels, decoder_input_ids=read).logits
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def written(model, pixels, n=24):
+    """What generate() writes about each picture alone, greedily and with 4 beams; None if one was a close call, or it repeats a few."""
+    plain = dict(do_sample=False, max_new_tokens=n)
+    out = []
+    for picture in pixels[:, None].double():
+        r = model.generate(pixel_values=picture, num_beams=1, eos_token_id=None, output_scores=True, return_dict_in_generate=True, **plain)
+        tokens = r.sequences[0].tolist()
+        gaps = [float(s[0].topk(2).values.diff().abs()) for s in r.scores]
+        if len(set(tokens)) < 6 or min(gaps) < 1e-2:
+            return None
+        beams = model.generate(pixel_values=picture, num_beams=4, **plain)[0].tolist()
+        out.append({"greedy": tokens, "beams": beams})
+    return out
 
 
 OLD = dict(eos_token_id=2)
@@ -109,4 +193,14 @@ CASES = [
     Case("clip-model-old", "CLIPModel", "an old config.json, one text of one token, positions of the picture interpolated",
          both(dict(num_hidden_layers=1)), together(texts(0, width=1), pictures(3, 9, 14, **INTERPOLATE)), edit_config=said_twice),
     Case("clip-cls", "CLIPForImageClassification", "the mean of the patches", both(**labels("a", "b", "c")), pictures(2, 12, 12)),
+    Case("caption-gpt2", "VisionEncoderDecoderModel", "a wider decoder, all that both give, what is written about each picture",
+         captioner(dict(VIT, model_type="vit"), GPT2), decoding(pictures(2, 12, 12), 5, 3), hidden_states=True, attentions=True, writes=True),
+    Case("caption-gpt2-scaled", "VisionEncoderDecoderModel", "as wide as the decoder, scores scaled by layer, one token, a picture of another size",
+         captioner(dict(VIT, model_type="vit", hidden_size=24, num_attention_heads=3), dict(GPT2, scale_attn_by_inverse_layer_idx=True)),
+         decoding(pictures(1, 17, 22, **INTERPOLATE), 1)),
+    Case("caption-bert", "VisionEncoderDecoderModel", "DeiT and BERT, padding on the left of what the decoder reads, what is written",
+         captioner(dict(VIT, model_type="deit"), BERT), decoding(pictures(2, 12, 12), 6, 4, side=left_padded), attentions=True, writes=True),
+    Case("caption-clip", "VisionEncoderDecoderModel", "CLIP's tower, without its last norm, and RoBERTa",
+         captioner(dict(VISION, model_type="clip_vision_model", hidden_size=24, num_attention_heads=3), dict(BERT, model_type="roberta", pad_token_id=1)),
+         decoding(pictures(2, 12, 12), 4, 4)),
 ]

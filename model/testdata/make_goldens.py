@@ -172,7 +172,7 @@ def permutations(c, gen):
 
 def outputs_of(model, case, inputs, perm=None):
     """Every output of a forward pass by the names of the command's contract, as numpy arrays."""
-    if case.family == "seq2seq":
+    if case.family == "seq2seq" or case.arch == "VisionEncoderDecoderModel":
         return seq2seq.outputs(model, case, inputs, perm)
     feed = {k: torch.from_numpy(v) for k, v in inputs.items()}
     for k, v in feed.items():
@@ -298,11 +298,18 @@ def make(case):
             fill(model, gen)
         if case.greedy:
             train(model, gen)
+        if case.writes:
+            pixels = torch.from_numpy(inputs["pixel_values"])
+            crossmodal.train(model, gen, pixels)
         if case.generates:
             sources = seq2seq.train(model, gen)
         store(model.to(case.dtype), case, folder)
         model.float()
         oracle = load(case, folder, torch.float64)
+        if case.writes:
+            if wrote := crossmodal.written(oracle, pixels):
+                break
+            continue
         if case.generates:
             if wrote := seq2seq.generated(oracle, sources):
                 break
@@ -330,6 +337,8 @@ def make(case):
         about["greedy"] = chosen
     if case.generates:
         about["generates"] = wrote
+    if case.writes:
+        about["writes"] = wrote
     worst = max(error[k] / max(np.abs(v).max(), 1e-6) for k, v in want.items())
     assert worst < 1e-4, (case.name, worst)  # a wrong permutation would be off by whole units
     (folder / "golden.json").write_text(json.dumps(about, indent=1) + "\n")

@@ -72,6 +72,8 @@ LISTS = ("encoder_hidden_states", "decoder_hidden_states", "encoder_attentions",
 def outputs(model, case, inputs, perm=None):
     """Every output of a forward pass by the names of the command's contract, as numpy arrays."""
     feed = {k: torch.from_numpy(v) for k, v in inputs.items()}
+    if "pixel_values" in feed:
+        feed["pixel_values"] = feed["pixel_values"].to(next(model.parameters()).dtype)
     with torch.no_grad():
         r = model(**feed, output_hidden_states=True, output_attentions=case.attentions, return_dict=True)
     out = {k: r[k] for k in OUTPUTS if r.get(k) is not None}
@@ -81,8 +83,9 @@ def outputs(model, case, inputs, perm=None):
         if r.get(k) is not None and (case.hidden_states if k.endswith("states") else case.attentions):
             out.update({f"{k}.{i}": v for i, v in enumerate(r[k])})
     if perm is not None:
-        back = torch.argsort(perm)
-        out = {k: v[..., back] if "hidden_state" in k else v for k, v in out.items()}
+        back = {part: torch.argsort(p) for part, p in perm.items()}
+        for k in [k for k in out if "hidden_state" in k]:
+            out[k] = out[k][..., back.get("encoder_" if k.startswith("encoder_") else "decoder_", back.get(""))]
     whole = "SequenceClassification" in case.arch
     return {k: v.numpy() if whole and k == "logits" else mask_out(k, v.numpy(), inputs, "decoder_hidden_states" in r) for k, v in out.items()}
 

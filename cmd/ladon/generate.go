@@ -75,6 +75,8 @@ func (f *generateFlags) run(c *call, fs *flag.FlagSet) error {
 		return err
 	}
 	switch {
+	case f.in == "" && f.set["num-return-sequences"]:
+		return errors.New("generate: -num-return-sequences is for -in, not for texts")
 	case f.in == "" && f.out == "":
 		return f.runText(c)
 	case f.in == "" || f.out == "":

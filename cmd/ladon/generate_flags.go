@@ -42,9 +42,11 @@ func (f *generationFlags) register(fs *flag.FlagSet) {
 	fs.Uint64Var(&c.Seed, "seed", 0, "begin the random numbers with `N`: the same seed gives the same text")
 
 	number(&c.RepetitionPenalty, "repetition-penalty", "divide positive logits of tokens that were there, and multiply negative ones, by `X`")
+	number(&c.EncoderRepetitionPenalty, "encoder-repetition-penalty", "make the tokens of the source, or of the prompt, likelier by `X`")
 	number(&c.PresencePenalty, "presence-penalty", "subtract `X` from the logits of generated tokens")
 	number(&c.FrequencyPenalty, "frequency-penalty", "subtract `X` from a token's logit for each time it was generated")
 	count(&c.NoRepeatNGram, "no-repeat-ngram-size", 0, "let no run of `N` tokens come twice; 0: let it")
+	count(&c.EncoderNoRepeatNGram, "encoder-no-repeat-ngram-size", 0, "let no run of `N` tokens of the source, or of the prompt, come again; 0: let it")
 	fs.Var(biasValue{&c.LogitBias}, "logit-bias", "add to logits: `ID=X,…`")
 	ids(&c.Suppress, "suppress-tokens", "never generate these `IDS`, separated by commas")
 	ids(&c.BeginSuppress, "begin-suppress-tokens", "do not begin with these `IDS`")
@@ -60,6 +62,8 @@ func (f *generationFlags) register(fs *flag.FlagSet) {
 	number(&c.Beams.LengthPenalty, "length-penalty", "divide a beam's log-probability by its length to the power of `X`")
 	f.early = "false"
 	fs.Var(choiceValue{&f.early, []string{"false", "true", "never"}}, "early-stopping", "end a beam search with enough finished sequences: `WHEN` true at once, false by a guess, never when none can be better")
+
+	count(&c.Return, "num-return-sequences", 1, "with -in: write `N` sequences for each row")
 
 	count(&f.logProbs, "logprobs", 0, "with -json: give log-probabilities, and those of the `N` likeliest tokens")
 }
@@ -103,6 +107,7 @@ func (f *generationFlags) chosen(s *generate.Settings) generate.Config {
 		keep(f, "top-p", &c.TopP, own.TopP)
 		keep(f, "min-p", &c.MinP, own.MinP)
 		keep(f, "repetition-penalty", &c.RepetitionPenalty, own.RepetitionPenalty)
+		keep(f, "encoder-repetition-penalty", &c.EncoderRepetitionPenalty, own.EncoderRepetitionPenalty)
 	}
 	if f.beams() {
 		own := c
@@ -111,6 +116,7 @@ func (f *generationFlags) chosen(s *generate.Settings) generate.Config {
 		keep(f, "length-penalty", &c.Beams.LengthPenalty, own.Beams.LengthPenalty)
 		keep(f, "early-stopping", &c.Beams.Early, own.Beams.Early)
 		keep(f, "no-repeat-ngram-size", &c.NoRepeatNGram, own.NoRepeatNGram)
+		keep(f, "encoder-no-repeat-ngram-size", &c.EncoderNoRepeatNGram, own.EncoderNoRepeatNGram)
 	}
 	return c
 }

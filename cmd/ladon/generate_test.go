@@ -208,6 +208,25 @@ func TestGenerateGolden(t *testing.T) {
 	}
 }
 
+// Several sequences for a row stand one below the other, the best first.
+func TestGenerateReturns(t *testing.T) {
+	temp := t.TempDir()
+	in, out := filepath.Join(temp, "in"), filepath.Join(temp, "out")
+	require.NoError(t, weights.Write(in, []weights.Tensor{weights.Of("input_ids", []int{2, 2}, []int64{0, 40, 0, 50})}, nil))
+	run := func(n string) []int64 {
+		require.Equal(t, result{}, ladon(t, "", "generate", "-model", languageDir, "-in", in, "-out", out, "-max-new-tokens", "6", "-num-beams", "3", "-num-return-sequences", n, "-ignore-eos"))
+		got := tensors(t, out)["sequences"]
+		ids, err := got.Int64s(nil)
+		require.NoError(t, err)
+		return ids
+	}
+	one, three := run("1"), run("3")
+	require.Len(t, one, 2*8)
+	require.Len(t, three, 6*8)
+	require.Equal(t, one, slices.Concat(three[:8], three[24:32]))
+	require.NotEqual(t, three[:8], three[8:16])
+}
+
 func TestGenerateCommandErrors(t *testing.T) {
 	temp := t.TempDir()
 	file := func(name string, list ...weights.Tensor) string {
@@ -242,6 +261,10 @@ func TestGenerateCommandErrors(t *testing.T) {
 		{[]string{"-prompt", "a", "-stop", "\xff"}, exitFail, []string{"stop", "UTF-8"}},
 		{[]string{"-prompt", "a\xff"}, exitFail, []string{"-prompt", "byte 1", "UTF-8"}},
 		{[]string{"-prompt", strings.Repeat("word ", 2000)}, exitFail, []string{"tokens", "context of 96"}},
+		{[]string{"-prompt", "a", "-min-length", "9", "-max-length", "5"}, exitFail, []string{"min_length", "9", "5"}},
+		{[]string{"-prompt", "a", "-num-return-sequences", "2", "-num-beams", "2"}, exitFail, []string{"-num-return-sequences", "-in"}},
+		{[]string{"-in", ids, "-out", out, "-num-return-sequences", "3", "-num-beams", "2"}, exitFail, []string{"num_return_sequences", "3", "2"}},
+		{[]string{"-in", ids, "-out", out, "-num-return-sequences", "3"}, exitFail, []string{"num_return_sequences", "3"}},
 		{[]string{"-in", ids}, exitFail, []string{"-in", "-out"}},
 		{[]string{"-in", ids, "-out", out, "-prompt", "a"}, exitFail, []string{"-prompt", "-in"}},
 		{[]string{"-in", filepath.Join(temp, "none"), "-out", out}, exitFail, []string{filepath.Join(temp, "none")}},

@@ -31,14 +31,21 @@ func ReadBatch(inputs []weights.Tensor, vocab int) (*Batch, error) {
 
 // ReadTargets reads how the texts of an encoder-decoder begin, of which there are
 // so many: decoder_input_ids and decoder_attention_mask, as ReadBatch does, or
-// without them start alone. As in transformers, start comes before all rows unless
-// one of them begins with it; one below 0 comes before none.
-func ReadTargets(inputs []weights.Tensor, rows int, start int32, vocab int) (*Batch, error) {
+// without them start alone: one token for all rows or one for each. As in
+// transformers, start comes before all rows unless one of them begins with it; none
+// comes before none.
+func ReadTargets(inputs []weights.Tensor, rows int, start []int32, vocab int) (*Batch, error) {
+	switch {
+	case len(start) == 1:
+		start = slices.Repeat(start, rows)
+	case len(start) > 1 && len(start) != rows:
+		return nil, fmt.Errorf("generate: decoder_start_token_id: %d tokens for %d sources", len(start), rows)
+	}
 	if len(inputs) == 0 {
-		if start < 0 {
+		if len(start) == 0 {
 			return nil, errors.New("generate: there is no decoder_start_token_id, and no decoder_input_ids in its place")
 		}
-		inputs = []weights.Tensor{weights.Of("decoder_input_ids", []int{rows, 1}, slices.Repeat([]int32{start}, rows))}
+		inputs = []weights.Tensor{weights.Of("decoder_input_ids", []int{rows, 1}, start)}
 	}
 	b, err := readBatch(inputs, "decoder_", vocab)
 	if err != nil {
@@ -47,18 +54,22 @@ func ReadTargets(inputs []weights.Tensor, rows int, start int32, vocab int) (*Ba
 	if len(b.rows) != rows {
 		return nil, fmt.Errorf("generate: input tensor %q has %d rows for %d sources", "decoder_input_ids", len(b.rows), rows)
 	}
-	if start >= 0 && !slices.ContainsFunc(b.rows, func(row []int32) bool { return row[0] == start }) {
+	begins := len(start) == 0
+	for i, first := range start {
+		begins = begins || b.rows[i][0] == first
+	}
+	if !begins {
 		b.begin(start)
 	}
 	return b, nil
 }
 
 // begin puts a token before every row.
-func (b *Batch) begin(start int32) {
+func (b *Batch) begin(start []int32) {
 	b.width++
 	for i := range b.rows {
-		b.rows[i] = slices.Insert(b.rows[i], 0, start)
-		b.Prompts[i].IDs = slices.Insert(b.Prompts[i].IDs, 0, start)
+		b.rows[i] = slices.Insert(b.rows[i], 0, start[i])
+		b.Prompts[i].IDs = slices.Insert(b.Prompts[i].IDs, 0, start[i])
 	}
 }
 
@@ -149,16 +160,18 @@ func wholeNumbers(t *weights.Tensor) ([]int64, error) {
 	return whole, nil
 }
 
-// Tensor gives the tensor sequences, int64: the rows as they were given, what was
-// generated, and fill up to the width of the longest.
+// Tensor gives the tensor sequences, int64: the rows as they were given, each as
+// often as it has sequences, what was generated, and fill up to the width of the
+// longest.
 func (b *Batch) Tensor(list []Sequence, fill int32) weights.Tensor {
 	width := 0
 	for _, s := range list {
 		width = max(width, b.width+len(s.IDs)-s.Prompt)
 	}
 	ids := make([]int64, 0, len(list)*width)
+	each := max(len(list)/max(len(b.rows), 1), 1)
 	for i, s := range list {
-		for _, id := range b.rows[i] {
+		for _, id := range b.rows[i/each] {
 			ids = append(ids, int64(id))
 		}
 		for _, id := range s.IDs[s.Prompt:] {

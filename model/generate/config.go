@@ -20,15 +20,21 @@ type Config struct {
 	// sequence has, prompt included, and multiplies the negative ones (Keskar et
 	// al. 2019). 0 and 1: none.
 	RepetitionPenalty float64
+	// EncoderRepetitionPenalty is the opposite for the tokens of the Prompt's Source: above
+	// 1 it makes them likelier. 0 and 1: none.
+	EncoderRepetitionPenalty float64
 	// From the logit of a token that has been generated n > 0 times, PresencePenalty
 	// + n·FrequencyPenalty is subtracted, as OpenAI's interface defines it.
 	PresencePenalty, FrequencyPenalty float64
 
-	LogitBias     []Bias    // added to logits
-	NoRepeatNGram int       // no run of this many tokens comes twice, prompt included; 0: may
-	BadWords      [][]int32 // runs of tokens that must not be generated
-	Suppress      []int32   // tokens that must not be generated
-	BeginSuppress []int32   // tokens that must not be generated first
+	LogitBias     []Bias // added to logits
+	NoRepeatNGram int    // no run of this many tokens comes twice, prompt included; 0: may
+	// EncoderNoRepeatNGram: no run of this many tokens of the Prompt's Source is
+	// generated; 0: may.
+	EncoderNoRepeatNGram int
+	BadWords             [][]int32 // runs of tokens that must not be generated
+	Suppress             []int32   // tokens that must not be generated
+	BeginSuppress        []int32   // tokens that must not be generated first
 
 	MaxNewTokens int // most tokens to generate; 0: see MaxLength
 	MaxLength    int // most tokens with the prompt; MaxNewTokens goes before it; 0: what the model takes
@@ -40,6 +46,9 @@ type Config struct {
 	ForcedEOS []int32 // where MaxLength or MaxNewTokens leave one token, it is one of these
 
 	Beams Beams // zero: no beam search
+	// Return is how many sequences there are for a prompt: the best of the beams, or
+	// as many draws. 0: one.
+	Return int
 
 	LogProbs    bool // give the log-probability of each token
 	TopLogProbs int  // and this many of the likeliest tokens with theirs
@@ -85,6 +94,7 @@ func (e *ConfigError) Error() string { return "generate: " + e.Setting + ": " + 
 const (
 	MaxBeams       = 256
 	MaxTopLogProbs = 1 << 10
+	MaxReturn      = 1 << 10
 )
 
 // Check gives a *ConfigError for the first setting that is out of range for a
@@ -100,6 +110,7 @@ func (c *Config) Check(vocab int) error {
 		{"top_p", c.TopP, c.TopP >= 0 && c.TopP <= 1, "in 0…1"},
 		{"min_p", c.MinP, c.MinP >= 0 && c.MinP <= 1, "in 0…1"},
 		{"repetition_penalty", c.RepetitionPenalty, c.RepetitionPenalty >= 0, "above 0"},
+		{"encoder_repetition_penalty", c.EncoderRepetitionPenalty, c.EncoderRepetitionPenalty >= 0, "above 0"},
 		{"presence_penalty", c.PresencePenalty, true, ""},
 		{"frequency_penalty", c.FrequencyPenalty, true, ""},
 		{"length_penalty", c.Beams.LengthPenalty, true, ""},
@@ -117,11 +128,13 @@ func (c *Config) Check(vocab int) error {
 	}{
 		{"top_k", c.TopK, math.MaxInt32},
 		{"no_repeat_ngram_size", c.NoRepeatNGram, math.MaxInt32},
+		{"encoder_no_repeat_ngram_size", c.EncoderNoRepeatNGram, math.MaxInt32},
 		{"max_new_tokens", c.MaxNewTokens, math.MaxInt32},
 		{"max_length", c.MaxLength, math.MaxInt32},
 		{"min_new_tokens", c.MinNewTokens, math.MaxInt32},
 		{"min_length", c.MinLength, math.MaxInt32},
 		{"num_beams", c.Beams.Width, MaxBeams},
+		{"num_return_sequences", c.Return, MaxReturn},
 		{"top_logprobs", c.TopLogProbs, MaxTopLogProbs},
 		{"early_stopping", int(c.Beams.Early), int(EarlyNever)},
 	} {
@@ -129,8 +142,27 @@ func (c *Config) Check(vocab int) error {
 			return &ConfigError{r.setting, fmt.Sprintf("%d is outside 0…%d", r.n, r.most)}
 		}
 	}
+	if err := c.checkTogether(); err != nil {
+		return err
+	}
 	return c.checkIDs(vocab)
 }
+
+// checkTogether checks settings that exclude each other.
+func (c *Config) checkTogether() error {
+	switch {
+	case c.MaxNewTokens == 0 && c.MaxLength > 0 && c.MinLength > c.MaxLength:
+		return &ConfigError{"min_length", fmt.Sprintf("%d is above max_length %d", c.MinLength, c.MaxLength)}
+	case c.Return > 1 && c.Beams.Width > 1 && c.Return > c.Beams.Width:
+		return &ConfigError{"num_return_sequences", fmt.Sprintf("%d are more than num_beams %d", c.Return, c.Beams.Width)}
+	case c.Return > 1 && c.Beams.Width < 2 && c.Temperature == 0:
+		return &ConfigError{"num_return_sequences", fmt.Sprintf("there is one likeliest sequence and not %d: take beams, or a temperature", c.Return)}
+	}
+	return nil
+}
+
+// returns is how many sequences a prompt gets.
+func (c *Config) returns() int { return max(c.Return, 1) }
 
 // checkIDs checks all that names tokens.
 func (c *Config) checkIDs(vocab int) error {

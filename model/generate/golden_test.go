@@ -47,9 +47,11 @@ func golden(t *testing.T, data json.RawMessage) Config {
 	s.Sampling(&c)
 	s.BeamSearch(&c)
 	var bias struct {
-		Bias [][2]*float64 `json:"logit_bias"`
+		Bias   [][2]*float64 `json:"logit_bias"`
+		Return int           `json:"num_return_sequences"`
 	}
 	require.NoError(t, json.Unmarshal(data, &bias))
+	c.Return = bias.Return
 	for _, b := range bias.Bias {
 		add := negInf
 		if b[1] != nil {
@@ -65,7 +67,7 @@ func TestProcessorsGolden(t *testing.T) {
 		Name           string
 		Config         json.RawMessage
 		Prompt         int
-		IDs            []int32
+		IDs, Source    []int32
 		Logits, Scores []float
 		Sample         bool
 	}
@@ -75,7 +77,7 @@ func TestProcessorsGolden(t *testing.T) {
 		t.Run(fmt.Sprint(i, " ", g.Name), func(t *testing.T) {
 			c := golden(t, g.Config)
 			require.NoError(t, c.Check(len(g.Logits)))
-			h := history{ids: g.IDs, prompt: g.Prompt, limit: 1 << 20}
+			h := history{ids: g.IDs, prompt: g.Prompt, limit: 1 << 20, source: g.Source}
 			if c.MaxLength > 0 {
 				h.limit = c.MaxLength
 			}
@@ -169,7 +171,7 @@ func readSearches(t *testing.T) (*table, []searchCase) {
 	for i := range g.Cases {
 		for j, row := range g.Cases[i].Sequences {
 			n := len(row)
-			for n > len(g.Cases[i].IDs[j]) && row[n-1] == g.Pad {
+			for n > len(g.Cases[i].IDs[0]) && row[n-1] == g.Pad {
 				n--
 			}
 			g.Cases[i].Sequences[j] = row[:n]
@@ -192,21 +194,23 @@ func TestSearchGolden(t *testing.T) {
 			m.start(g.IDs...)
 			got, err := Search(t.Context(), m, prompts, c, m.vocab)
 			require.NoError(t, err)
+			n := c.returns()
+			require.Len(t, got, len(g.Sequences))
 			for j, want := range g.Sequences {
 				require.Equal(t, want, got[j].IDs, "%s row %d", g.Config, j)
-				require.Equal(t, len(g.IDs[j]), got[j].Prompt)
+				require.Equal(t, len(g.IDs[j/n]), got[j].Prompt)
 				ended := slices.Contains(c.EOS, want[len(want)-1])
 				require.Equal(t, ended, got[j].Finish == EOS)
-				if g.Scores != nil {
+				if g.Scores != nil && g.Scores[j] > -1e8 { // else there are not so many
 					if diff := math.Abs(g.Scores[j] - float64(got[j].Score)); !(diff <= 1e-5*(1+math.Abs(g.Scores[j]))) {
 						t.Errorf("row %d: score %v, want %v", j, got[j].Score, g.Scores[j])
 					}
 				}
 				// A row alone is the same.
-				m.start(g.IDs[j])
-				alone, err := Search(t.Context(), m, prompts[j:j+1], c, m.vocab)
+				m.start(g.IDs[j/n])
+				alone, err := Search(t.Context(), m, prompts[j/n:j/n+1], c, m.vocab)
 				require.NoError(t, err)
-				require.Equal(t, got[j], alone[0])
+				require.Equal(t, got[j], alone[j%n])
 			}
 		})
 	}

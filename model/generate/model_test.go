@@ -160,7 +160,7 @@ func TestReadBatchErrors(t *testing.T) {
 	b, err := ReadBatch([]weights.Tensor{weights.Of("input_ids", []int{2, 3}, []float32{99, 2, 3, 4, 5, -100}), mask([]int{2, 3}, 0, 1, 1, 1, 1, 0)}, 10)
 	require.NoError(t, err)
 	require.True(t, b.RightPadded)
-	require.Equal(t, []Prompt{{[]int32{2, 3}, 1}, {[]int32{4, 5}, 1}}, b.Prompts)
+	require.Equal(t, []Prompt{{IDs: []int32{2, 3}, Pad: 1}, {IDs: []int32{4, 5}, Pad: 1}}, b.Prompts)
 	got := b.Tensor([]Sequence{{IDs: []int32{2, 3, 7}, Prompt: 2}, {IDs: []int32{4, 5, 8, 9}, Prompt: 2}}, 6)
 	require.Equal(t, weights.Of("sequences", []int{2, 5}, []int64{99, 2, 3, 7, 6, 4, 5, -100, 8, 9}), got)
 	b, err = ReadBatch([]weights.Tensor{ids, mask([]int{1, 3}, 0, 1, 1)}, 10)

@@ -13,6 +13,7 @@ type history struct {
 	prompt int     // tokens of the prompt
 	pad    int     // positions of padding before them, which lengths count
 	limit  int     // the length at which it ends, padding included
+	source []int32 // what the encoder read; of a decoder alone, the prompt
 }
 
 func (h *history) length() int        { return h.pad + len(h.ids) }
@@ -37,9 +38,15 @@ func (p *processors) apply(logits []float32, h *history) {
 	for _, b := range c.LogitBias {
 		logits[b.ID] += b.Add
 	}
-	p.repetition(logits, h)
+	if x := c.EncoderRepetitionPenalty; x != 0 && x != 1 {
+		p.repetition(logits, h.source, float32(1/x))
+	}
+	if penalty := float32(c.RepetitionPenalty); penalty != 0 && penalty != 1 {
+		p.repetition(logits, h.ids, penalty)
+	}
 	p.presence(logits, h)
-	noRepeat(logits, h, c.NoRepeatNGram)
+	noRepeat(logits, h, h.ids, c.NoRepeatNGram)
+	noRepeat(logits, h, h.source, c.EncoderNoRepeatNGram)
 	for _, word := range c.BadWords {
 		last := len(word) - 1
 		if h.endsWith(word[:last]) && !(last == 0 && slices.Contains(c.EOS, word[0])) {
@@ -70,14 +77,13 @@ func (p *processors) begins(h *history) bool {
 	return h.first()
 }
 
-// repetition applies the penalty once to each token of the sequence.
-func (p *processors) repetition(logits []float32, h *history) {
-	penalty := float32(p.cfg.RepetitionPenalty)
-	if penalty == 0 || penalty == 1 {
-		return
-	}
+// repetition applies a penalty once to each token of some.
+func (p *processors) repetition(logits []float32, ids []int32, penalty float32) {
 	p.reserve(len(logits))
-	for _, id := range h.ids {
+	for _, id := range ids {
+		if int(id) >= len(logits) {
+			continue // of a source with a vocabulary of its own
+		}
 		if p.count[id]++; p.count[id] > 1 {
 			continue
 		}
@@ -87,8 +93,10 @@ func (p *processors) repetition(logits []float32, h *history) {
 			logits[id] = x / penalty
 		}
 	}
-	for _, id := range h.ids {
-		p.count[id] = 0
+	for _, id := range ids {
+		if int(id) < len(logits) {
+			p.count[id] = 0
+		}
 	}
 }
 
@@ -116,15 +124,16 @@ func (p *processors) reserve(vocab int) {
 	}
 }
 
-// noRepeat forbids the tokens that would end a run of n tokens that h has already.
-func noRepeat(logits []float32, h *history, n int) {
-	if n == 0 || len(h.ids) < n {
+// noRepeat forbids the tokens with which h would end in a run of n tokens that ids
+// have.
+func noRepeat(logits []float32, h *history, ids []int32, n int) {
+	if n == 0 || len(h.ids) < n-1 {
 		return
 	}
 	suffix := h.ids[len(h.ids)-(n-1):]
-	for i := 0; i+n <= len(h.ids); i++ {
-		if slices.Equal(h.ids[i:i+n-1], suffix) {
-			logits[h.ids[i+n-1]] = negInf
+	for i := 0; i+n <= len(ids); i++ {
+		if next := ids[i+n-1]; int(next) < len(logits) && slices.Equal(ids[i:i+n-1], suffix) {
+			logits[next] = negInf
 		}
 	}
 }

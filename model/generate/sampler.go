@@ -60,6 +60,7 @@ type Sampler struct {
 	proc    processors
 	lottery lottery
 	rng     rand.PCG
+	stream  uint64 // of random numbers: which of a prompt's sequences it is
 	history history
 	logProb logProbs
 }
@@ -80,6 +81,9 @@ type Prompt struct {
 	// Pad is how many positions of padding stood before IDs in the batch that they
 	// come from. Lengths (MaxLength, MinLength) count them, as transformers does.
 	Pad int
+	// Source are the tokens that the encoder of an encoder-decoder read, for the
+	// settings that concern them. nil: IDs.
+	Source []int32
 }
 
 // Begin starts a sequence for a model that takes context tokens in all.
@@ -89,7 +93,7 @@ func (s *Sampler) Begin(p Prompt, context int) error {
 		return err
 	}
 	s.history = h
-	s.rng.Seed(s.cfg.Seed, 0)
+	s.rng.Seed(s.cfg.Seed, s.stream)
 	return nil
 }
 
@@ -103,7 +107,15 @@ func (c *Config) begin(ids []int32, p Prompt, vocab, context int) (history, erro
 			return history{}, fmt.Errorf("generate: token %d of the prompt is %d, outside the vocabulary of %d", i, id, vocab)
 		}
 	}
-	h := history{ids: append(ids, p.IDs...), prompt: len(p.IDs), pad: p.Pad}
+	for i, id := range p.Source {
+		if id < 0 {
+			return history{}, fmt.Errorf("generate: token %d of the source is %d", i, id)
+		}
+	}
+	h := history{ids: append(ids, p.IDs...), prompt: len(p.IDs), pad: p.Pad, source: p.Source}
+	if h.source == nil {
+		h.source = p.IDs
+	}
 	h.limit = c.limit(h.length(), max(context-len(p.IDs), 0))
 	switch {
 	case len(p.IDs) >= context:

@@ -3,6 +3,7 @@ package generate
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // A Sequence is what Search wrote.
@@ -15,9 +16,10 @@ type Sequence struct {
 	Score float32
 }
 
-// Search writes one sequence for each prompt: greedily, by chance, or with beams,
-// as the Config says. d must hold the prompts, one a row, and vocab be the number
-// of its logits. A sequence does not depend on the others.
+// Search writes one sequence for each prompt, or Config.Return of them, one after
+// the other: greedily, by chance, or with beams, as the Config says. d must hold the
+// prompts, one a row, and vocab be the number of its logits. The sequences of a
+// prompt do not depend on the others.
 func Search(ctx context.Context, d Decoder, prompts []Prompt, cfg Config, vocab int) ([]Sequence, error) {
 	s, err := newSearch(d, prompts, cfg, vocab)
 	if err != nil {
@@ -32,16 +34,23 @@ func newSearch(d Decoder, prompts []Prompt, cfg Config, vocab int) (*search, err
 		return nil, err
 	}
 	s, proc := &search{d: d}, &processors{cfg: &cfg}
+	draws := 1 // writers of a prompt: a beam search writes all that it returns
+	if cfg.Beams.Width < 2 {
+		draws = cfg.returns()
+	}
+	s.shared = draws > 1
 	for i, p := range prompts {
-		w, err := newWriter(&cfg, proc, p, vocab, d.Context())
-		if err != nil {
-			if len(prompts) > 1 {
-				err = fmt.Errorf("prompt %d: %w", i, err)
+		for stream := range draws {
+			w, err := newWriter(&cfg, proc, p, vocab, d.Context(), uint64(stream))
+			if err != nil {
+				if len(prompts) > 1 {
+					err = fmt.Errorf("prompt %d: %w", i, err)
+				}
+				return nil, err
 			}
-			return nil, err
+			s.writers = append(s.writers, w)
+			s.rows = append(s.rows, []int{i})
 		}
-		s.writers = append(s.writers, w)
-		s.rows = append(s.rows, []int{i})
 	}
 	return s, nil
 }
@@ -51,15 +60,16 @@ type writer interface {
 	// next reads the logits of its hypotheses and says how they go on: hypothesis
 	// i is the old parents[i] followed by ids[i]. None: the sequence has ended.
 	next(logits func(i int) []float32) (parents []int, ids []int32, err error)
-	sequence() Sequence
+	sequences() []Sequence
 }
 
-func newWriter(c *Config, proc *processors, p Prompt, vocab, context int) (writer, error) {
+func newWriter(c *Config, proc *processors, p Prompt, vocab, context int, stream uint64) (writer, error) {
 	if c.Beams.Width < 2 {
 		s, err := NewSampler(*c, vocab)
 		if err != nil {
 			return nil, err
 		}
+		s.stream = stream
 		return &single{s: s}, s.Begin(p, context)
 	}
 	h, err := c.begin(nil, p, vocab, context)
@@ -75,6 +85,7 @@ type search struct {
 	d       Decoder
 	writers []writer
 	rows    [][]int // by writer: the decoder's rows of its hypotheses
+	shared  bool    // several writers have the same row, before the first step
 
 	parents []int
 	ids     []int32
@@ -87,9 +98,9 @@ func (s *search) run(ctx context.Context) ([]Sequence, error) {
 			return nil, err
 		}
 		if len(s.parents) == 0 {
-			done := make([]Sequence, len(s.writers))
-			for i, w := range s.writers {
-				done[i] = w.sequence()
+			done := make([]Sequence, 0, len(s.writers))
+			for _, w := range s.writers {
+				done = append(done, w.sequences()...)
 			}
 			return done, nil
 		}
@@ -110,7 +121,12 @@ func (s *search) advance() error {
 		if len(rows) == 0 {
 			continue
 		}
-		parents, ids, err := w.next(func(i int) []float32 { return s.d.Logits(rows[i]) })
+		parents, ids, err := w.next(func(i int) []float32 {
+			if s.shared {
+				return slices.Clone(s.d.Logits(rows[i]))
+			}
+			return s.d.Logits(rows[i])
+		})
 		if err != nil {
 			return err
 		}
@@ -121,6 +137,7 @@ func (s *search) advance() error {
 		}
 		s.rows[i] = next
 	}
+	s.shared = false
 	return nil
 }
 
@@ -144,8 +161,8 @@ func (w *single) next(logits func(i int) []float32) ([]int, []int32, error) {
 	return w.parent[:], w.id[:], nil
 }
 
-func (w *single) sequence() Sequence {
-	return Sequence{IDs: w.s.Sequence(), Prompt: w.s.history.prompt, Finish: w.end}
+func (w *single) sequences() []Sequence {
+	return []Sequence{{IDs: w.s.Sequence(), Prompt: w.s.history.prompt, Finish: w.end}}
 }
 
 // next of a beam: see advance.
@@ -160,7 +177,13 @@ func (b *beam) next(logits func(i int) []float32) (parents []int, ids []int32, e
 	return parents, ids, nil
 }
 
-func (b *beam) sequence() Sequence {
-	h := b.finished[0]
-	return Sequence{IDs: h.ids, Prompt: h.prompt, Finish: h.finish, Score: h.score}
+// sequences are the best. Where the vocabulary is too small for as many as are
+// wanted, the last comes again.
+func (b *beam) sequences() []Sequence {
+	list := make([]Sequence, b.cfg.returns())
+	for i := range list {
+		h := b.finished[min(i, len(b.finished)-1)]
+		list[i] = Sequence{IDs: h.ids, Prompt: h.prompt, Finish: h.finish, Score: h.score}
+	}
+	return list
 }

@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ladon-ml/ladon/model"
 )
 
-// Sequences writes one sequence for each prompt with a causal language model:
-// greedily, by chance, or with beams, as the Config says. Prompts of any lengths
-// go through the model together, and none depends on the others.
+// Sequences writes one sequence for each prompt, or Config.Return of them, with a
+// causal language model: greedily, by chance, or with beams, as the Config says.
+// Prompts of any lengths go through the model together, and none depends on the
+// others.
 func Sequences(ctx context.Context, m *model.Model, o model.SessionOptions, prompts []Prompt, cfg Config) (_ []Sequence, err error) {
 	s, err := newSessions(m, o, len(prompts))
 	if err != nil {
@@ -41,6 +43,13 @@ func (s *sessions) write(ctx context.Context, m *model.Model, prompts []Prompt, 
 func SequencesFrom(ctx context.Context, m *model.Model, o model.SessionOptions, source model.Batch, prompts []Prompt, cfg Config) (_ []Sequence, err error) {
 	if n := len(source.CuSeqlens) - 1; n != len(prompts) {
 		return nil, fmt.Errorf("generate: %d prompts for %d sources", len(prompts), n)
+	}
+	prompts = slices.Clone(prompts)
+	for i := range prompts {
+		prompts[i].Source = []int32{} // of pictures there are no tokens
+		if len(source.IDs) > 0 {
+			prompts[i].Source = source.IDs[source.CuSeqlens[i]:source.CuSeqlens[i+1]]
+		}
 	}
 	s := &sessions{ids: make([][]int32, len(prompts))}
 	if s.rows, err = m.Encode(ctx, source, o); err != nil {

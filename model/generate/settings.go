@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,10 @@ type Settings struct {
 	file string
 
 	EOS, ForcedBOS, ForcedEOS []int32
-	BOS, Pad, DecoderStart    *int
+	BOS, Pad                  *int
+	// DecoderStart is what an encoder-decoder's text begins with: a token, or one for
+	// each row of a batch.
+	DecoderStart []int32
 
 	MaxLength, MaxNewTokens, MinLength, MinNewTokens *int
 
@@ -36,13 +40,13 @@ type Settings struct {
 	BadWords                [][]int32
 
 	// What only sampling reads.
-	Temperature, TopP, MinP, RepetitionPenalty *float64
-	TopK                                       *int
+	Temperature, TopP, MinP, RepetitionPenalty, EncoderRepetitionPenalty *float64
+	TopK                                                                 *int
 
 	// What only beam search reads.
-	NumBeams, NoRepeatNGram *int
-	LengthPenalty           *float64
-	Early                   *EarlyStopping
+	NumBeams, NoRepeatNGram, EncoderNoRepeatNGram *int
+	LengthPenalty                                 *float64
+	Early                                         *EarlyStopping
 
 	// Unsupported are the keys of settings that would change sequences and that
 	// this package does not have.
@@ -50,15 +54,17 @@ type Settings struct {
 }
 
 // Start is the token that the texts of an encoder-decoder begin with, where the
-// model's config.json says spec; -1: nobody says one.
-func (s *Settings) Start(spec int32) int32 {
+// model's config.json says spec, or one for each of a batch; none: nobody says one.
+func (s *Settings) Start(spec int32) []int32 {
 	switch {
 	case s.DecoderStart != nil:
-		return int32(*s.DecoderStart)
-	case spec < 0 && s.BOS != nil:
-		return int32(*s.BOS)
+		return s.DecoderStart
+	case spec >= 0:
+		return []int32{spec}
+	case s.BOS != nil:
+		return []int32{int32(*s.BOS)}
 	}
-	return spec
+	return nil
 }
 
 // A SettingsError lists everything that is wrong with a file of settings.
@@ -135,7 +141,7 @@ func parseSettings(file string, data []byte, own bool) (*Settings, error) {
 		EOS:          r.ids("eos_token_id"),
 		BOS:          r.id("bos_token_id"),
 		Pad:          r.id("pad_token_id"),
-		DecoderStart: r.id("decoder_start_token_id"),
+		DecoderStart: r.starts("decoder_start_token_id"),
 		ForcedBOS:    r.ids("forced_bos_token_id"),
 		ForcedEOS:    r.ids("forced_eos_token_id"),
 	}
@@ -169,18 +175,20 @@ func (s *Settings) read(r *settingsReader) {
 	s.TopP = r.float("top_p", 0, 1)
 	s.MinP = r.float("min_p", 0, 1)
 	s.TopK = r.int("top_k", 0)
-	if s.RepetitionPenalty = r.float("repetition_penalty", 0, math.MaxFloat32); s.RepetitionPenalty != nil && *s.RepetitionPenalty == 0 {
-		r.problem("repetition_penalty", "0 is not above 0")
-	}
+	s.RepetitionPenalty = r.penalty("repetition_penalty")
+	s.EncoderRepetitionPenalty = r.penalty("encoder_repetition_penalty")
 	if s.NumBeams = r.int("num_beams", 1); s.NumBeams != nil && *s.NumBeams > MaxBeams {
 		r.problem("num_beams", "%d are too many (limit %d)", *s.NumBeams, MaxBeams)
 	}
 	s.NoRepeatNGram = r.int("no_repeat_ngram_size", 0)
+	s.EncoderNoRepeatNGram = r.int("encoder_no_repeat_ngram_size", 0)
 	s.LengthPenalty = r.float("length_penalty", -math.MaxFloat32, math.MaxFloat32)
 	s.Early = r.early("early_stopping")
-	r.int("num_return_sequences", 1)
+	if n := r.int("num_return_sequences", 1); n != nil && *n > MaxReturn {
+		r.problem("num_return_sequences", "%d are too many (limit %d)", *n, MaxReturn)
+	}
 	for _, u := range []struct{ key, neutral string }{
-		{"encoder_no_repeat_ngram_size", "0"}, {"encoder_repetition_penalty", "1"}, {"epsilon_cutoff", "0"}, {"eta_cutoff", "0"},
+		{"epsilon_cutoff", "0"}, {"eta_cutoff", "0"},
 		{"exponential_decay_length_penalty", ""}, {"guidance_scale", "1"}, {"num_beam_groups", "1"}, {"penalty_alpha", "0"},
 		{"sequence_bias", ""}, {"top_h", ""}, {"typical_p", "1"},
 	} {
@@ -223,6 +231,10 @@ func (s *Settings) Obey(c *Config) {
 		if s.MinNewTokens == nil {
 			set(&c.MinLength, s.MinLength)
 		}
+		if c.MaxNewTokens == 0 && c.MaxLength > 0 {
+			// What a caller asks for may be shorter: nothing ends before it, then.
+			c.MinLength = min(c.MinLength, c.MaxLength)
+		}
 	}
 }
 
@@ -236,6 +248,7 @@ func (s *Settings) Sampling(c *Config) {
 		c.TopP = math.SmallestNonzeroFloat64 // only the likeliest: 0 means all in a Config
 	}
 	set(&c.RepetitionPenalty, s.RepetitionPenalty)
+	set(&c.EncoderRepetitionPenalty, s.EncoderRepetitionPenalty)
 }
 
 // BeamSearch puts what the settings say of beam search into a Config.
@@ -245,6 +258,7 @@ func (s *Settings) BeamSearch(c *Config) {
 	set(&c.Beams.LengthPenalty, s.LengthPenalty)
 	set(&c.Beams.Early, s.Early)
 	set(&c.NoRepeatNGram, s.NoRepeatNGram)
+	set(&c.EncoderNoRepeatNGram, s.EncoderNoRepeatNGram)
 }
 
 // Check gives an error that names the file for tokens outside a vocabulary.
@@ -254,12 +268,13 @@ func (s *Settings) Check(vocab int) error {
 	for _, t := range []struct {
 		key string
 		id  *int
-	}{{"bos_token_id", s.BOS}, {"pad_token_id", s.Pad}, {"decoder_start_token_id", s.DecoderStart}} {
+	}{{"bos_token_id", s.BOS}, {"pad_token_id", s.Pad}} {
 		if t.id != nil && *t.id >= vocab {
 			return &SettingsError{s.file, []string{fmt.Sprintf("%s: token %d is not in the vocabulary of %d", t.key, *t.id, vocab)}}
 		}
 	}
-	if bad, ok := errors.AsType[*ConfigError](c.Check(vocab)); ok {
+	err := cmp.Or(c.Check(vocab), checkIDs("decoder_start_token_id", s.DecoderStart, vocab))
+	if bad, ok := errors.AsType[*ConfigError](err); ok {
 		return &SettingsError{s.file, []string{bad.Setting + ": " + bad.Problem}}
 	}
 	return nil

@@ -60,6 +60,14 @@ func (r *settingsReader) id(key string) *int {
 	return r.int(key, 0)
 }
 
+// starts reads a token or a list of them; -1 is none.
+func (r *settingsReader) starts(key string) []int32 {
+	if v, ok := r.value(key); ok && string(v) == "-1" {
+		return nil
+	}
+	return r.ids(key)
+}
+
 // ids reads a token or a list of them.
 func (r *settingsReader) ids(key string) []int32 {
 	v, ok := r.value(key)
@@ -112,6 +120,15 @@ func (r *settingsReader) float(key string, lo, hi float64) *float64 {
 		return nil
 	}
 	return &x
+}
+
+// penalty reads a factor, which must be above 0.
+func (r *settingsReader) penalty(key string) *float64 {
+	x := r.float(key, 0, math.MaxFloat32)
+	if x != nil && *x == 0 {
+		r.problem(key, "0 is not above 0")
+	}
+	return x
 }
 
 func (r *settingsReader) early(key string) *EarlyStopping {

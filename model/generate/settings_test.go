@@ -25,13 +25,19 @@ func TestSettings(t *testing.T) {
 	s.Sampling(&c)
 	require.Equal(t, 1.0, c.Temperature)
 	require.Equal(t, 1, *s.Pad)
-	require.Equal(t, 2, *s.DecoderStart)
+	require.Equal(t, []int32{2}, s.DecoderStart)
 
 	c = Config{MaxNewTokens: 7, MinNewTokens: 3}
 	s.Obey(&c)
 	require.Equal(t, 7, c.MaxNewTokens)
 	require.Zero(t, c.MaxLength)
 	require.Zero(t, c.MinLength)
+
+	// A caller's length below the file's least is met, and a fault of nobody.
+	c = Config{MaxLength: 20}
+	s.Obey(&c)
+	require.Equal(t, 20, c.MinLength)
+	require.NoError(t, c.Check(3))
 
 	s, err = ParseSettings("f", []byte(`{"temperature": 0.6, "top_p": 0, "top_k": 20, "min_p": 0.1, "repetition_penalty": 1.05, "eos_token_id": [5, 6], "pad_token_id": -1}`))
 	require.NoError(t, err)
@@ -83,6 +89,10 @@ func TestSettingsErrors(t *testing.T) {
 		{`{"min_p": -1}`, "min_p"},
 		{`{"top_k": -1}`, "top_k"},
 		{`{"repetition_penalty": 0}`, "repetition_penalty"},
+		{`{"encoder_repetition_penalty": 0}`, "encoder_repetition_penalty"},
+		{`{"encoder_no_repeat_ngram_size": -1}`, "encoder_no_repeat_ngram_size"},
+		{`{"decoder_start_token_id": [1, "a"]}`, "decoder_start_token_id"},
+		{`{"num_return_sequences": 2000}`, "num_return_sequences: 2000"},
 		{`{"num_beams": 0}`, "num_beams: 0"},
 		{`{"num_beams": 100000}`, "num_beams"},
 		{`{"num_return_sequences": 0}`, "num_return_sequences"},
@@ -99,6 +109,7 @@ func TestSettingsErrors(t *testing.T) {
 	for _, tt := range []struct{ json, part string }{
 		{`{"eos_token_id": 10}`, "eos_token_id: token 10"},
 		{`{"pad_token_id": 10}`, "pad_token_id: token 10"},
+		{`{"decoder_start_token_id": [3, 10]}`, "decoder_start_token_id: token 10"},
 		{`{"suppress_tokens": [3, 11]}`, "suppress_tokens: token 11"},
 	} {
 		s, err := ParseSettings("f", []byte(tt.json))

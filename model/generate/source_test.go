@@ -97,19 +97,23 @@ func TestReadTargets(t *testing.T) {
 		{rows([]int64{7, 6}, []int64{4, 3}), [][]int32{{7, 6}, {4, 3}}}, // as transformers has it
 		{rows([]int64{7}, []int64{7}), [][]int32{{7}, {7}}},
 	} {
-		b, err := ReadTargets(c.inputs, 2, 7, 9)
+		b, err := ReadTargets(c.inputs, 2, []int32{7}, 9)
 		require.NoError(t, err)
 		for i, p := range b.Prompts {
 			require.Equal(t, c.want[i], p.IDs)
 		}
 		require.Equal(t, []int{2, len(c.want[0])}, b.Tensor([]Sequence{{}, {}}, 0).Shape)
 	}
+	b, err := ReadTargets(nil, 2, []int32{4, 5}, 9)
+	require.NoError(t, err)
+	require.Equal(t, []Prompt{{IDs: []int32{4}}, {IDs: []int32{5}}}, b.Prompts)
 	for problem, f := range map[string]func() (*Batch, error){
-		"no decoder_start_token_id":                      func() (*Batch, error) { return ReadTargets(nil, 2, -1, 9) },
-		"1 rows for 2 sources":                           func() (*Batch, error) { return ReadTargets(rows([]int64{1}), 2, 7, 9) },
-		"\"decoder_input_ids\": token 9 at [0 0] is not": func() (*Batch, error) { return ReadTargets(rows([]int64{9}), 1, 7, 9) },
+		"no decoder_start_token_id":                      func() (*Batch, error) { return ReadTargets(nil, 2, nil, 9) },
+		"3 tokens for 2 sources":                         func() (*Batch, error) { return ReadTargets(nil, 2, []int32{1, 2, 3}, 9) },
+		"1 rows for 2 sources":                           func() (*Batch, error) { return ReadTargets(rows([]int64{1}), 2, []int32{7}, 9) },
+		"\"decoder_input_ids\": token 9 at [0 0] is not": func() (*Batch, error) { return ReadTargets(rows([]int64{9}), 1, []int32{7}, 9) },
 		"unknown input tensor": func() (*Batch, error) {
-			return ReadTargets([]weights.Tensor{tensor("input_ids", [][]int64{{1}})}, 1, 7, 9)
+			return ReadTargets([]weights.Tensor{tensor("input_ids", [][]int64{{1}})}, 1, []int32{7}, 9)
 		},
 	} {
 		_, err := f()

@@ -30,7 +30,7 @@ def processors():
     gen, rng = torch.Generator().manual_seed(5), random.Random(5)
     cases = []
 
-    def case(name, config, make, sample=False):
+    def case(name, config, make, sample=False, source=None):
         for _ in range(3):
             n = rng.choice([1, 2, 7, 12])
             prompt = rng.randint(1, n)
@@ -41,7 +41,7 @@ def processors():
             for p in make(prompt, n):
                 scores = p(torch.tensor([ids]), scores)
             cases.append(dict(name=name, config=config, prompt=prompt, ids=ids, logits=numbers(logits),
-                              scores=numbers(scores[0]), sample=sample))
+                              scores=numbers(scores[0]), sample=sample, **({"source": source} if source else {})))
 
     eos = [2, 9]
     case("repetition", {"repetition_penalty": 1.3}, lambda p, n: [lp.RepetitionPenaltyLogitsProcessor(1.3)])
@@ -72,6 +72,13 @@ def processors():
     chosen("everything", {"repetition_penalty": 1.2, "no_repeat_ngram_size": 2, "temperature": 1.7, "top_k": 12, "top_p": 0.95, "min_p": 0.05},
            lambda p, n: [lp.RepetitionPenaltyLogitsProcessor(1.2), lp.NoRepeatNGramLogitsProcessor(2), lp.TemperatureLogitsWarper(1.7),
                          lp.TopKLogitsWarper(12), lp.TopPLogitsWarper(0.95), lp.MinPLogitsWarper(0.05)])
+    source = [0, 3, 1, 4, 3, 2, 0, 3, 3, 22]
+    ids = torch.tensor([source])
+    for x in (1.5, 0.6):
+        case(f"source's tokens {x}", {"encoder_repetition_penalty": x}, lambda p, n: [lp.EncoderRepetitionPenaltyLogitsProcessor(x, ids)], source=source)
+    for size in (1, 2, 3):
+        case(f"no {size}-gram of the source", {"encoder_no_repeat_ngram_size": size},
+             lambda p, n: [lp.EncoderNoRepeatNGramLogitsProcessor(size, ids)], source=source)
     return cases
 
 
@@ -103,8 +110,8 @@ def searches():
              0.8 * torch.randn(7, VOCAB, generator=gen)]
     table[0][:, 2] += 1  # sequences do end
     model = Table(Config(vocab_size=VOCAB), *table).eval()
-    cases = []
-    while len(cases) < 240:
+    cases, later = [], random.Random(7)
+    while len(cases) < 300:
         c = {"num_beams": rng.choice([1, 2, 3, 4, 5, 8])}
         beams = c["num_beams"] > 1
         if rng.random() < 0.5 and beams:
@@ -136,6 +143,15 @@ def searches():
             c["max_new_tokens"] = rng.choice([1, 2, 5, 12, 20])
         else:
             c["max_length"] = rng.choice([9, 16])
+        if len(cases) >= 240:  # a decoder's source is its prompt
+            if later.random() < 0.5:
+                c["encoder_no_repeat_ngram_size"] = later.choice([1, 2])
+            if later.random() < 0.5:
+                c["encoder_repetition_penalty"] = later.choice([0.5, 1.5])
+            if beams and later.random() < 0.7:
+                c["num_return_sequences"] = later.randint(1, c["num_beams"])
+            if c.get("forced_bos_token_id") in c.get("suppress_tokens", []):
+                continue
         rows = rng.choice([1, 1, 3])
         ids = torch.tensor([[rng.randrange(3, VOCAB) for _ in range(rng.choice([1, 2, 5]))] for _ in range(1)])
         ids = torch.cat([ids] + [torch.randint(3, VOCAB, ids.shape, generator=gen) for _ in range(rows - 1)])

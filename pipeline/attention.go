@@ -12,20 +12,53 @@ import (
 // maxAttention is the most weights that Attention gives: 1 GiB of them.
 const maxAttention = 1 << 28
 
-// An Attention is what every head of a model makes of one text.
+// An Attention is what every head of a model makes of one text or picture.
 type Attention struct {
-	Text   string // as the tokenizer got it, with the model's prompt
-	Pair   string // the second text, if there is one
-	Tokens []AttentionToken
-	Layers []AttentionLayer
+	Text    string            // as the tokenizer got it, with the model's prompt
+	Pair    string            // the second text, if there is one
+	Picture *AttentionPicture // nil: it is a text
+	Tokens  []AttentionToken
+	Layers  []AttentionLayer
+}
+
+// Rollout says how much of each token is in the last hidden state of one, if
+// layers do no more than mix what they read by their heads' mean, in equal parts
+// with what passes beside them: the row of (Aₗ+I)/2 ⋯ (A₁+I)/2 (Abnar and Zuidema
+// 2020). Of a class token and a picture it is a map of what counted.
+func (a *Attention) Rollout(token int) []float32 {
+	n := len(a.Tokens)
+	row, next := make([]float64, n), make([]float64, n)
+	row[token] = 1
+	for l := len(a.Layers) - 1; l >= 0; l-- {
+		layer := &a.Layers[l]
+		copy(next, row)
+		for h := range layer.Heads {
+			for i, share := range row {
+				if share == 0 {
+					continue
+				}
+				for j, w := range layer.Weights[(h*n+i)*n:][:n] {
+					next[j] += share * float64(w) / float64(layer.Heads)
+				}
+			}
+		}
+		for j, x := range next {
+			row[j] = x / 2
+		}
+	}
+	list := make([]float32, n)
+	for i, x := range row {
+		list[i] = float32(x)
+	}
+	return list
 }
 
 // An AttentionToken is a row and a column of the weights.
 type AttentionToken struct {
-	ID      int32
-	Token   string // as the vocabulary has it, with its marks
+	ID      int32  // -1: of a picture
+	Token   string // as the vocabulary has it, with its marks; "patch 3, 4" is in row 3
 	Surface string // the part of the text that it stands for; "" for special tokens
-	Special bool   // added by the tokenizer's template, or one of its special tokens
+	Special bool   // added by the tokenizer's template, one of its special tokens, or no patch
 	Joined  bool   // goes on with the word of the token before
 }
 
@@ -40,9 +73,11 @@ type AttentionConfig struct {
 	// Pair is a second text, which the model reads together with the first.
 	Pair    string
 	HasPair bool
-	// MaxTokens cuts the text to fewer tokens than the model takes. 0: no.
+	// MaxTokens cuts the text to fewer tokens than the model takes, or makes the
+	// picture smaller. 0: no.
 	MaxTokens int
-	// Truncated is called if the text is cut, with the tokens that it keeps.
+	// Truncated is called if the text is cut, or the picture made smaller, with the
+	// tokens that it keeps.
 	Truncated func(kept int)
 }
 

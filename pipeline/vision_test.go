@@ -157,3 +157,79 @@ func TestLabelsOf(t *testing.T) {
 	one := model.Spec{Labels: []string{"a"}}
 	require.Equal(t, []Label{{"a", 0.5}}, labelsOf(&one, []float32{0}, 0))
 }
+
+func TestAttentionOnPictures(t *testing.T) {
+	pic := testPicture(t, "photo-420.jpg")
+	for dir, extra := range map[string]struct{ class, objects int }{"vit": {1, 0}, "yolos": {1, 5}} {
+		v := openVision(t, dir)
+		a, err := v.Attention(t.Context(), pic, AttentionConfig{Truncated: func(int) { t.Error("not made smaller") }})
+		require.NoError(t, err)
+		spec := v.Model().Spec()
+		p := a.Picture
+		n := extra.class + p.Rows*p.Cols + spec.Embeddings.Patches.Detection
+		require.Len(t, a.Tokens, n)
+		require.Equal(t, extra.class, p.First)
+		require.Equal(t, "[class]", a.Tokens[0].Token)
+		require.Equal(t, AttentionToken{ID: -1, Token: "patch 0, 1"}, a.Tokens[p.First+1])
+		require.Equal(t, extra.objects > 0, a.Tokens[n-1].Special)
+		require.Len(t, a.Layers, len(spec.Layers))
+
+		// Against the product of whole matrices.
+		want := make([][]float64, n)
+		for i := range want {
+			want[i] = make([]float64, n)
+			want[i][i] = 1
+		}
+		for _, l := range a.Layers {
+			require.Len(t, l.Weights, l.Heads*n*n)
+			next := make([][]float64, n)
+			for i := range next {
+				next[i] = make([]float64, n)
+				for k := range n {
+					share := 0.0
+					for h := range l.Heads {
+						share += float64(l.Weights[(h*n+i)*n+k]) / float64(l.Heads)
+					}
+					if i == k {
+						share++
+					}
+					for j := range n {
+						next[i][j] += share / 2 * want[k][j]
+					}
+				}
+			}
+			want = next
+		}
+		for token := range n {
+			sum := 0.0
+			for j, x := range a.Rollout(token) {
+				require.InDelta(t, want[token][j], x, 1e-6)
+				sum += float64(x)
+			}
+			require.InDelta(t, 1, sum, 1e-5)
+		}
+	}
+}
+
+func TestAttentionMakesPicturesSmaller(t *testing.T) {
+	pic := testPicture(t, "photo-420.jpg")
+	v := openVision(t, "yolos")
+	v.processor = v.processor.Scaled(4)
+	whole, err := v.Attention(t.Context(), pic, AttentionConfig{})
+	require.NoError(t, err)
+	most := len(whole.Tokens) - 1
+	var kept []int
+	a, err := v.Attention(t.Context(), pic, AttentionConfig{MaxTokens: most, Truncated: func(n int) { kept = append(kept, n) }})
+	require.NoError(t, err)
+	require.Equal(t, []int{len(a.Tokens)}, kept)
+	require.LessOrEqual(t, len(a.Tokens), most)
+	_, err = v.Attention(t.Context(), pic, AttentionConfig{MaxTokens: 2})
+	require.ErrorContains(t, err, "at most 2")
+	_, err = openVision(t, "vit").Attention(t.Context(), pic, AttentionConfig{MaxTokens: 3})
+	require.ErrorContains(t, err, "at most 3", "its positions are of one size")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = v.Attention(ctx, pic, AttentionConfig{})
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -18,12 +18,15 @@ import (
 
 var attentionCommand = command{
 	name:    "attention",
-	summary: "show what every head makes of a text: as a page, a picture or JSON",
+	summary: "show what every head makes of a text or picture: as a page, a picture or JSON",
 	help: `
 Writes one HTML file that needs nothing else and no network: an overview of all
 heads, lines from token to token, a heatmap and rollout. A name that ends in .png
 gives a picture of all heads, or with -layer and -head of one; .json the weights
-as they are. The text is -text, or standard input.`,
+as they are. The text is -text, or standard input. With -image and a -model that
+looks at pictures, heads are drawn over the picture: what its class token looks
+at, or on the page any patch that one points at. A picture with too many patches
+for its weights to fit into 1 GiB is made smaller where the model lets it be.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		a := &attentionFlags{src: modelFlag(fs), layer: -1}
 		fs.Func("text", "the `TEXT` to read (default: standard input)", func(s string) error {
@@ -34,10 +37,11 @@ as they are. The text is -text, or standard input.`,
 			a.pair, a.hasPair = s, true
 			return nil
 		})
+		fs.Var(pathValue{&a.image}, "image", "the picture `FILE` to look at, in place of a text")
 		fs.Var(pathValue{&a.out}, "o", "the `FILE` to write: .html, .png or .json")
 		fs.Var(countValue{&a.layer, 0}, "layer", "the layer `N`, from 0: drawn or written alone, or shown first")
 		fs.Var(planeValue{&a.head}, "head", "the head `N`, from 0, or mean or rollout: likewise")
-		a.maxTokens = countFlag(fs, "max-tokens", 0, 1, "cut the text to `N` tokens (default: what the model takes)")
+		a.maxTokens = countFlag(fs, "max-tokens", 0, 1, "cut the text to `N` tokens (default: what the model takes), or make the picture smaller")
 		return func(c *call) error { return a.run(c) }
 	},
 }
@@ -46,7 +50,7 @@ type attentionFlags struct {
 	src              *modelSource
 	text, pair       string
 	hasText, hasPair bool
-	out              string
+	image, out       string
 	layer            int
 	head             string
 	maxTokens        *int
@@ -91,24 +95,54 @@ func (a *attentionFlags) run(c *call) error {
 	if write == nil {
 		return fmt.Errorf("attention: -o %s: the name must end in .html, .png or .json", a.out)
 	}
-	if err := a.readText(c); err != nil {
-		return err
-	}
-	m, err := a.src.open(c)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	got, err := m.Attention(c.ctx, a.text, pipeline.AttentionConfig{
-		Pair: a.pair, HasPair: a.hasPair, MaxTokens: *a.maxTokens,
-		Truncated: func(kept int) { c.warnf("the text is cut to %d tokens", kept) },
-	})
+	got, err := a.look(c)
 	if err != nil {
 		return err
 	}
 	report := a.report(got)
 	return atomicfile.Write(a.out, func(w io.Writer) error {
 		return write(report, c.ctx, w, attnview.Selection{Layer: a.layer, Plane: a.head})
+	})
+}
+
+// look runs the model on the text or the picture.
+func (a *attentionFlags) look(c *call) (*pipeline.Attention, error) {
+	if a.image != "" {
+		return a.lookAtPicture(c)
+	}
+	if err := a.readText(c); err != nil {
+		return nil, err
+	}
+	m, err := a.src.open(c)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	return m.Attention(c.ctx, a.text, pipeline.AttentionConfig{
+		Pair: a.pair, HasPair: a.hasPair, MaxTokens: *a.maxTokens,
+		Truncated: func(kept int) { c.warnf("the text is cut to %d tokens", kept) },
+	})
+}
+
+func (a *attentionFlags) lookAtPicture(c *call) (*pipeline.Attention, error) {
+	if a.hasText || a.hasPair {
+		return nil, errors.New("attention: -image goes without -text and -pair")
+	}
+	if err := a.src.need("attention -image"); err != nil {
+		return nil, err
+	}
+	pic, err := readPicture(a.image)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.src.openVision(c)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	return m.Attention(c.ctx, pic, pipeline.AttentionConfig{
+		MaxTokens: *a.maxTokens,
+		Truncated: func(kept int) { c.warnf("%s is made smaller, to %d tokens", a.image, kept) },
 	})
 }
 
@@ -143,9 +177,11 @@ func (a *attentionFlags) report(got *pipeline.Attention) *attnview.Report {
 		if t.Special {
 			surface = "" // [UNK] and the like: what the model sees
 		}
-		m.Queries = append(m.Queries, attnview.Token{
-			ID: t.ID, Token: t.Token, Label: attnview.Label(t.Token, surface), Special: t.Special, Joined: t.Joined,
-		})
+		label := t.Token
+		if got.Picture == nil {
+			label = attnview.Label(t.Token, surface)
+		}
+		m.Queries = append(m.Queries, attnview.Token{ID: t.ID, Token: t.Token, Label: label, Special: t.Special, Joined: t.Joined})
 	}
 	for _, l := range got.Layers {
 		m.Layers = append(m.Layers, attnview.Layer(l))
@@ -153,6 +189,13 @@ func (a *attentionFlags) report(got *pipeline.Attention) *attnview.Report {
 	text := got.Text
 	if a.hasPair {
 		text += "\n" + got.Pair
+	}
+	if p := got.Picture; p != nil {
+		m.Picture = &attnview.Picture{
+			RGB: p.Picture.RGB(), Width: p.Picture.Width, Height: p.Picture.Height,
+			First: p.First, Rows: p.Rows, Cols: p.Cols, PatchWidth: p.PatchWidth, PatchHeight: p.PatchHeight,
+		}
+		text = fmt.Sprintf("%s, %d×%d pixels for the model, %d×%d patches", filepath.Base(a.image), p.Picture.Width, p.Picture.Height, p.Cols, p.Rows)
 	}
 	name := filepath.Base(a.src.name())
 	return &attnview.Report{Model: name, Text: abridgeTo(text, 2000), Maps: []attnview.Map{m}}

@@ -19,7 +19,8 @@ type attended struct {
 			Token, Label string
 			Special      bool
 		}
-		Planes []struct {
+		Picture map[string]int
+		Planes  []struct {
 			Layer   int
 			Plane   string
 			Weights [][]float64
@@ -129,4 +130,37 @@ func TestAttentionErrors(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left, "no half-written files")
+}
+
+func TestAttentionOnPicture(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(pictureDir, "photo-420.jpg")
+	for _, name := range []string{"a.html", "a.png", "a.json"} {
+		out := filepath.Join(dir, name)
+		require.Equal(t, result{}, ladon(t, "", "attention", "-model", vitDir, "-image", file, "-o", out))
+	}
+	got := readAttended(t, filepath.Join(dir, "a.json"))
+	require.Equal(t, "photo-420.jpg, 12×12 pixels for the model, 3×3 patches", got.Text)
+	require.Equal(t, map[string]int{"width": 12, "height": 12, "first": 1, "rows": 3, "cols": 3, "patchWidth": 4, "patchHeight": 4}, got.Maps[0].Picture)
+	require.Len(t, got.Maps[0].Queries, 10)
+	require.Equal(t, "patch 1, 0", got.Maps[0].Queries[4].Label)
+	r := ladon(t, "", "attention", "-model", vitDir, "-image", file, "-o", filepath.Join(dir, "b.png"), "-layer", "0", "-head", "rollout")
+	require.Equal(t, result{}, r)
+
+	out := filepath.Join(dir, "d.html")
+	for _, c := range []struct {
+		args  []string
+		parts []string
+	}{
+		{[]string{"-model", vitDir, "-image", "none.jpg"}, []string{"none.jpg"}},
+		{[]string{"-model", vitDir, "-image", "attention.go"}, []string{"attention.go", "not a picture"}},
+		{[]string{"-image", file}, []string{"-model is needed"}},
+		{[]string{"-model", encoderDir, "-image", file}, []string{"preprocessor_config.json"}},
+		{[]string{"-model", vitDir, "-image", file, "-text", "a"}, []string{"-image", "-text"}},
+		{[]string{"-model", yolosDir, "-image", file, "-max-tokens", "3"}, []string{"at most 3"}},
+		{[]string{"-model", vitDir, "-image", file, "-layer", "99"}, []string{"no layer 99"}},
+	} {
+		requireFailure(t, ladon(t, "", append([]string{"attention", "-o", out}, c.args...)...), exitFail, c.parts...)
+		require.NoFileExists(t, out)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"math"
 )
 
@@ -47,33 +48,41 @@ func (f *field) encodeWithin(maxDense, maxSparse int) (encoded, error) {
 	if rows*bytesPerRow > maxSparse || f.k > math.MaxUint16 {
 		return e, fmt.Errorf("attnview: %s: %d planes of %d×%d tokens are too many for a page: give it a shorter text", f.Name, f.count(), f.q, f.k)
 	}
+	line, order := make([]byte, 0, bytesPerRow), make([]int, 0, maxTop)
+	data, err := deflated(func(z io.Writer) {
+		for _, layer := range f.planes {
+			for _, p := range layer {
+				for q := range f.q {
+					row := p.weights[q*f.k : (q+1)*f.k]
+					line = line[:0]
+					if e.Top > 0 {
+						line = appendTop(line, row, order, e.Top)
+					} else {
+						for _, w := range row {
+							line = append(line, quantum(w))
+						}
+					}
+					z.Write(line)
+				}
+			}
+		}
+	})
+	e.Data = data
+	return e, err
+}
+
+// deflated is what fill writes, deflated and in base64. Its writer takes all.
+func deflated(fill func(io.Writer)) (string, error) {
 	var packed bytes.Buffer
 	z, err := flate.NewWriter(&packed, flate.DefaultCompression)
 	if err != nil {
-		return e, err
+		return "", err
 	}
-	line, order := make([]byte, 0, bytesPerRow), make([]int, 0, maxTop)
-	for _, layer := range f.planes {
-		for _, p := range layer {
-			for q := range f.q {
-				row := p.weights[q*f.k : (q+1)*f.k]
-				line = line[:0]
-				if e.Top > 0 {
-					line = appendTop(line, row, order, e.Top)
-				} else {
-					for _, w := range row {
-						line = append(line, quantum(w))
-					}
-				}
-				z.Write(line) // a Buffer takes all
-			}
-		}
-	}
+	fill(z)
 	if err := z.Close(); err != nil {
-		return e, err
+		return "", err
 	}
-	e.Data = base64.StdEncoding.EncodeToString(packed.Bytes())
-	return e, nil
+	return base64.StdEncoding.EncodeToString(packed.Bytes()), nil
 }
 
 // appendTop appends the largest weights of a row, by falling weight and among

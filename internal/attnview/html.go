@@ -16,7 +16,7 @@ import (
 var page embed.FS
 
 // scripts are the parts of the page's script, in the order in which they run.
-var scripts = []string{"data.js", "colour.js", "overview.js", "lines.js", "heatmap.js", "main.js"}
+var scripts = []string{"data.js", "colour.js", "overview.js", "lines.js", "look.js", "heatmap.js", "main.js"}
 
 // A shownMap is a map as the page's script reads it.
 type shownMap struct {
@@ -26,6 +26,7 @@ type shownMap struct {
 	Keys       []shownToken   `json:"keys,omitempty"`
 	Statistics []statistic    `json:"statistics"`
 	Layers     [][]shownPlane `json:"layers"`
+	Picture    *shownPicture  `json:"picture,omitempty"`
 	encoded
 }
 
@@ -49,6 +50,12 @@ func (r *Report) HTML(ctx context.Context, w io.Writer, s Selection) error {
 		return err
 	}
 	shown := shownReport{Layer: max(s.Layer, 0), Plane: s.Plane}
+	if m := &r.Maps[0]; m.Picture != nil && m.self() && s.Layer < 0 { // what all layers come to
+		shown.Layer = len(m.Layers) - 1
+		if s.Plane == "" {
+			shown.Plane = RolloutPlane
+		}
+	}
 	for i := range r.Maps {
 		f, err := newField(ctx, &r.Maps[i])
 		if err != nil {
@@ -104,6 +111,9 @@ func (f *field) shown() (shownMap, error) {
 			list = append(list, shownPlane{p.name, f.measure(p)})
 		}
 		m.Layers = append(m.Layers, list)
+	}
+	if err == nil && f.Picture != nil {
+		m.Picture, err = f.Picture.shown()
 	}
 	return m, err
 }

@@ -14,6 +14,7 @@ import (
 //	  "name": "self-attention", "kind": "self" or "cross",
 //	  "queries": [{"id": …, "token": …, "label": …, "special": …, "joined": …}, …],
 //	  "keys":    the same, for kind "cross" only,
+//	  "picture": {"width": …, "height": …, "first": the key of the first patch, "rows": …, "cols": …, …}, if keys are patches,
 //	  "statistics": [{"key": …, "name": …, "unit": …, "help": …}, …],
 //	  "planes": [{
 //	    "layer": 0, "plane": "0" (a head's number), "mean" or "rollout",
@@ -61,6 +62,10 @@ func (f *field) writeJSON(ctx context.Context, b *bufio.Writer, s Selection) err
 	if !f.self() {
 		b.WriteString(`,"keys":`)
 		writeValue(b, tokensOf(f.Keys))
+	}
+	if f.Picture != nil {
+		b.WriteString(`,"picture":`)
+		writeValue(b, f.Picture.described())
 	}
 	b.WriteString(`,"statistics":`)
 	writeValue(b, f.statistics())

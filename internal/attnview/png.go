@@ -40,9 +40,12 @@ func (r *Report) PNG(ctx context.Context, w io.Writer, s Selection) error {
 	}
 	c := &canvas{pen: p, ramp: ramp(), field: f}
 	title := p.known(cutRunes(visible(fmt.Sprintf("%s: %s", r.Model, r.Text), map[rune]string{'\n': " ", '\t': " ", '\r': ""}), titleRunes))
-	if s.one() {
+	switch {
+	case s.one() && f.Picture != nil:
+		err = c.look(title, picks[0][0])
+	case s.one():
 		err = c.heatmap(title, picks[0][0])
-	} else {
+	default:
 		err = c.overview(title, picks)
 	}
 	if err != nil {
@@ -143,12 +146,7 @@ func (c *canvas) colour(t Token) color.Color {
 // overview draws many planes small.
 func (c *canvas) overview(title string, rows [][]picked) error {
 	const gap = 8
-	cell := max(1, 88/max(c.q, c.k)) // pixels a token
-	step := 1                        // tokens a pixel
-	for max(c.q, c.k)/step > 128 {
-		step++
-	}
-	w, h := (c.k+step-1)/step*cell, (c.q+step-1)/step*cell
+	w, h, thumb := c.thumbs()
 	names := columnsOf(rows)
 	left, top := margin+c.width("layer 00 "), margin/2+2*c.height+margin/2
 	pitchX, pitchY := max(w, c.width(RolloutPlane))+gap, h+gap
@@ -168,7 +166,7 @@ func (c *canvas) overview(title string, rows [][]picked) error {
 		for _, p := range row {
 			x := left + slices.Index(names, p.name)*pitchX
 			c.border(x, y, w, h)
-			c.thumb(x, y, cell, step, p)
+			thumb(x, y, p)
 		}
 	}
 	c.legend(margin, top+len(rows)*pitchY+4)
@@ -184,6 +182,19 @@ func columnsOf(rows [][]picked) []string {
 		names[i] = p.name
 	}
 	return names
+}
+
+// thumbs gives the size of planes drawn small, and how one is.
+func (c *canvas) thumbs() (w, h int, draw func(x, y int, p picked)) {
+	if c.Picture != nil {
+		return c.glances()
+	}
+	cell := max(1, 88/max(c.q, c.k)) // pixels a token
+	step := 1                        // tokens a pixel
+	for max(c.q, c.k)/step > 128 {
+		step++
+	}
+	return (c.k + step - 1) / step * cell, (c.q + step - 1) / step * cell, func(x, y int, p picked) { c.thumb(x, y, cell, step, p) }
 }
 
 // thumb draws a plane small: of step×step weights the largest.
@@ -219,6 +230,10 @@ const legendWidth = 420
 // legend draws the ramp with the weights along it.
 func (c *canvas) legend(x, y int) {
 	const w, h = 256, 12
+	if c.Picture != nil {
+		c.pictureLegend(x, y, w, h)
+		return
+	}
 	c.write(c.img, x, y, "weight", faint)
 	x += c.width("weight") + 12
 	for i := range w {

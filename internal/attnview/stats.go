@@ -10,11 +10,21 @@ type statistic struct {
 	Unit string `json:"unit"` // "" for a share of 1
 	Help string `json:"help"`
 
-	selfOnly bool // wants queries and keys to be the same tokens
-	// of adds up what a row gives; the mean over the rows that see something is
-	// the statistic.
+	selfOnly bool  // wants queries and keys to be the same tokens
+	picture  where // whether it wants keys to be patches of a picture
+	// of is what a row gives, NaN for nothing; the mean over the rows that see
+	// something is the statistic.
 	of func(f *field, q int, row []float32) float64
 }
+
+// where says what a statistic asks of keys.
+type where uint8
+
+const (
+	anywhere  where = iota
+	inLine          // as words stand, and patches do not
+	onPicture       // as patches are
+)
 
 var statistics = [...]statistic{
 	{
@@ -40,7 +50,7 @@ var statistics = [...]statistic{
 		},
 	},
 	{
-		Key: "distance", Name: "distance", Unit: "tokens", selfOnly: true,
+		Key: "distance", Name: "distance", Unit: "tokens", selfOnly: true, picture: inLine,
 		Help: "how far away a token looks, on average",
 		of: func(_ *field, q int, row []float32) (sum float64) {
 			for k, w := range row {
@@ -50,17 +60,22 @@ var statistics = [...]statistic{
 		},
 	},
 	{
+		Key: "apart", Name: "distance", Unit: "patches", selfOnly: true, picture: onPicture,
+		Help: "how far away on the picture a patch looks, on average (Dosovitskiy et al. 2020)",
+		of:   (*field).apart,
+	},
+	{
 		Key: "itself", Name: "itself", selfOnly: true,
 		Help: "the weight of a token on itself: the diagonal",
 		of:   func(_ *field, q int, row []float32) float64 { return at(row, q) },
 	},
 	{
-		Key: "previous", Name: "previous", selfOnly: true,
+		Key: "previous", Name: "previous", selfOnly: true, picture: inLine,
 		Help: "the weight on the token before",
 		of:   func(_ *field, q int, row []float32) float64 { return at(row, q-1) },
 	},
 	{
-		Key: "next", Name: "next", selfOnly: true,
+		Key: "next", Name: "next", selfOnly: true, picture: inLine,
 		Help: "the weight on the token after",
 		of:   func(_ *field, q int, row []float32) float64 { return at(row, q+1) },
 	},
@@ -70,7 +85,7 @@ var statistics = [...]statistic{
 		of:   func(_ *field, _ int, row []float32) float64 { return at(row, 0) },
 	},
 	{
-		Key: "special", Name: "separators",
+		Key: "special", Name: "separators", picture: inLine,
 		Help: "the weight on special tokens but the first",
 		of: func(f *field, _ int, row []float32) (sum float64) {
 			for k, t := range f.keys() {
@@ -81,6 +96,23 @@ var statistics = [...]statistic{
 			return sum
 		},
 	},
+}
+
+// apart is the mean distance of patches from patch q, by their weights.
+func (f *field) apart(q int, row []float32) float64 {
+	p := f.Picture
+	if q -= p.First; q < 0 || q >= p.Rows*p.Cols {
+		return math.NaN()
+	}
+	sum, all := 0.0, 0.0
+	for i, w := range row[p.First:][:p.Rows*p.Cols] {
+		sum += float64(w) * math.Hypot(float64(i/p.Cols-q/p.Cols), float64(i%p.Cols-q%p.Cols))
+		all += float64(w)
+	}
+	if all == 0 {
+		return math.NaN()
+	}
+	return sum / all
 }
 
 // at is a weight of a row, 0 where there is none.
@@ -95,9 +127,10 @@ func at(row []float32, i int) float64 {
 func (f *field) statistics() []statistic {
 	var list []statistic
 	for _, s := range statistics {
-		if f.self() || !s.selfOnly {
-			list = append(list, s)
+		if s.selfOnly && !f.self() || s.picture != anywhere && (s.picture == onPicture) != (f.Picture != nil) {
+			continue
 		}
+		list = append(list, s)
 	}
 	return list
 }
@@ -105,19 +138,21 @@ func (f *field) statistics() []statistic {
 // measure gives a plane's statistics, in the order of f.statistics.
 func (f *field) measure(p plane) []float64 {
 	list := f.statistics()
-	sums, rows := make([]float64, len(list)), 0
+	sums, rows := make([]float64, len(list)), make([]float64, len(list))
 	for q := range f.q {
 		row := p.weights[q*f.k : (q+1)*f.k]
 		if blind(row) {
 			continue
 		}
-		rows++
 		for i, s := range list {
-			sums[i] += s.of(f, q, row)
+			if x := s.of(f, q, row); !math.IsNaN(x) {
+				sums[i] += x
+				rows[i]++
+			}
 		}
 	}
 	for i := range sums {
-		sums[i] /= float64(max(rows, 1))
+		sums[i] /= max(rows[i], 1)
 	}
 	return sums
 }

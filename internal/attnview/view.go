@@ -25,6 +25,16 @@ type Map struct {
 	Queries []Token
 	Keys    []Token // nil: the queries, as in self-attention
 	Layers  []Layer
+	Picture *Picture // that the keys are patches of; nil: they are no picture's
+}
+
+// A Picture is seen by some of a map's keys, each a patch of it.
+type Picture struct {
+	RGB                     []byte // [Height][Width][3]
+	Width, Height           int
+	First                   int // the key of the first patch; others follow, row after row
+	Rows, Cols              int // patches
+	PatchWidth, PatchHeight int // pixels; what is left over at the right and below is no patch's
 }
 
 // A Layer holds the weights of its heads, of which layers may have different
@@ -65,6 +75,9 @@ func (r *Report) check() error {
 		if q == 0 || k == 0 || len(m.Layers) == 0 {
 			return fmt.Errorf("attnview: %s: nothing to show", m.Name)
 		}
+		if p := m.Picture; p != nil && !p.fits(k) {
+			return fmt.Errorf("attnview: %s: %d×%d patches from key %d on are not %d×%d pixels of %d keys", m.Name, p.Cols, p.Rows, p.First, p.Width, p.Height, k)
+		}
 		for l, layer := range m.Layers {
 			if layer.Heads < 1 || len(layer.Weights) != layer.Heads*q*k {
 				return fmt.Errorf("attnview: %s: layer %d: %d weights are not those of %d heads for %d×%d tokens", m.Name, l, len(layer.Weights), layer.Heads, q, k)
@@ -78,6 +91,13 @@ func (r *Report) check() error {
 		}
 	}
 	return nil
+}
+
+// fits tells whether a picture is whole and its patches are among so many keys.
+func (p *Picture) fits(keys int) bool {
+	return p.First >= 0 && p.Rows > 0 && p.Cols > 0 && p.First+p.Rows*p.Cols <= keys &&
+		p.PatchWidth > 0 && p.PatchHeight > 0 && p.Cols*p.PatchWidth <= p.Width && p.Rows*p.PatchHeight <= p.Height &&
+		len(p.RGB) == 3*p.Width*p.Height
 }
 
 // A plane is one square of weights to look at: a head's, or one made of heads.

@@ -74,17 +74,51 @@ func (s Size) of(width, height int) (w, h int) {
 	return w, h
 }
 
-// Pixels appends a picture's values to dst: [3][height][width], of the size that
-// Shape says.
-func (p *Processor) Pixels(dst []float32, pic *Picture) ([]float32, error) {
+// Scaled is a processor whose pictures are smaller or larger by a factor.
+func (p *Processor) Scaled(by float64) *Processor {
+	q := *p
+	for _, n := range []*int{&q.Resize.Width, &q.Resize.Height, &q.Resize.Shortest, &q.Resize.Longest, &q.Crop.Width, &q.Crop.Height} {
+		if *n > 0 {
+			*n = max(1, int(float64(*n)*by))
+		}
+	}
+	return &q
+}
+
+// Prepare resizes a picture and cuts its middle out: what the model sees, of the
+// size that Shape says.
+func (p *Processor) Prepare(pic *Picture) (*Picture, error) {
 	w, h, err := p.Shape(pic.Width, pic.Height)
 	if err != nil {
 		return nil, err
 	}
 	rw, rh := p.Resize.of(pic.Width, pic.Height)
 	pic = resize(pic, rw, rh, p.Filter)
+	if w == rw && h == rh {
+		return pic, nil
+	}
 	left, top := offset(rw, w), offset(rh, h)
+	out := rgb{make([]byte, 3*w*h), 3 * w}
+	row := make([]byte, 3*rw)
+	for y := max(0, -top); y < min(h, rh-top); y++ {
+		pic.row(y+top, row)
+		copy(out.pix[y*out.stride+3*max(0, -left):(y+1)*out.stride], row[3*max(0, left):])
+	}
+	return &Picture{w, h, out}, nil
+}
 
+// Pixels appends a picture's values to dst: [3][height][width], of the size that
+// Shape says.
+func (p *Processor) Pixels(dst []float32, pic *Picture) ([]float32, error) {
+	pic, err := p.Prepare(pic)
+	if err != nil {
+		return nil, err
+	}
+	return p.Values(dst, pic), nil
+}
+
+// Values appends the values of a picture that is already as the model sees it.
+func (p *Processor) Values(dst []float32, pic *Picture) []float32 {
 	// A byte has 256 values: that is all the arithmetic there is.
 	var values [3][256]float32
 	for c := range values {
@@ -92,26 +126,19 @@ func (p *Processor) Pixels(dst []float32, pic *Picture) ([]float32, error) {
 			values[c][v] = (float32(float64(v)*p.Rescale) - p.Mean[c]) / p.Std[c]
 		}
 	}
+	w, h := pic.Width, pic.Height
 	from := len(dst)
 	dst = append(dst, make([]float32, 3*w*h)...)
-	out := dst[from:]
-	row := make([]byte, 3*rw)
+	red, green, blue := dst[from:][:w*h], dst[from+w*h:][:w*h], dst[from+2*w*h:][:w*h]
+	row := make([]byte, 3*w)
 	for y := range h {
-		inside := y+top >= 0 && y+top < rh
-		if inside {
-			pic.row(y+top, row)
-		}
+		pic.row(y, row)
 		for x := range w {
-			px := [3]byte{}
-			if sx := x + left; inside && sx >= 0 && sx < rw {
-				px = [3]byte(row[3*sx:])
-			}
-			for c, v := range px {
-				out[(c*h+y)*w+x] = values[c][v]
-			}
+			px := row[3*x:][:3]
+			red[y*w+x], green[y*w+x], blue[y*w+x] = values[0][px[0]], values[1][px[1]], values[2][px[2]]
 		}
 	}
-	return dst, nil
+	return dst
 }
 
 // offset is where a cut of size to begins in from, negative if it is larger.

@@ -1,5 +1,5 @@
 // Colours come from the style sheet, so that it alone knows the themes.
-let colours, ramp;
+let colours, ramp, heatColours;
 
 function readColours() {
   const style = getComputedStyle(document.documentElement);
@@ -17,6 +17,20 @@ function readColours() {
       ramp[3 * i + c] = Math.round(stops[low][c] + (at - low) * (stops[low + 1][c] - stops[low][c]));
     }
   }
+  // Over a picture colours have a fourth number: how much of it they hide, in percent.
+  const heat = style.getPropertyValue("--heat").split(",").map((s) => s.trim().split(/\s+/).map(Number));
+  heatColours = new Uint8Array(4 * 256);
+  const shown = document.getElementById("heat-ramp").getContext("2d"), line = shown.createImageData(256, 1);
+  for (let i = 0; i < 256; i++) {
+    const at = (i / 255) * (heat.length - 1);
+    const low = Math.min(Math.floor(at), heat.length - 2);
+    for (let c = 0; c < 4; c++) {
+      const x = heat[low][c] + (at - low) * (heat[low + 1][c] - heat[low][c]);
+      heatColours[4 * i + c] = Math.round(c < 3 ? x : 2.55 * x);
+    }
+    line.data.set([...heatColours.subarray(4 * i, 4 * i + 3), 255], 4 * i);
+  }
+  shown.putImageData(line, 0, 0);
   const canvas = document.getElementById("ramp");
   paint(canvas, Uint8Array.from({ length: 256 }, (_, i) => i), 256, 1);
 }

@@ -5,14 +5,19 @@ const weight = (byte) => (byte / 255) * (byte / 255);
 
 const percent = (w) => (100 * w).toFixed(w < 0.0995 ? 1 : 0) + "%";
 
-// unpack inflates a map's weights and numbers its planes.
-async function unpack(map) {
-  const text = atob(map.data);
-  map.data = null;
+// inflate gives the bytes that base64 of deflated ones stands for.
+async function inflate(base64) {
+  const text = atob(base64);
   const packed = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  map.bytes = new Uint8Array(await new Response(stream).arrayBuffer());
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+// unpack inflates a map's weights and numbers its planes.
+async function unpack(map) {
+  map.bytes = await inflate(map.data);
+  map.data = null;
   map.keys ||= map.queries;
   map.q = map.queries.length;
   map.k = map.keys.length;

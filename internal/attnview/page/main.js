@@ -58,8 +58,13 @@ function show() {
     hovered = null;
     fill(control("layer"), map.layers.map((_, l) => String(l)));
     fill(control("overview"), ["", ...map.statistics.map((s) => s.key)], ["weights", ...map.statistics.map((s) => s.name)]);
+    const pictured = Boolean(map.picture);
+    document.querySelector("main").classList.toggle("pictured", pictured);
+    control("look-section").hidden = !pictured;
+    control("lines-section").hidden = pictured;
     buildOverview();
-    buildLines();
+    if (pictured) buildLook();
+    else buildLines();
     buildHeat();
   }
   if (!map.statistics.some((s) => s.key === state.overview)) state.overview = "";
@@ -76,17 +81,24 @@ function show() {
   }
   if (state.token && state.token.index >= (state.token.side ? map.k : map.q)) state.token = null;
   for (const name of ["map", "layer", "head", "overview", "theme"]) control(name).value = state[name];
-  if (newTheme || newMap || root.dataset.overview !== state.overview) drawOverview();
+  const looks = map.picture && String(lookToken(map)) !== root.dataset.looks;
+  if (newTheme || newMap || looks || root.dataset.overview !== state.overview) drawOverview();
   if (newTheme || newPlane) paintHeat();
   markTile();
-  drawTokens();
-  drawLines();
+  drawFocus();
   drawHeat();
   Object.assign(root.dataset, {
     map: state.map, layer: state.layer, head: state.head, overview: state.overview,
     layers: map.layers.length, planes: layer.length, queries: map.q, keys: map.k,
     token: state.token ? "qk"[state.token.side] + state.token.index : "",
   });
+}
+
+// drawFocus draws what depends on the token that is hovered over or chosen.
+function drawFocus() {
+  if (current.map.picture) return drawLook();
+  drawTokens();
+  drawLines();
 }
 
 function fill(select, values, names = values) {
@@ -101,7 +113,10 @@ function note() {
 }
 
 async function main() {
-  for (const map of report.maps) await unpack(map);
+  for (const map of report.maps) {
+    await unpack(map);
+    await unpackPicture(map);
+  }
   fill(control("map"), report.maps.map((_, i) => String(i)), report.maps.map((m) => m.name));
   control("map-label").hidden = report.maps.length < 2;
   for (const name of ["map", "layer", "head", "overview", "theme"]) {
@@ -116,11 +131,12 @@ async function main() {
     show();
   });
   systemDark.addEventListener("change", show);
-  new ResizeObserver(() => {
+  // At the next frame: what is drawn may change its own size.
+  new ResizeObserver(() => requestAnimationFrame(() => {
     measureHeat();
-    drawLines();
+    drawFocus();
     drawHeat();
-  }).observe(document.querySelector("main"));
+  })).observe(document.querySelector("main"));
   note();
   readHash();
   show();

@@ -45,7 +45,9 @@ function drawOverview() {
   const help = document.getElementById("overview-help");
   let low = Infinity, high = -Infinity;
   if (index < 0) {
-    help.textContent = "Every head's weights, small. A row of a picture looks at its columns. Choose a head to see it below: arrows move.";
+    help.textContent = map.picture
+      ? "What the token looks at, by every head, from each tile's least to its largest weight. Choose a head to see it large: arrows move."
+      : "Every head's weights, small. A row of a picture looks at its columns. Choose a head to see it below: arrows move.";
   } else {
     const s = map.statistics[index];
     help.textContent = `${s.name}: ${s.help}` + (s.unit ? `, in ${s.unit}.` : ".");
@@ -58,7 +60,9 @@ function drawOverview() {
   }
   // Tiles take the width that there is, within reason.
   const room = (grid.parentElement.clientWidth - 130) / columns(map).length - 4;
-  grid.style.setProperty("--tile", Math.min(Math.max(Math.floor(room), 40), 84) + "px");
+  const tile = Math.min(Math.max(Math.floor(room), 40), 84);
+  grid.style.setProperty("--tile", tile + "px");
+  grid.style.setProperty("--tile-height", (map.picture ? (tile * map.picture.height) / map.picture.width : tile) + "px");
   let tiles = 0;
   map.layers.forEach((layer, l) => {
     for (const p of layer) {
@@ -67,10 +71,14 @@ function drawOverview() {
       p.tile.classList.toggle("number", index >= 0);
       p.tile.style.background = p.tile.style.color = "";
       if (index < 0) {
-        p.thumb ||= pool(map, p, thumbSize);
-        const canvas = element("canvas");
-        paint(canvas, p.thumb.bytes, p.thumb.w, p.thumb.h);
-        p.tile.replaceChildren(canvas);
+        if (map.picture) {
+          drawTile(map, p, tile);
+        } else {
+          p.thumb ||= pool(map, p, thumbSize);
+          const canvas = element("canvas");
+          paint(canvas, p.thumb.bytes, p.thumb.w, p.thumb.h);
+          p.tile.replaceChildren(canvas);
+        }
         p.tile.setAttribute("aria-label", `layer ${l}, ${what}`);
         p.tile.title = map.statistics.map((s, i) => `${s.name} ${number(p.statistics[i])} ${s.unit}`.trim()).join("\n");
         continue;

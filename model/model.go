@@ -94,11 +94,12 @@ func (m *Model) Parameters() (count, bytes int) {
 }
 
 // TokenBytes is how much of that memory computing one token reads: all but the
-// tables of which it gathers a row.
+// tables of which it gathers a row and, of an encoder-decoder, what reads the
+// source.
 func (m *Model) TokenBytes() int {
 	bytes := 0
 	for i := range m.params {
-		if p := &m.params[i]; p.kind != rows {
+		if p := &m.params[i]; p.kind != rows && !p.onSource {
 			bytes += p.bytes()
 		}
 	}

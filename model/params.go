@@ -86,6 +86,8 @@ type param struct {
 	from       []source // what a checkpoint makes up the rows of, in order
 	// narrow: int8 may store it. The rest are too few, or decide too much.
 	narrow bool
+	// onSource: it reads a source, once, and not what is written about it.
+	onSource bool
 
 	vector *[]float32
 	table  *table
@@ -137,9 +139,19 @@ func (m *Model) parameters(n *names, c *checkpoint, stored func(name string) ker
 		p.add(param{name: "match_scale", rows: 1, cols: 1, vector: &m.matchScale, from: []source{{names: []string{n.Root + n.MatchScale}, rows: 1}}})
 	}
 	if m.other != nil {
-		return append(p.list, m.other.parameters(n.other(), c, stored)...)
+		others := m.other.parameters(n.other(), c, stored)
+		if s.crosses() {
+			readsSource(others)
+		}
+		return append(p.list, others...)
 	}
 	return p.list
+}
+
+func readsSource(list []param) {
+	for i := range list {
+		list[i].onSource = true
+	}
 }
 
 // tied says whether a head shares the word embeddings.
@@ -263,7 +275,9 @@ func (p *paramList) cross(l *layer, a *Attention, ours, theirs string) {
 	if p.CrossKeyValue != "" {
 		keyValue = []part{{name: theirs + p.CrossKeyValue, rows: 2 * kv}}
 	}
+	at := len(p.list)
 	p.linear(ours+"cross_kv", &l.crossKV, p.spec.sourceWidth(), a.QKVBias, keyValue...)
+	readsSource(p.list[at:])
 	p.linear(ours+"cross_out", &l.crossOut, q, a.OutBias, part{name: theirs + p.CrossOut, rows: hidden})
 	p.norm(ours+"cross_norm", &l.crossNorm, hidden, theirs+p.CrossNorm)
 }

@@ -83,7 +83,7 @@ def merge(runs):
     best = dict(min(good, key=lambda r: r["ms"]))
     best["ms_rounds"] = [round(r["ms"], 4) for r in good]
     # The clock drifts, so a round's share is of that round's peak; the strictest reading is the best speed over the best peak.
-    peaks = [r["gflops"] / r["share_of_peak"] for r in good if r.get("share_of_peak")]
+    peaks = [r["gflops"] / r["share_of_peak"] for r in good if r.get("share_of_peak") and "gflops" in r]
     if peaks:
         best["peak_gflops"] = round(max(peaks), 1)
         best["share_of_peak"] = round(max(r["gflops"] for r in good) / max(peaks), 4)

@@ -47,8 +47,12 @@ func measure(ctx context.Context, budget time.Duration, work func() error) (timi
 		}
 		samples = append(samples, time.Since(start)/time.Duration(repeat))
 	}
-	slices.Sort(samples)
-	return timing{min: samples[0], median: samples[len(samples)/2], runs: len(samples)}, nil
+	return timingOf(samples), nil
+}
+
+func timingOf(samples []time.Duration) timing {
+	samples = slices.Sorted(slices.Values(samples))
+	return timing{min: samples[0], median: samples[len(samples)/2], runs: len(samples)}
 }
 
 // perSecond gives the rate of n units in the shortest run.

@@ -33,6 +33,7 @@ type DistanceKeys struct {
 	zero        int       // the column of distance 0
 	columns     int       // of a head: whole panels
 	panels      []float32 // [heads][columns/16][dim][16]
+	rows        []float32 // [16, dim], for packing
 }
 
 // Set takes the keys from v, token t of which stands for the distance first+t, up to distance last. The memory of
@@ -43,22 +44,22 @@ func (d *DistanceKeys) Set(v View, heads, dim, first, last int) {
 	}
 	// Tiles begin at multiples of 16 or 32, so that the first distance of most is the first of a panel.
 	lead := ((first-1)%16 + 16) % 16
-	*d = DistanceKeys{heads: heads, dim: dim, first: first, last: last, zero: lead - first, panels: d.panels}
+	*d = DistanceKeys{heads: heads, dim: dim, first: first, last: last, zero: lead - first, panels: d.panels, rows: d.rows}
 	d.columns = (lead + last - first + 16) / 16 * 16
 	d.panels = grow(d.panels, heads*d.columns*dim)
-	var rows [16 * MaxDim]float32
+	d.rows = grow(d.rows, 16*dim)
 	for h := range heads {
 		to := d.panels[h*d.columns*dim:]
 		for c := 0; c < d.columns; c += 16 {
 			for r := range 16 {
-				row, t := rows[r*dim:(r+1)*dim], c+r-lead
+				row, t := d.rows[r*dim:(r+1)*dim], c+r-lead
 				if t < 0 || t > last-first {
 					clear(row)
 				} else {
 					copy(row, v.head(h, t))
 				}
 			}
-			kernels.PackPanel(to[c*dim:], rows[:], dim, dim)
+			kernels.PackPanel(to[c*dim:], d.rows, dim, dim)
 		}
 	}
 }

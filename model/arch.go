@@ -29,7 +29,7 @@ func init() {
 		&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3,
 		&vit, &deit, &dinov2, &yolos,
 		&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
-		&roberta, &xlmRoberta, &albert, &electra, &mpnet,
+		&roberta, &xlmRoberta, &albert, &electra, &mpnet, &xlnet,
 		&clip, &clipText, &clipVision,
 		&t5, &visionEncoderDecoder,
 	}

@@ -60,6 +60,7 @@ func (w *workspace) attend(l int, r *Result) {
 	size := tokens * a.HeadDim
 	w.params = a.params()
 	w.params.Biases = w.model.biases[l]
+	w.params.Relative = w.relate(l)
 	out, q := mha.PerToken(w.o, a.Heads, a.HeadDim), mha.PerHead(w.qkv, tokens, a.HeadDim)
 	keys, values := w.qkv[a.Heads*size:(a.Heads+a.KVHeads)*size], w.qkv[(a.Heads+a.KVHeads)*size:a.qkv()*size]
 	k, v := mha.PerHead(keys, tokens, a.HeadDim), mha.PerHead(values, tokens, a.HeadDim)
@@ -76,6 +77,10 @@ func (w *workspace) attend(l int, r *Result) {
 	adaptive := w.stream.policy != nil && w.choose(l, batch, q, k)
 	if r != nil && r.probes != nil {
 		w.params.Probe = w.look(r.probes[l])
+	}
+	if w.stream.permuted() {
+		w.attendPermuted(l, r, out, q, k, v)
+		return
 	}
 	w.mha.Run(&w.Exec, w.params, batch, out, q, k, v)
 	if adaptive {

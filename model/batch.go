@@ -36,6 +36,22 @@ type Batch struct {
 	// where a pooler reads a first token that the attention mask hides.
 	Unseen []int32
 
+	// Of models with Permuted; the states of what Blocked, Targets or Memory is nil
+	// for are those of a text alone.
+	//
+	// Blocked says of sequence s who does not see whom: where Blocked[s][i·length+j]
+	// is not zero, token i does not see token j, though itself it sees always. A
+	// target in the place of token i sees what Blocked[s] lets it see alone.
+	// nil, for all or for a sequence: all see all.
+	Blocked [][]uint8
+	// Targets are places of sequence s that are guessed, [targets, length]: the
+	// shares of a target in its tokens' places, of which one is 1 as a rule. Then
+	// last hidden states are the targets', one after the other.
+	Targets [][]float32
+	// Memory is, of every layer, the states that it took in for texts before these,
+	// the same number for each sequence: [sequences, remembered, hidden].
+	Memory [][]float32
+
 	// HeadMask multiplies the attention weights of heads; a head whose factor is
 	// 0 is not computed. For every layer it has [heads], or [sequences, heads],
 	// or nil: all 1. nil: all layers are nil.
@@ -110,11 +126,14 @@ func (m *Model) check(b *Batch) error {
 	if i := outside(b.IDs, e.Vocab); i >= 0 {
 		return inputError("token id %d at %d is outside the vocabulary of %d", b.IDs[i], i, e.Vocab)
 	}
-	if i := outside(b.TypeIDs, max(e.Types, 1)); i >= 0 {
-		return inputError("token type %d at %d is outside the %d of the model", b.TypeIDs[i], i, max(e.Types, 1))
+	if i := outside(b.TypeIDs, m.spec.types()); i >= 0 {
+		return inputError("token type %d at %d is outside the %d of the model", b.TypeIDs[i], i, m.spec.types())
 	}
 	if i := outside(b.Positions, e.positions()); i >= 0 {
 		return inputError("position %d at %d is outside the %d of the model", b.Positions[i], i, e.positions())
+	}
+	if err := m.checkPermuted(b); err != nil {
+		return err
 	}
 	return m.checkHeadMask(b)
 }

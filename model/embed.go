@@ -40,6 +40,10 @@ func (g *gather) Run(_, i int) {
 	seq := 0 // that holds token t
 	for t := i * gatherTokens; t < min((i+1)*gatherTokens, s.tokens); t++ {
 		x := g.to[t*width : (t+1)*width]
+		if t >= s.texts() {
+			copy(x, e.target)
+			continue
+		}
 		if s.embeds != nil {
 			copy(x, s.embeds[t*width:])
 		} else {

@@ -207,10 +207,7 @@ func (f *filler) read(dst []float32, p *param) error {
 // readPart reads the beginning of what a source gives, which is not transposed,
 // and refuses NaN.
 func (f *filler) readPart(dst []float32, s *source) error {
-	at := int64(s.first)
-	for i := 1; i < len(s.shape); i++ {
-		at *= int64(s.shape[i])
-	}
+	at := int64(s.first) * int64(s.columns())
 	if err := f.set.ReadFloat32s(dst, s.names[0], at); err != nil {
 		return err
 	}

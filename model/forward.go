@@ -65,6 +65,7 @@ func (m *Model) forward(ctx context.Context, b Batch, r *Result) error {
 	if b.Source != nil {
 		b.states = w.bridge(r.encoder.last.Data, r.encoder.last.Rows)
 	}
+	w.keepDistances(&b)
 	w.run(b, r)
 	r.squares(&b)
 	return w.End()
@@ -93,6 +94,7 @@ func (w *workspace) layers(r *Result) {
 	s := &w.model.spec
 	w.embed()
 	w.rows = w.stream.tokens
+	w.permute()
 	w.keepHidden(0, r)
 	for l := range s.Layers {
 		if w.Cancelled() {
@@ -112,6 +114,7 @@ func (w *workspace) layers(r *Result) {
 	if !s.LastUnnormed {
 		w.keepHidden(len(s.Layers), r)
 	}
+	w.seesTargets()
 }
 
 // attention: x = x + attention(x), with the norms where they stand. In a parallel
@@ -166,6 +169,9 @@ func (w *workspace) project(width int, by *linear, norm, post *norm) {
 func (w *workspace) wanted(r *Result) Rows {
 	if r == nil {
 		return w.only
+	}
+	if w.stream.targets != nil {
+		return EveryToken
 	}
 	return r.onlyRows()
 }
@@ -235,8 +241,17 @@ func (w *workspace) keepRows(x []float32, width int, from Rows) {
 
 // keepHidden copies the residual stream after l layers to the result that wants it.
 func (w *workspace) keepHidden(l int, r *Result) {
-	if r != nil && r.hidden != nil {
-		hidden := w.model.spec.Hidden
-		copy(r.hidden[l].Data[w.stream.token*hidden:], w.x[:w.stream.tokens*hidden])
+	if r == nil || r.hidden == nil && r.memory == nil {
+		return
+	}
+	s, hidden := &w.stream, w.model.spec.Hidden
+	if r.hidden != nil {
+		copy(r.hidden[l].Data[s.token*hidden:], w.x[:s.texts()*hidden])
+		if s.targets != nil {
+			copy(r.targetHidden[l].Data[s.target*hidden:], w.x[s.texts()*hidden:s.tokens*hidden])
+		}
+	}
+	if l < len(r.memory) {
+		copy(r.memory[l].Data[s.token*hidden:], w.x[:s.texts()*hidden])
 	}
 }

@@ -14,6 +14,7 @@ const (
 	FirstAndMean                // one output row a sequence, from its first token and, beside it, the mean of the others
 	MeanAfterFirst              // one output row a sequence, the mean of all tokens but the first
 	SourceEnd                   // one output row a sequence, from the token beside the last that ends the source: see Batch.Ends
+	MeanToken                   // one output row a sequence, the mean of its tokens
 	DetectionTokens             // one output row for each of a picture's detection tokens
 )
 
@@ -24,7 +25,8 @@ type Head struct {
 	// columns of the last layer, one each.
 	Outputs []string
 	From    Rows
-	Norm    string // name of a norm of the base model that the rows pass first; "" for none
+	Norm    string     // name of a norm of the base model that the rows pass first; "" for none
+	Act     Activation // of the rows, after the norm; None for none
 	Layers  []Dense
 	// Choices: sequences are alternatives, and their scores are the columns of
 	// one row (multiple choice).
@@ -70,6 +72,8 @@ func (r Rows) String() string {
 		return "first token and the mean of the others"
 	case MeanAfterFirst:
 		return "tokens after the first"
+	case MeanToken:
+		return "mean of its tokens"
 	case DetectionTokens:
 		return "detection tokens"
 	}
@@ -133,7 +137,8 @@ func (w *workspace) headRows(from Rows) []float32 {
 	if w.rows != s.tokens { // they are all that is left
 		return w.x
 	}
-	if from == FirstAndMean || from == MeanAfterFirst {
+	switch from {
+	case FirstAndMean, MeanAfterFirst, MeanToken:
 		return w.means(from)
 	}
 	n := from.of(&w.model.spec.Stack)
@@ -150,8 +155,8 @@ func (w *workspace) headRows(from Rows) []float32 {
 	return w.gatherRows(w.picked)
 }
 
-// means finds the mean of each sequence's states but the first, and where that is
-// read too, puts it before.
+// means finds the mean of each sequence's states, or of all but the first, and
+// where that is read too, puts it before.
 func (w *workspace) means(of Rows) []float32 {
 	hidden, s := w.model.spec.Hidden, &w.stream
 	width := hidden * of.states()
@@ -163,11 +168,14 @@ func (w *workspace) means(of Rows) []float32 {
 		if of == FirstAndMean {
 			copy(dst, w.x[from*hidden:(from+1)*hidden])
 		}
+		if of != MeanToken {
+			from++
+		}
 		clear(mean)
-		for t := from + 1; t < to; t++ {
+		for t := from; t < to; t++ {
 			kernels.Add(mean, mean, w.x[t*hidden:(t+1)*hidden])
 		}
-		kernels.Scale(mean, mean, 1/float32(max(to-from-1, 1)))
+		kernels.Scale(mean, mean, 1/float32(max(to-from, 1)))
 	}
 	return w.first
 }
@@ -189,6 +197,12 @@ func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, t
 	if h.norm.weight != nil {
 		w.normed = grow(w.normed, rows*width)
 		w.norm(w.normed, a, rows, width, &h.norm)
+		a = w.normed
+	}
+	if h.Act != kernels.None {
+		w.normed = grow(w.normed, rows*width)
+		copy(w.normed, a[:rows*width])
+		kernels.Activate(h.Act, w.normed)
 		a = w.normed
 	}
 	if len(h.layers) == 0 {

@@ -21,6 +21,7 @@ type Model struct {
 	rotations []*rotation  // [layers]; nil where positions turn nothing
 	rotary    bool         // one of them is there
 	biases    [][]mha.Bias // [layers]: of scores
+	distances distanceKeys
 	finalNorm norm
 	heads     []head
 	params    []param   // of the other model too

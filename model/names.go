@@ -41,6 +41,13 @@ type names struct {
 	CrossQuery, CrossKey, CrossValue string
 	CrossKeyValue                    string
 	CrossOut                         string
+	Target                           string // the state that targets begin with, a whole name
+
+	// Of Distances: the matrix of the sinusoids, and whole names of the biases that
+	// queries have for keys, distances and segments, and of the segments.
+	Distance                           string
+	KeyBias, DistanceBias, SegmentBias string
+	Segments                           string
 
 	Gate, Up, Down string
 	GateUp         string // in place of Gate and Up: one tensor of both, one after the other
@@ -53,6 +60,9 @@ type names struct {
 
 	// Transposed: the layers' matrices are stored [inputs, outputs].
 	Transposed bool
+	// HeadShaped: the matrices of attention are stored under their names alone, with
+	// heads and headDim as dimensions of their own and inputs before outputs.
+	HeadShaped bool
 	// NormLessOne: the norms' weights are stored less 1.
 	NormLessOne bool
 

@@ -24,7 +24,8 @@ type layer struct {
 	// head after head. It is one matrix above the other where a file stores them in
 	// different forms.
 	qkv                []linear
-	queryNorm, keyNorm norm   // [headDim]
+	queryNorm, keyNorm norm // [headDim]
+	toDistances        toDistances
 	out                linear // [hidden, heads·headDim]
 
 	// Of attention to a source: [heads·headDim, hidden], then keys and values one
@@ -45,8 +46,9 @@ type layer struct {
 type embeddings struct {
 	words, positions, types table
 	norm                    norm
-	project                 linear // [hidden, embedWidth], where they differ
-	relative                table  // [buckets, heads]
+	project                 linear    // [hidden, embedWidth], where they differ
+	relative                table     // [buckets, heads]
+	target                  []float32 // [hidden], of Permuted
 
 	// Of pictures.
 	patches          linear // [hidden, channels·height·width]
@@ -203,6 +205,9 @@ func (p *paramList) embeddings(e *embeddings) {
 	if width != p.spec.Hidden {
 		p.linear("embeddings.project", &e.project, width, true, part{name: p.prefix + p.EmbeddingProject, rows: p.spec.Hidden})
 	}
+	if p.spec.Permuted != nil {
+		p.add(param{name: "embeddings.target", rows: 1, cols: width, vector: &e.target, from: []source{{names: []string{p.prefix + p.Target}, shape: []int{1, 1, width}, rows: width}}})
+	}
 	if n := p.spec.Relative.Buckets; n > 0 {
 		p.table("relative", &e.relative, n, p.spec.Layers[0].Attention.Heads, p.Relative)
 	}
@@ -219,7 +224,11 @@ func (p *paramList) layer(l *layer, i int, theirs string) {
 	if p.PairedQK {
 		pairs = a.HeadDim
 	}
-	qkv := []part{{name: theirs + p.Query, rows: q, pairs: pairs}, {name: theirs + p.Key, rows: kv, pairs: pairs}, {name: theirs + p.Value, rows: kv}}
+	dim := 0
+	if p.HeadShaped {
+		dim = a.HeadDim
+	}
+	qkv := []part{{name: theirs + p.Query, rows: q, pairs: pairs, outDim: dim}, {name: theirs + p.Key, rows: kv, pairs: pairs, outDim: dim}, {name: theirs + p.Value, rows: kv, outDim: dim}}
 	if p.QKV != "" {
 		qkv = []part{{name: theirs + p.QKV, rows: q + 2*kv}}
 		if p.QKVByHead {
@@ -239,7 +248,8 @@ func (p *paramList) layer(l *layer, i int, theirs string) {
 		p.norm(ours+"query_norm", &l.queryNorm, a.HeadDim, theirs+p.QueryNorm)
 		p.norm(ours+"key_norm", &l.keyNorm, a.HeadDim, theirs+p.KeyNorm)
 	}
-	p.linear(ours+"out", &l.out, q, a.OutBias, part{name: theirs + p.Out, rows: s.Hidden})
+	p.linear(ours+"out", &l.out, q, a.OutBias, part{name: theirs + p.Out, rows: s.Hidden, inDim: dim})
+	p.distances(&l.toDistances, i, ours, theirs)
 	p.scaled(s.LayerScale, theirs+p.AttentionScale)
 	p.norm(ours+"attn_norm", &l.attnNorm, s.Hidden, theirs+p.AttentionNorm)
 
@@ -323,6 +333,25 @@ type part struct {
 	first int
 	pairs int // see source
 	heads int // see source
+
+	// Where heads are a dimension of the tensor, their size: of outputs, which then
+	// come after the inputs, or of inputs.
+	outDim, inDim int
+}
+
+// tensor is the name and shape of the matrix of a part with so many inputs, and
+// whether inputs come first.
+func (p *paramList) tensor(t *part, in int) (name string, shape []int, transposed bool) {
+	of := max(t.of, t.rows)
+	switch {
+	case t.outDim > 0:
+		return t.name, []int{in, of / t.outDim, t.outDim}, true
+	case t.inDim > 0:
+		return t.name, []int{of, in / t.inDim, t.inDim}, false
+	case p.Transposed:
+		return t.name + ".weight", []int{in, of}, true
+	}
+	return t.name + ".weight", []int{of, in}, false
 }
 
 // alike cuts parts where the form changes in which they are to be kept.
@@ -343,13 +372,9 @@ func (p *paramList) linear(name string, l *linear, in int, bias bool, parts ...p
 	w := param{name: name + ".weight", kind: matrix, cols: in, narrow: true, matrix: &l.w}
 	b := param{name: name + ".bias", rows: 1, vector: &l.bias}
 	for _, t := range parts {
-		of := max(t.of, t.rows)
-		shape := []int{of, in}
-		if p.Transposed {
-			shape = []int{in, of}
-		}
-		w.from = append(w.from, source{names: []string{t.name + ".weight"}, shape: shape, transposed: p.Transposed, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
-		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{of}, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
+		tensor, shape, transposed := p.tensor(&t, in)
+		w.from = append(w.from, source{names: []string{tensor}, shape: shape, transposed: transposed, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
+		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{max(t.of, t.rows)}, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
 		w.rows += t.rows
 	}
 	b.cols = w.rows

@@ -60,6 +60,7 @@ func (r *Result) prepareLooks(b *Batch) error {
 		if b.Unseen != nil {
 			n -= b.Unseen[s]
 		}
+		n += int32(b.remembered(r.model.spec.Hidden))
 		r.seqK = append(r.seqK, r.seqK[s]+n)
 	}
 	prepare := func(probes []*mha.Probe, heads func(l *Layer) int, seqK []int32) error {
@@ -74,8 +75,14 @@ func (r *Result) prepareLooks(b *Batch) error {
 		}
 		return nil
 	}
-	if err := prepare(r.probes, (*Layer).heads, r.seqK); err != nil || b.Source == nil {
+	if err := prepare(r.probes, (*Layer).heads, r.seqK); err != nil {
 		return err
+	}
+	if b.Targets != nil {
+		return prepare(r.targetProbes, (*Layer).heads, r.seqK)
+	}
+	if b.Source == nil {
+		return nil
 	}
 	return prepare(r.crossProbes, (*Layer).crossHeads, b.Source.CuSeqlens)
 }
@@ -96,10 +103,17 @@ func (r *Result) squares(b *Batch) {
 		o, p := &r.cross[l], r.crossProbes[l]
 		o.Data, o.Rows = p.Weights, len(p.Weights)
 	}
+	for l := range r.targetWeights {
+		o := &r.targetWeights[l]
+		o.Data, o.Rows = nil, 0
+		if b.Targets != nil {
+			o.Data, o.Rows = r.targetProbes[l].Weights, len(r.targetProbes[l].Weights)
+		}
+	}
 	for l := range r.attentions {
 		o, p := &r.attentions[l], r.probes[l]
 		heads := r.model.spec.Layers[l].Attention.Heads
-		if r.seqK[b.sequences()] == b.CuSeqlens[b.sequences()] {
+		if r.seqK[b.sequences()] >= b.CuSeqlens[b.sequences()] {
 			o.Data, o.Rows = p.Weights, len(p.Weights)
 			continue
 		}

@@ -58,7 +58,7 @@ func (p *Pruning) inside(s *Stack) error {
 // biasedByHead says whether the heads of a layer differ in more than parameters
 // of their own.
 func (s *Stack) biasedByHead(l int) bool {
-	return s.Relative.Buckets > 0 || s.Layers[l].Attention.ALiBi
+	return s.Relative.Buckets > 0 || s.Distances != nil || s.Layers[l].Attention.ALiBi
 }
 
 // cut gives what remains of layer l.

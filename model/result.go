@@ -19,6 +19,14 @@ const (
 	// encoder_attentions.N, decoder_attentions.N and cross_attentions.N, whose
 	// columns are the tokens of the source.
 	EncoderLastHiddenState = "encoder_last_hidden_state"
+
+	// Of models with Permuted: mems.0 to mems.N-1, what each layer took in, [tokens,
+	// hidden], from which a Batch's Memory is made. ForwardTensors gives the memory
+	// itself. Where a batch has targets, their states and attention weights are
+	// target_hidden_states.N and target_attentions.N.
+	Memory             = "mems"
+	TargetHiddenStates = "target_" + HiddenStates
+	TargetAttentions   = "target_" + Attentions
 )
 
 // An Output is one named result of a forward pass over a batch.
@@ -43,6 +51,11 @@ type Result struct {
 	hidden     []Output
 	attentions []Output
 	heads      []headResult
+
+	memory        []Output // what each layer took in
+	targetHidden  []Output // of the targets of a batch that has any
+	targetWeights []Output
+	targetProbes  []*mha.Probe
 
 	probes []*mha.Probe // of every layer, nil where nobody looks; nil: nowhere
 	seqK   []int32      // [sequences+1], for the probes
@@ -80,6 +93,9 @@ func (m *Model) resultOutputs() []string {
 	if m.spec.crosses() {
 		list = append(list, EncoderLastHiddenState)
 	}
+	if p := m.spec.Permuted; p != nil && !p.Forgets {
+		list = append(list, Memory)
+	}
 	return append(list, HiddenStates, Attentions)
 }
 
@@ -98,7 +114,7 @@ func (m *Model) NewResult(names ...string) (*Result, error) {
 func (m *Model) newResult(names ...string) (*Result, error) {
 	all := m.resultOutputs()
 	if len(names) == 0 {
-		names = all[:len(all)-2]
+		names = slices.DeleteFunc(all[:len(all)-2:len(all)-2], func(name string) bool { return name == Memory })
 	}
 	for _, name := range names {
 		if !slices.Contains(all, name) {
@@ -119,12 +135,24 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 	if slices.Contains(names, HiddenStates) {
 		for i := range len(m.spec.Layers) + 1 {
 			r.hidden = append(r.hidden, Output{Name: prefix + HiddenStates + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
+			if m.spec.Permuted != nil {
+				r.targetHidden = append(r.targetHidden, Output{Name: TargetHiddenStates + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
+			}
 		}
 	}
 	if slices.Contains(names, Attentions) {
 		for i := range m.spec.Layers {
 			r.attentions = append(r.attentions, Output{Name: prefix + Attentions + "." + strconv.Itoa(i), Cols: 1})
 			r.probes = append(r.probes, &mha.Probe{Look: mha.Look{Weights: true}})
+			if m.spec.Permuted != nil {
+				r.targetWeights = append(r.targetWeights, Output{Name: TargetAttentions + "." + strconv.Itoa(i), Cols: 1})
+				r.targetProbes = append(r.targetProbes, &mha.Probe{Look: mha.Look{Weights: true}})
+			}
+		}
+	}
+	if slices.Contains(names, Memory) {
+		for i := range m.spec.Layers {
+			r.memory = append(r.memory, Output{Name: Memory + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
 		}
 	}
 	for i, h := range m.heads {
@@ -200,7 +228,7 @@ func (r *Result) all(yield func(*Output) bool) {
 	if r.encoder != nil && !r.allOfEncoder(yield) {
 		return
 	}
-	for _, list := range [][]Output{r.hidden, r.attentions, r.cross} {
+	for _, list := range [][]Output{r.hidden, r.attentions, r.cross, r.memory, r.targetHidden, r.targetWeights} {
 		for i := range list {
 			if !yield(&list[i]) {
 				return
@@ -231,16 +259,24 @@ func (r *Result) allOfEncoder(yield func(*Output) bool) bool {
 
 // resize gives every output room for the batch.
 func (r *Result) resize(b *Batch) {
-	tokens, seqs := b.tokens(), b.sequences()
+	outputs, seqs := b.outputs(), b.sequences()
 	if r.last != nil {
-		r.last.resize(tokens)
+		r.last.resize(outputs)
 	}
-	for i := range r.hidden {
-		r.hidden[i].resize(tokens)
+	for _, list := range [][]Output{r.hidden, r.memory} {
+		for i := range list {
+			list[i].resize(b.tokens())
+		}
+	}
+	for i := range r.targetHidden {
+		r.targetHidden[i].resize(outputs)
+		if b.Targets == nil {
+			r.targetHidden[i].resize(0)
+		}
 	}
 	for i := range r.heads {
 		h := &r.heads[i]
-		rows := tokens
+		rows := outputs
 		if from := r.model.heads[h.head].From; from != EveryToken {
 			rows = seqs * from.of(&r.model.spec.Stack)
 		}

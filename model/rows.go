@@ -112,7 +112,7 @@ func (r *rowReader[T]) fetch() error {
 func (r *rowReader[T]) fetchColumns(n int) error {
 	s, cols := r.source(), r.width
 	if r.whole == nil {
-		r.whole = make([]T, s.shape[0]*s.shape[1])
+		r.whole = make([]T, s.shape[0]*s.columns())
 		if err := r.read(r.whole, s.names[0], 0); err != nil {
 			return err
 		}
@@ -122,7 +122,7 @@ func (r *rowReader[T]) fetchColumns(n int) error {
 	const side = 16 // of the squares that are turned, so that both sides stay in a cache
 	for i := 0; i < n; i += side {
 		for k := range cols {
-			for j, v := range r.whole[k*s.shape[1]+at+i:][:min(side, n-i)] {
+			for j, v := range r.whole[k*s.columns()+at+i:][:min(side, n-i)] {
 				r.rows[(i+j)*cols+k] = v
 			}
 		}

@@ -34,6 +34,15 @@ func (s *source) count() int {
 	return s.shape[0]
 }
 
+// columns is how wide a row of the tensor is.
+func (s *source) columns() int {
+	n := 1
+	for i := 1; i < len(s.shape); i++ {
+		n *= s.shape[i]
+	}
+	return n
+}
+
 // row is where row i of the parameter is stored.
 func (s *source) row(i int) int {
 	if s.heads > 0 {

@@ -1,6 +1,10 @@
 package model
 
-import "github.com/ladon-ml/ladon/kernels"
+import (
+	"math"
+
+	"github.com/ladon-ml/ladon/kernels"
+)
 
 // Activation is an element-wise function between two matrix products.
 type Activation = kernels.Activation
@@ -88,7 +92,9 @@ type Stack struct {
 	// before it. nil: every layer has its own.
 	SharedWith []int
 
-	Relative Relative
+	Relative  Relative
+	Distances *Distances // nil: queries meet keys alone
+	Permuted  *Permuted  // nil: what Batch has for it does not fit the model
 }
 
 // Relative is a bias of scores by head and distance, the same in every layer:
@@ -96,6 +102,25 @@ type Stack struct {
 type Relative struct {
 	Buckets     int // that distances share
 	MaxDistance int // from which on all share one
+}
+
+// Distances is attention to how far a key is and to whose segment it is of: every
+// layer makes keys of sinusoids of the distances and keys of "the same segment" and
+// "another", which queries meet with biases of their own (Dai et al. 2019, Yang et
+// al. 2019). Token types are the segments, any numbers.
+type Distances struct {
+	Clamp    int  // farther keys count as so far away; 0: no limit
+	Backward bool // the second half of a batch counts distances the other way round
+}
+
+// Permuted is what a model has that learned to guess the words of a text in any
+// order (Yang et al. 2019): masks of who sees whom, a second stream of targets, which
+// know where they are and not what, and as a memory the states of earlier texts. A
+// layer's Window, if any, begins with the memory.
+type Permuted struct {
+	Remembered int  // so many of the last states are remembered; 0: all
+	Reused     int  // and of each pass so many of the first; 0: all
+	Forgets    bool // memory is read, and not made
 }
 
 // A Layer is attention and a feed-forward network, and where there is a source,
@@ -122,6 +147,14 @@ func (l *Layer) crossHeads() int {
 		return 0
 	}
 	return l.Cross.Heads
+}
+
+// types is how many token types there are.
+func (s *Stack) types() int {
+	if s.Distances != nil {
+		return math.MaxInt32
+	}
+	return max(s.Embeddings.Types, 1)
 }
 
 // repeat makes n layers that are all the same.

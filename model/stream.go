@@ -4,22 +4,24 @@ import "slices"
 
 // A stream is the part of a batch that goes through the layers together.
 type stream struct {
-	ids, types, positions []int32   // [tokens]; types and positions may be nil
-	embeds                []float32 // [tokens, embedWidth]; nil where ids select them
-	cuSeqlens             []int32   // [sequences+1], from 0
-	pictures              []Pixels  // [sequences], of a model of pictures
-	unseen                []int32   // [sequences] or nil: none
-	source                []float32 // [source tokens, width]: the last hidden states of the source
-	sourceSeqlens         []int32   // [sequences+1], from 0
-	ends                  []int32   // [sequences] the token beside the end of the source; nil: nobody asks
-	seqK                  []int32   // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
-	counted               []int32   // positions that nobody gave
-	totals                []int32   // [sequences] the length that each counts as, or nil: as far as its positions reach
-	pad                   int32     // the id that a last token is not
-	end                   int32     // the id that ends a text
-	tokens                int
+	ids, types, positions []int32     // [tokens]; types and positions may be nil
+	embeds                []float32   // [tokens, embedWidth]; nil where ids select them
+	cuSeqlens             []int32     // [sequences+1], from 0
+	pictures              []Pixels    // [sequences], of a model of pictures
+	unseen                []int32     // [sequences] or nil: none
+	source                []float32   // [source tokens, width]: the last hidden states of the source
+	sourceSeqlens         []int32     // [sequences+1], from 0
+	ends                  []int32     // [sequences] the token beside the end of the source; nil: nobody asks
+	seqK                  []int32     // [sequences+1]: cuSeqlens of the seen tokens alone, where some are unseen
+	counted               []int32     // positions that nobody gave
+	totals                []int32     // [sequences] the length that each counts as, or nil: as far as its positions reach
+	pad                   int32       // the id that a last token is not
+	end                   int32       // the id that ends a text
+	tokens                int         // rows of the residual stream: texts, then targets
 	headMask, crossMask   [][]float32 // as the batch's
 	policy                HeadPolicy
+
+	permuting
 
 	token, sequence int // where in the batch it begins
 	square          int // the squares of the lengths of all sequences before
@@ -67,6 +69,9 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	s.cuSeqlens = grow(s.cuSeqlens, end-first+1)
 	for i := range s.cuSeqlens {
 		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
+	}
+	if m.spec.Permuted != nil {
+		s.setPermuted(b, g, m.spec.Hidden)
 	}
 	if e := &m.spec.Embeddings; s.positions == nil && (m.rotary || e.First > 0) {
 		s.counted = grow(s.counted, s.tokens)
@@ -133,6 +138,8 @@ func endOf(ids []int32, end int32) int {
 func (s *stream) release() {
 	s.ids, s.types, s.positions, s.totals, s.unseen, s.embeds, s.pictures = nil, nil, nil, nil, nil, nil, nil
 	s.headMask, s.crossMask, s.policy, s.source, s.ends = nil, nil, nil, nil, nil
+	s.blocked, s.targets = nil, nil
+	clear(s.memory)
 }
 
 func (s *stream) sequences() int { return len(s.cuSeqlens) - 1 }

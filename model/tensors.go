@@ -67,6 +67,15 @@ func (m *Model) read(byName map[string]*weights.Tensor, r *Result) (*padded, Bat
 		return nil, Batch{}, err
 	}
 	p.count(&m.spec.Embeddings)
+	if m.spec.Permuted != nil {
+		if err := p.readPermuted(m, byName); err != nil {
+			return nil, Batch{}, err
+		}
+		if p.needsAll(r) {
+			return p, p.whole(), nil
+		}
+		return p, p.batch(false), nil
+	}
 	return p, p.batch(r.needs(FirstToken)), nil
 }
 
@@ -79,6 +88,8 @@ type padded struct {
 	embeds                      []float32 // [batch, length, hidden]; nil: ids select them
 
 	headMask [][]float32
+
+	permutedInputs
 
 	kept []int32 // [tokens] of the batch made of it: where each comes from; -1: compute, but do not show
 }
@@ -125,7 +136,7 @@ func (m *Model) readPadded(byName map[string]*weights.Tensor) (_ *padded, err er
 		limit int
 	}{
 		{"input_ids", &p.ids, m.spec.Embeddings.Vocab},
-		{"token_type_ids", &p.types, m.spec.Embeddings.Types},
+		{"token_type_ids", &p.types, m.spec.types()},
 		{"position_ids", &p.positions, m.spec.Embeddings.positions()},
 		{"attention_mask", &p.mask, math.MaxInt32},
 	} {
@@ -192,8 +203,11 @@ func (m *Model) inputNames() []string {
 		return []string{"pixel_values", "interpolate_pos_encoding", "head_mask"}
 	}
 	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids", "head_mask"}
-	if m.spec.Embeddings.Types > 0 {
+	if m.spec.Embeddings.Types > 0 || m.spec.Distances != nil {
 		known = append(known, "token_type_ids")
+	}
+	if m.spec.Permuted != nil {
+		known = append(known, m.permutedNames()...)
 	}
 	return known
 }
@@ -316,16 +330,21 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 		list = append(list, weights.Of(name, shape, data))
 	}
 	if r.last != nil {
-		add(r.last.Name, []int{p.rows, p.length, r.last.Cols}, p.spread(r.last))
+		add(r.last.Name, []int{p.rows, p.outputs(), r.last.Cols}, p.spreadOutputs(r.last))
 	}
-	for i := range r.hidden {
-		o := &r.hidden[i]
-		add(o.Name, []int{p.rows, p.length, o.Cols}, p.spread(o))
+	if b.permuted() {
+		p.permutedStates(m, r, b, add)
+	} else {
+		for i := range r.hidden {
+			o := &r.hidden[i]
+			add(o.Name, []int{p.rows, p.length, o.Cols}, p.spread(o))
+		}
+		for i := range r.attentions {
+			o, heads := &r.attentions[i], m.spec.Layers[i].Attention.Heads
+			add(o.Name, []int{p.rows, heads, p.length, p.length}, p.spreadWeights(o, heads, b, p, b))
+		}
 	}
-	for i := range r.attentions {
-		o, heads := &r.attentions[i], m.spec.Layers[i].Attention.Heads
-		add(o.Name, []int{p.rows, heads, p.length, p.length}, p.spreadWeights(o, heads, b, p, b))
-	}
+	p.addMemory(m, r, add)
 	for i := range r.heads {
 		h := &m.heads[r.heads[i].head]
 		for j := range r.heads[i].outputs {
@@ -338,9 +357,9 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 			case o.PerSequence:
 				add(o.Name, []int{p.rows, o.Cols}, o.Data)
 			case len(h.Outputs) > 1 || h.Squeezed:
-				add(o.Name, []int{p.rows, p.length}, p.spread(o))
+				add(o.Name, []int{p.rows, p.outputs()}, p.spreadOutputs(o))
 			default:
-				add(o.Name, []int{p.rows, p.length, o.Cols}, p.spread(o))
+				add(o.Name, []int{p.rows, p.outputs(), o.Cols}, p.spreadOutputs(o))
 			}
 		}
 	}

@@ -29,6 +29,8 @@ type workspace struct {
 	average  []float32 // [2, headDim]
 	params   mha.Params
 	headNorm mha.Norm
+	distant  distant
+	permuted permuted
 	attender attender  // nil: the stream attends to itself
 	active   *activity // nil: nobody asks what the neurons give
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]

@@ -112,6 +112,8 @@ class Case:
             return "crossmodal"
         if self.arch.startswith(("T5", "Bart", "Marian", "Pegasus", "MBart", "Transformer")):
             return "seq2seq"
+        if self.arch.startswith("XLNet"):
+            return "xlnet"
         if self.arch.startswith(("Roberta", "XLMRoberta", "MPNet", "Electra", "Albert")):
             return "kin"
         return "decoder"

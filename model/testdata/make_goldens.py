@@ -30,10 +30,11 @@ import decoders  # noqa: E402
 import kin  # noqa: E402
 import seq2seq  # noqa: E402
 import vision  # noqa: E402
+import xlnet  # noqa: E402
 from cases import CASES, Part  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
-MODULES = {"decoder": decoders, "kin": kin, "vision": vision, "crossmodal": crossmodal, "seq2seq": seq2seq}
+MODULES = {"decoder": decoders, "kin": kin, "vision": vision, "crossmodal": crossmodal, "xlnet": xlnet, "seq2seq": seq2seq}
 ORDERS = 8  # how many orders of summation the float32 error is the maximum of
 
 
@@ -60,7 +61,7 @@ def fill(model, gen):
         p.copy_(mean + std * torch.randn(p.shape, generator=gen))
 
     for name, p in model.named_parameters():
-        leaf = name.rsplit(".", 2)
+        leaf = ("." + name).rsplit(".", 2)
         norm = "norm" in name.lower() or ".ln_" in name
         if norm and name.endswith("weight"):
             normal(p, 0.3, 0.0 if "Gemma" in type(model).__name__ else 1.0)
@@ -77,7 +78,7 @@ def fill(model, gen):
             normal(p, 0.3)
         else:
             sharp = 1.8 if leaf[-2] in ("query", "key", "q_lin", "k_lin", "q_proj", "k_proj") else 1.2
-            inputs = p.shape[0] if leaf[-2] in ("c_attn", "c_proj", "c_fc") else p.shape[1]
+            inputs = p.shape[0] if leaf[-2] in ("c_attn", "c_proj", "c_fc", "rel_attn") else p.shape[1]
             normal(p, sharp / inputs ** 0.5)
 
 
@@ -160,7 +161,7 @@ def parts(model, case):
 def permutations(c, gen):
     """A permutation for every kind of channel that a config has."""
     hidden, heads = c.hidden_size, c.num_attention_heads
-    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner", "ffn_dim"))
+    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner", "ffn_dim", "d_inner"))
     ffn = next((n for n in sizes if n), 4 * hidden)
     dim = hidden // heads
     return {
@@ -174,6 +175,8 @@ def outputs_of(model, case, inputs, perm=None):
     """Every output of a forward pass by the names of the command's contract, as numpy arrays."""
     if case.family == "seq2seq" or case.arch == "VisionEncoderDecoderModel":
         return seq2seq.outputs(model, case, inputs, perm)
+    if case.family == "xlnet":
+        return xlnet.outputs(model, case, inputs, perm)
     feed = {k: torch.from_numpy(v) for k, v in inputs.items()}
     for k, v in feed.items():
         if k != "attention_mask" and v.dtype in (torch.int32,):
@@ -241,7 +244,7 @@ def load(case, folder, dtype):
     model, info = cls.from_pretrained(folder, dtype=dtype, attn_implementation="eager", output_loading_info=True)
     missing = [k for k in info["missing_keys"] if not (case.drop_pooler and "pooler" in k)]
     assert not missing, (case.name, missing)
-    return model.eval()
+    return model.to(dtype).eval()  # XLNet loads some as float32 whatever is asked for
 
 
 @contextlib.contextmanager
@@ -353,7 +356,7 @@ def main():
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     chosen = sys.argv[1:] or [""]
-    for case in CASES + decoders.CASES + kin.CASES + vision.CASES + crossmodal.CASES + seq2seq.CASES:
+    for case in CASES + decoders.CASES + kin.CASES + vision.CASES + crossmodal.CASES + xlnet.CASES + seq2seq.CASES:
         if any(case.name.startswith(c) for c in chosen):
             make(case)
 

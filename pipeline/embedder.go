@@ -28,7 +28,12 @@ type Embedder struct {
 // the task heads that the checkpoint may have do not matter. A model that was
 // trained to match texts and pictures gives its projection of the text's end, as
 // transformers' get_text_features does: not normalised.
-func (m *Model) Embedder() (*Embedder, error) { return m.embedder, nil }
+func (m *Model) Embedder() (*Embedder, error) {
+	if err := m.can("embed"); err != nil {
+		return nil, err
+	}
+	return m.embedder, nil
+}
 
 func (m *Model) newEmbedder(root fs.FS) (*Embedder, error) {
 	f, hidden := &m.folder, m.model.Spec().Hidden

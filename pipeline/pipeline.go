@@ -117,11 +117,13 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 	if m.maxSeq, err = m.limit(); err != nil {
 		return nil, s.fail(err)
 	}
-	if m.embedder, err = m.newEmbedder(root); err != nil {
-		return nil, s.fail(err)
-	}
-	if m.ranker, err = m.newRanker(); err != nil {
-		return nil, s.fail(err)
+	if spec := m.model.Spec(); !readsSource(&spec) {
+		if m.embedder, err = m.newEmbedder(root); err != nil {
+			return nil, s.fail(err)
+		}
+		if m.ranker, err = m.newRanker(); err != nil {
+			return nil, s.fail(err)
+		}
 	}
 	// More calls at once than processors would only take memory from each other.
 	m.gate = newGate(runtime.GOMAXPROCS(0), m.newWorkspace)

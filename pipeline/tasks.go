@@ -31,8 +31,14 @@ var tasks = []task{
 		return slices.Contains(outputs, startLogits) && slices.Contains(outputs, endLogits)
 	}},
 	{"fill-mask", "a masked language model's head (…ForMaskedLM)", func(m *Model, s *model.Spec) bool { return maskOutput(m, s) != "" }},
-	{"generate", "a language model's head (…ForCausalLM)", func(m *Model, _ *model.Spec) bool { return m.model.Continues() }},
+	{"generate", "a language model's head (…ForCausalLM)", func(m *Model, s *model.Spec) bool { return m.model.Continues() && !readsSource(s) }},
+	{"caption", "an encoder of pictures with a decoder of text (VisionEncoderDecoderModel)", func(m *Model, s *model.Spec) bool {
+		return m.vision != nil && readsSource(s) && m.model.Continues()
+	}},
 }
+
+// readsSource tells encoder-decoders, which do nothing without a source.
+func readsSource(s *model.Spec) bool { return s.Other != nil && !s.Matches }
 
 // ofClass tells models by the end of their class, as config.json names it.
 func ofClass(suffix string) func(*Model, *model.Spec) bool {

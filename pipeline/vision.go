@@ -123,6 +123,21 @@ func (v *VisionModel) look(ctx context.Context, pics []*picture.Picture, outputs
 	if err != nil {
 		return fmt.Errorf("pipeline: %w", err)
 	}
+	first := 0
+	return v.batches(pics, func(b model.Batch) error {
+		if err := v.model.Forward(ctx, b, r); err != nil {
+			return fmt.Errorf("pipeline: %w", err)
+		}
+		for i := range b.Pictures {
+			each(first+i, r, i, int(b.CuSeqlens[i]))
+		}
+		first += len(b.Pictures)
+		return nil
+	})
+}
+
+// batches prepares pictures, some at a time.
+func (v *VisionModel) batches(pics []*picture.Picture, do func(b model.Batch) error) (err error) {
 	for first := 0; first < len(pics); first += pictureBatch {
 		some := pics[first:min(first+pictureBatch, len(pics))]
 		list := make([]model.Pixels, len(some))
@@ -132,12 +147,8 @@ func (v *VisionModel) look(ctx context.Context, pics []*picture.Picture, outputs
 			}
 			list[i].Width, list[i].Height, _ = v.processor.Shape(pic.Width, pic.Height)
 		}
-		b := v.model.Pictures(list...)
-		if err := v.model.Forward(ctx, b, r); err != nil {
-			return fmt.Errorf("pipeline: %w", err)
-		}
-		for i := range some {
-			each(first+i, r, i, int(b.CuSeqlens[i]))
+		if err := do(v.model.Pictures(list...)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -57,6 +57,7 @@ func commands() []command {
 		fillMaskCommand,
 		detectCommand,
 		matchCommand,
+		captionCommand,
 		forwardCommand,
 		generateCommand,
 		attentionCommand,

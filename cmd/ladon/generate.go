@@ -58,6 +58,7 @@ func (f *generateFlags) register(fs *flag.FlagSet) {
 	f.kv = "f32"
 	fs.Var(choiceValue{&f.kv, []string{"f32", "f16", "int8"}}, "kv-dtype", "keep keys and values in `TYPE`: f32, f16 or int8")
 	f.generationFlags.register(fs)
+	f.registerMore(fs)
 }
 
 func (f *generateFlags) run(c *call, fs *flag.FlagSet) error {

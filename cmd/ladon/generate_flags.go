@@ -55,17 +55,19 @@ func (f *generationFlags) register(fs *flag.FlagSet) {
 	fs.BoolVar(&f.ignoreEOS, "ignore-eos", false, "do not end after the checkpoint's last tokens")
 	ids(&c.ForcedBOS, "forced-bos-token-id", "the `ID` that follows a prompt of one token")
 	ids(&c.ForcedEOS, "forced-eos-token-id", "the `IDS` of which one is last where the length ends a text")
-	fs.Var(stringsValue{&f.stop}, "stop", "end before `TEXT`; may be given several times")
 
 	count(&c.Beams.Width, "num-beams", 1, "follow the `K` best sequences (beam search)")
 	c.Beams.LengthPenalty = 1
 	number(&c.Beams.LengthPenalty, "length-penalty", "divide a beam's log-probability by its length to the power of `X`")
 	f.early = "false"
 	fs.Var(choiceValue{&f.early, []string{"false", "true", "never"}}, "early-stopping", "end a beam search with enough finished sequences: `WHEN` true at once, false by a guess, never when none can be better")
+}
 
-	count(&c.Return, "num-return-sequences", 1, "with -in: write `N` sequences for each row")
-
-	count(&f.logProbs, "logprobs", 0, "with -json: give log-probabilities, and those of the `N` likeliest tokens")
+// registerMore registers what only a command takes that gives more than texts.
+func (f *generationFlags) registerMore(fs *flag.FlagSet) {
+	fs.Var(stringsValue{&f.stop}, "stop", "end before `TEXT`; may be given several times")
+	fs.Var(countValue{&f.cfg.Return, 1}, "num-return-sequences", "with -in: write `N` sequences for each row")
+	fs.Var(countValue{&f.logProbs, 0}, "logprobs", "with -json: give log-probabilities, and those of the `N` likeliest tokens")
 }
 
 // visit notes which flags were given.

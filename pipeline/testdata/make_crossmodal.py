@@ -5,7 +5,7 @@ Run from the repository root, in an environment that has the packages of require
 
     python pipeline/testdata/make_crossmodal.py
 
-clip holds a checkpoint with its tokenizer and processor, and answers.json about pictures of model/picture/testdata.
+clip and caption hold a checkpoint with its tokenizer and processor, and answers.json about pictures of model/picture/testdata.
 """
 import json
 import pathlib
@@ -14,9 +14,11 @@ import shutil
 import torch
 import transformers
 from tokenizers import pre_tokenizers
-from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers import (CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer, GPT2Config, GPT2Tokenizer, ViTConfig,
+                          VisionEncoderDecoderConfig, VisionEncoderDecoderModel)
 from transformers.image_utils import load_image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 HERE = pathlib.Path(__file__).parent
 PICTURES = HERE.parent.parent / "model" / "picture" / "testdata"
@@ -71,5 +73,46 @@ def clip():
     (folder / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
 
 
+CAPTIONS = {"rgb.png": "a cat", "turned.png": "two dogs asleep on the floor", "palette.png": "naïve: Neither"}
+
+
+def caption():
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = [("Ġ", "d"), ("c", "a"), ("o", "g"), ("t", "h"), ("th", "e")]
+    tokens = ["<|endoftext|>"] + letters + ["".join(m) for m in merges]
+    words = GPT2Tokenizer(vocab={t: i for i, t in enumerate(tokens)}, merges=merges, model_max_length=40, pad_token="<|endoftext|>")
+    torch.manual_seed(3)
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(
+        ViTConfig(hidden_size=20, num_attention_heads=4, intermediate_size=37, num_hidden_layers=1, image_size=12, patch_size=4),
+        GPT2Config(n_embd=24, n_head=3, n_layer=1, n_inner=37, n_positions=40, vocab_size=len(words), bos_token_id=0, eos_token_id=0),
+        decoder_start_token_id=0, eos_token_id=0, pad_token_id=0)
+    model = VisionEncoderDecoderModel(config).eval()
+    processor = ViTImageProcessorPil(size={"height": 12, "width": 12})
+    pixels = torch.cat([processor(images=[load_image(str(PICTURES / n))], return_tensors="pt")["pixel_values"] for n in CAPTIONS])
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    ids = [[0] + words(c).input_ids + [0] for c in CAPTIONS.values()]
+    for _ in range(400):
+        loss = 0
+        for picture, text in zip(pixels, ids):
+            logits = model(pixel_values=picture[None], decoder_input_ids=torch.tensor([text[:-1]])).logits[0]
+            loss = loss + torch.nn.functional.cross_entropy(logits, torch.tensor(text[1:]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.generation_config.max_length = 24
+    folder = HERE / "caption"
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in (model, words, processor):
+        part.save_pretrained(folder)
+    model.double()
+    answers = {}
+    for name, picture in zip(CAPTIONS, pixels.double()):
+        write = lambda **how: words.decode(model.generate(pixel_values=picture[None], do_sample=False, **how)[0], skip_special_tokens=True)
+        answers[name] = {"greedy": write(), "beams": write(num_beams=3), "short": write(max_new_tokens=4)}
+    (folder / "answers.json").write_text(json.dumps(answers, indent=1) + "\n")
+    print(answers)
+
+
 if __name__ == "__main__":
     clip()
+    caption()

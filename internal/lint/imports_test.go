@@ -28,7 +28,7 @@ var rules = map[string]rule{
 	"bench": {ours: []string{"pipeline", "pipeline/minilm", "model", "model/weights", "model/tokenizer", "mha", "kernels", "internal/peak", "internal/cpu"}},
 
 	"pipeline/minilm": {ours: []string{"pipeline"}},
-	"pipeline":        {ours: []string{"model", "model/generate", "model/picture", "model/weights", "model/tokenizer", "kernels", "internal/cpu"}},
+	"pipeline":        {ours: []string{"model", "model/generate", "model/picture", "model/weights", "model/tokenizer", "kernels", "internal/cpu", "internal/mem"}},
 
 	"internal/attnview": {ours: []string{"kernels"}, others: []string{"golang.org/x/image"}},
 	"internal/peak":     {ours: []string{"model", "mha", "kernels", "internal/cpu", "internal/par", "internal/mem"}},

@@ -27,6 +27,46 @@ func ExampleEmbedder_AppendEmbed() {
 	// Output: 3 vectors of 20
 }
 
+// An index finds the text that is most like another.
+func ExampleIndex() {
+	m, err := pipeline.Open("testdata/st-mean") // a toy with random weights
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	e, err := m.Embedder()
+	if err != nil {
+		log.Fatal(err)
+	}
+	texts := []string{"The river is old.", "What is the way to the tower?", "Paris, London and Berlin are big"}
+	vectors, err := e.AppendEmbed(context.Background(), nil, texts...)
+	if err != nil {
+		log.Fatal(err)
+	}
+	index, err := pipeline.NewIndex(e.Dim())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer index.Close()
+	if err := index.Add(vectors); err != nil {
+		log.Fatal(err)
+	}
+	query, err := e.AppendEmbed(context.Background(), nil, "The river is cold.")
+	if err != nil {
+		log.Fatal(err)
+	}
+	hits, _, err := index.AppendSearch(context.Background(), nil, 2, query)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, h := range hits {
+		fmt.Printf("%.2f %s\n", h.Score, texts[h.Index])
+	}
+	// Output:
+	// 0.96 What is the way to the tower?
+	// 0.87 Paris, London and Berlin are big
+}
+
 // A cross-encoder reads each text together with the query.
 func ExampleRanker_AppendScores() {
 	m, err := pipeline.Open("testdata/ce-one")

@@ -7,6 +7,8 @@
 // a language model a [Generator], a masked one a [MaskFiller], one that marks answers
 // an [Answerer]. A model without the head that a task takes gives a [TaskError].
 //
+// An [Index] finds the nearest of many vectors.
+//
 // Nothing is downloaded: a folder holds what sentence-transformers or
 // transformers wrote into it. Package pipeline/minilm carries a model inside the
 // program.

@@ -51,6 +51,7 @@ func commands() []command {
 	return []command{
 		embedCommand,
 		rankCommand,
+		searchCommand,
 		classifyCommand,
 		tagCommand,
 		answerCommand,

@@ -14,12 +14,13 @@ import (
 // ends (LF or CR LF), and refuses those that are not UTF-8.
 type lineReader struct {
 	r    *bufio.Reader
+	name string // for messages
 	line int    // of the last line given, from 1
 	buf  []byte // a line longer than r's buffer is put together here
 }
 
 func newLineReader(ctx context.Context, r io.Reader) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(&contextReader{ctx: ctx, r: r}, 1<<18)}
+	return &lineReader{name: "standard input", r: bufio.NewReaderSize(&contextReader{ctx: ctx, r: r}, 1<<18)}
 }
 
 // next gives the next line, valid until the call after it, or io.EOF.
@@ -42,7 +43,7 @@ func (l *lineReader) next() ([]byte, error) {
 			}
 			return l.check(l.buf)
 		default:
-			return nil, fmt.Errorf("standard input: %w", err)
+			return nil, fmt.Errorf("%s: %w", l.name, err)
 		}
 	}
 }
@@ -52,7 +53,7 @@ func (l *lineReader) check(line []byte) ([]byte, error) {
 	line = bytes.TrimSuffix(line, []byte{'\n'})
 	line = bytes.TrimSuffix(line, []byte{'\r'})
 	if i := invalidUTF8(line); i >= 0 {
-		return nil, fmt.Errorf("standard input: line %d: byte %d is not UTF-8", l.line, i)
+		return nil, fmt.Errorf("%s: line %d: byte %d is not UTF-8", l.name, l.line, i)
 	}
 	return line, nil
 }

@@ -31,7 +31,8 @@ func init() {
 		&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
 		&roberta, &xlmRoberta, &albert, &electra, &mpnet, &xlnet,
 		&clip, &clipText, &clipVision,
-		&t5, &visionEncoderDecoder,
+		&t5, &bart, &mbart, &marian, &pegasus, &transformer,
+		&visionEncoderDecoder,
 	}
 }
 

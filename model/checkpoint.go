@@ -54,10 +54,34 @@ func (c *checkpoint) prefix(n *names) string {
 func (c *checkpoint) settle(m *Model, n *names) error {
 	prefix := c.prefix(n)
 	m.spec.Heads = slices.DeleteFunc(m.spec.Heads, func(h Head) bool { return h.Optional && !c.hasHead(m, h, n, prefix) })
+	c.settleBiases(m, n, prefix)
+	positions := prefix + n.Positions + ".weight"
+	if c.own {
+		positions = m.own + ownPositions
+	}
+	if e := &m.spec.Embeddings; e.Waves != NoWaves && e.Rows > 0 && c.has(positions) {
+		e.Waves = NoWaves
+	}
 	if err := c.untie(m, n, prefix); err != nil || m.other == nil {
 		return err
 	}
 	return c.settle(m.other, n.other())
+}
+
+// settleBiases leaves out biases that may be missing and are.
+func (c *checkpoint) settleBiases(m *Model, n *names, prefix string) {
+	for i := range m.spec.Heads {
+		for j := range m.spec.Heads[i].Layers {
+			d := &m.spec.Heads[i].Layers[j]
+			list := n.biases(d, prefix)
+			if c.own {
+				list = []string{m.own + ownHead + d.Name + ".bias"}
+			}
+			if d.BiasOptional && !slices.ContainsFunc(list, c.has) {
+				d.NoBias = true
+			}
+		}
+	}
 }
 
 // hasHead says whether the first layer of a head is there.
@@ -161,7 +185,8 @@ func (c *checkpoint) resolve(s *source) (problem string) {
 			continue
 		}
 		s.names = []string{name}
-		if !slices.Equal(info.Shape, s.shape) {
+		row := len(s.shape) == 1 && slices.Equal(info.Shape, []int{1, s.shape[0]}) // as final_logits_bias is stored
+		if !slices.Equal(info.Shape, s.shape) && !row {
 			return fmt.Sprintf("tensor %q has shape %v, want %v", name, info.Shape, s.shape)
 		}
 		want := floats

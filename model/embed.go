@@ -17,7 +17,7 @@ func (w *workspace) embed() {
 	if m.spec.Embeddings.Patches != nil {
 		w.patches.embed()
 	} else {
-		w.gather.to = to
+		w.gather.to, w.gather.waves = to, w.wavesTable()
 		w.Do((tokens+gatherTokens-1)/gatherTokens, &w.gather)
 	}
 	if m.spec.Embeddings.Norm {
@@ -32,6 +32,25 @@ func (w *workspace) embed() {
 type gather struct {
 	w  *workspace
 	to []float32 // [tokens, embedWidth]
+
+	waves []float32 // [positions, embedWidth]; nil: they are learned, or there are none
+}
+
+// wavesTable has the positions of the stream, where they are not learned.
+func (w *workspace) wavesTable() []float32 {
+	s := &w.stream
+	if w.model.waves.kind == NoWaves {
+		return nil
+	}
+	longest := 0
+	for i := range s.sequences() {
+		n := int(s.cuSeqlens[i+1] - s.cuSeqlens[i])
+		if s.positions != nil {
+			n = s.longest(i)
+		}
+		longest = max(longest, n)
+	}
+	return w.model.waves.table(longest)
 }
 
 func (g *gather) Run(_, i int) {
@@ -59,7 +78,7 @@ func (g *gather) Run(_, i int) {
 			}
 			e.types.addRow(x, kind)
 		}
-		if m.spec.Embeddings.Rows == 0 {
+		if m.spec.Embeddings.Rows == 0 && g.waves == nil {
 			continue
 		}
 		for int(s.cuSeqlens[seq+1]) <= t {
@@ -68,6 +87,10 @@ func (g *gather) Run(_, i int) {
 		position := t - int(s.cuSeqlens[seq])
 		if s.positions != nil {
 			position = int(s.positions[t])
+		}
+		if g.waves != nil {
+			kernels.Add(x, x, g.waves[position*width:][:width])
+			continue
 		}
 		e.positions.addRow(x, position+m.spec.Embeddings.Offset)
 	}

@@ -50,8 +50,10 @@ type Dense struct {
 	Tied   bool   // the weight is the word embeddings'
 	NoBias bool
 	Bias   []string // names of the bias tensor, the first present counts; nil: Name.bias
-	Scale  float32  // outputs are multiplied by it, before Act; 0: they are not
-	Cap    float32  // outputs are bounded by Cap·tanh(output/Cap); 0: they are not
+	// BiasOptional: there is no bias where a file has none.
+	BiasOptional bool
+	Scale        float32 // outputs are multiplied by it, before Act; 0: they are not
+	Cap          float32 // outputs are bounded by Cap·tanh(output/Cap); 0: they are not
 	// Sigmoid: outputs are 1/(1+e^-output). It cannot be with Act, Cap or Scale.
 	Sigmoid bool
 }

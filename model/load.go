@@ -181,6 +181,7 @@ func newModel(spec Spec) *Model {
 // finish makes what follows from the parameters.
 func (m *Model) finish(threads int) error {
 	m.threads = threads
+	m.waves.kind, m.waves.width = m.spec.Embeddings.Waves, m.spec.embedWidth()
 	if err := m.makeRotations(); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Model struct {
 	layers    []*layer
 	rotations []*rotation  // [layers]; nil where positions turn nothing
 	rotary    bool         // one of them is there
+	waves     waves        // of positions that are not learned
 	biases    [][]mha.Bias // [layers]: of scores
 	distances distanceKeys
 	finalNorm norm

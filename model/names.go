@@ -1,8 +1,12 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// names says what a checkpoint calls its tensors, without ".weight" and ".bias".
+// names says what a checkpoint calls its tensors, without ".weight" and ".bias", or
+// where a name ends in "_", without "weight" and "bias".
 // What a Spec does not have needs no name.
 type names struct {
 	// Root begins all names, those of heads too.
@@ -40,6 +44,7 @@ type names struct {
 	// Of attention to a source. CrossKeyValue is in the place of its keys and values.
 	CrossQuery, CrossKey, CrossValue string
 	CrossKeyValue                    string
+	CrossQKV                         string // in the place of all three
 	CrossOut                         string
 	Target                           string // the state that targets begin with, a whole name
 
@@ -96,6 +101,29 @@ func (n *names) words(prefix string) []string {
 		list = append(list, prefix+name+".weight")
 	}
 	return list
+}
+
+// biases are the names that the bias of a layer of a head may have.
+func (n *names) biases(d *Dense, prefix string) []string {
+	if d.Bias == nil {
+		return []string{n.dense(d, prefix) + ".bias"}
+	}
+	list := make([]string, len(d.Bias))
+	for i, name := range d.Bias {
+		list[i] = n.Root + name
+	}
+	return list
+}
+
+// weightOf and biasOf are the tensors of that name.
+func weightOf(name string) string { return dotted(name) + "weight" }
+func biasOf(name string) string   { return dotted(name) + "bias" }
+
+func dotted(name string) string {
+	if strings.HasSuffix(name, "_") {
+		return name
+	}
+	return name + "."
 }
 
 // layer is what the names of the i-th layer with parameters of its own begin with.

@@ -20,9 +20,10 @@ const (
 	ownFormat   = "ladon-int8"
 	ownVersion  = "1"
 
-	ownScale = ".scale"
-	ownHead  = "heads." // before the names of the heads' parameters
-	ownOther = "other." // before the names of a second model's
+	ownScale     = ".scale"
+	ownHead      = "heads." // before the names of the heads' parameters
+	ownPositions = "embeddings.positions"
+	ownOther     = "other." // before the names of a second model's
 )
 
 // packedShape is the shape of a packed int8 matrix in a file.

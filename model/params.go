@@ -196,8 +196,8 @@ func (p *paramList) embeddings(e *embeddings) {
 	if !s.Shared {
 		p.words("embeddings.words", &e.words, s.Vocab, width, p.Words, p.spec.tied())
 	}
-	if s.Rows > 0 {
-		p.table("embeddings.positions", &e.positions, s.Rows, width, p.Positions)
+	if s.Rows > 0 && s.Waves == NoWaves {
+		p.table(ownPositions, &e.positions, s.Rows, width, p.Positions)
 	}
 	if s.Types > 0 {
 		p.table("embeddings.types", &e.types, s.Types, width, p.Types)
@@ -280,11 +280,16 @@ func (p *paramList) cross(l *layer, a *Attention, ours, theirs string) {
 		return
 	}
 	q, kv, hidden := a.Heads*a.HeadDim, a.KVHeads*a.HeadDim, p.spec.Hidden
-	p.linear(ours+"cross_query", &l.crossQuery, hidden, a.QKVBias, part{name: theirs + p.CrossQuery, rows: q})
+	query := part{name: theirs + p.CrossQuery, rows: q}
 	keyValue := []part{{name: theirs + p.CrossKey, rows: kv}, {name: theirs + p.CrossValue, rows: kv}}
-	if p.CrossKeyValue != "" {
+	switch {
+	case p.CrossKeyValue != "":
 		keyValue = []part{{name: theirs + p.CrossKeyValue, rows: 2 * kv}}
+	case p.CrossQKV != "":
+		query.name, query.of = theirs+p.CrossQKV, q+2*kv
+		keyValue = []part{{name: theirs + p.CrossQKV, rows: 2 * kv, of: q + 2*kv, first: q}}
 	}
+	p.linear(ours+"cross_query", &l.crossQuery, hidden, a.QKVBias, query)
 	at := len(p.list)
 	p.linear(ours+"cross_kv", &l.crossKV, p.spec.sourceWidth(), a.QKVBias, keyValue...)
 	readsSource(p.list[at:])
@@ -349,16 +354,16 @@ func (p *paramList) tensor(t *part, in int) (name string, shape []int, transpose
 	case t.inDim > 0:
 		return t.name, []int{of, in / t.inDim, t.inDim}, false
 	case p.Transposed:
-		return t.name + ".weight", []int{in, of}, true
+		return weightOf(t.name), []int{in, of}, true
 	}
-	return t.name + ".weight", []int{of, in}, false
+	return weightOf(t.name), []int{of, in}, false
 }
 
 // alike cuts parts where the form changes in which they are to be kept.
 func (p *paramList) alike(parts []part) (groups [][]part) {
 	begin := 0
 	for i := 1; i <= len(parts); i++ {
-		if i == len(parts) || p.stored != nil && p.stored(parts[i].name+".weight") != p.stored(parts[begin].name+".weight") {
+		if i == len(parts) || p.stored != nil && p.stored(weightOf(parts[i].name)) != p.stored(weightOf(parts[begin].name)) {
 			groups = append(groups, parts[begin:i])
 			begin = i
 		}
@@ -374,7 +379,7 @@ func (p *paramList) linear(name string, l *linear, in int, bias bool, parts ...p
 	for _, t := range parts {
 		tensor, shape, transposed := p.tensor(&t, in)
 		w.from = append(w.from, source{names: []string{tensor}, shape: shape, transposed: transposed, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
-		b.from = append(b.from, source{names: []string{t.name + ".bias"}, shape: []int{max(t.of, t.rows)}, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
+		b.from = append(b.from, source{names: []string{biasOf(t.name)}, shape: []int{max(t.of, t.rows)}, rows: t.rows, first: t.first, pairs: t.pairs, heads: t.heads})
 		w.rows += t.rows
 	}
 	b.cols = w.rows
@@ -409,14 +414,7 @@ func (p *paramList) dense(d *dense, in int) {
 			from: []source{{names: []string{from + ".weight"}, shape: []int{d.Width, in}}}})
 	}
 	if !d.NoBias {
-		bias := []string{from + ".bias"}
-		if d.Bias != nil {
-			bias = bias[:0]
-			for _, name := range d.Bias {
-				bias = append(bias, p.Root+name)
-			}
-		}
-		p.vector(name+".bias", &d.bias, d.Width, bias...)
+		p.vector(name+".bias", &d.bias, d.Width, p.biases(&d.Dense, p.prefix)...)
 	}
 	if d.Norm != "" {
 		p.norm(ownHead+d.Norm, &d.norm, d.Width, p.Root+d.Norm)

@@ -73,7 +73,7 @@ type Shift uint8
 const (
 	NoShift    Shift = iota // somebody has to say it
 	ShiftStart              // Start, then the source less its last position
-	ShiftLast               // the last token of the source that is not padding, then likewise
+	ShiftLast               // the last token of the source before its padding, then likewise
 )
 
 // A Stack is layers one above the other, over embeddings.
@@ -199,6 +199,10 @@ type Embeddings struct {
 	Positions int   // the longest sequence
 	Pad       int32 // the id that fills rows up; -1: none. Heads that read a last token pass over it
 	End       int32 // the id that ends a text, for heads that read that token; -1: the highest of the text
+
+	// Waves are added for positions. A file that has a table of them, of so many
+	// rows, counts.
+	Waves Waves
 
 	// A table of positions is added, of so many rows, of which that of position p
 	// is p+Offset. 0: there is none.

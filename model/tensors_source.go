@@ -132,10 +132,13 @@ func (m *Model) shifted(source *padded) (weights.Tensor, error) {
 		text := source.ids[row*source.length : (row+1)*source.length]
 		first := t.Start
 		if t.Shift == ShiftLast {
-			first = text[len(text)-1]
-			for i := len(text) - 1; i >= 0 && first == m.spec.Embeddings.Pad; i-- {
-				first = text[i]
+			last := -1 // of the text, if its padding stands behind it
+			for _, id := range text {
+				if id != m.spec.Embeddings.Pad {
+					last++
+				}
 			}
+			first = text[max(last, 0)]
 		}
 		ids = append(append(ids, first), text[:len(text)-1]...)
 	}

@@ -61,6 +61,8 @@ def fill(model, gen):
         p.copy_(mean + std * torch.randn(p.shape, generator=gen))
 
     for name, p in model.named_parameters():
+        if name == "waves":  # no file has them
+            continue
         leaf = ("." + name).rsplit(".", 2)
         norm = "norm" in name.lower() or ".ln_" in name
         if norm and name.endswith("weight"):
@@ -161,13 +163,14 @@ def parts(model, case):
 def permutations(c, gen):
     """A permutation for every kind of channel that a config has."""
     hidden, heads = c.hidden_size, c.num_attention_heads
-    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner", "ffn_dim", "d_inner"))
+    sizes = (getattr(c, k, None) for k in ("intermediate_size", "hidden_dim", "n_inner", "ffn_dim", "d_ff", "encoder_ffn_dim", "dim_feedforward", "d_inner"))
     ffn = next((n for n in sizes if n), 4 * hidden)
     dim = hidden // heads
     return {
         "h": torch.randperm(hidden, generator=gen),
         "f": torch.randperm(ffn, generator=gen),
         "a": torch.cat([torch.randperm(dim, generator=gen) + i * dim for i in range(heads)]),
+        "g": torch.randperm(getattr(c, "decoder_ffn_dim", 0), generator=gen),
     }
 
 

@@ -3,26 +3,53 @@ import re
 
 import numpy as np
 import torch
-
+import transformers
+import vaswani
 from cases import H, Case, drop, ids, labels, left_padded, plain, ragged, right_padded
 
 T5 = dict(d_model=20, num_heads=3, d_kv=6, d_ff=37, num_layers=2, num_decoder_layers=1, vocab_size=61, relative_attention_num_buckets=8,
           relative_attention_max_distance=20, decoder_start_token_id=0, pad_token_id=0, eos_token_id=1)
+BART = dict(d_model=20, encoder_attention_heads=4, decoder_attention_heads=2, encoder_ffn_dim=37, decoder_ffn_dim=29, encoder_layers=2, decoder_layers=1,
+            vocab_size=61, max_position_embeddings=40, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2)
+MARIAN = dict(BART, pad_token_id=60, decoder_start_token_id=60, eos_token_id=0, scale_embedding=True)
+PEGASUS = dict(BART, pad_token_id=0, decoder_start_token_id=0, eos_token_id=1)
+
+VASWANI = dict(d_model=20, nhead=4, dim_feedforward=37, num_encoder_layers=2, num_decoder_layers=1, vocab_size=61)
+transformers.Transformer, transformers.TransformerConfig = vaswani.Transformer, vaswani.TransformerConfig
 
 # By the beginning of the class: the config class and its small shape.
 FAMILIES = {
     "T5": ("T5Config", T5),
+    "Bart": ("BartConfig", BART),
+    "MBart": ("MBartConfig", BART),
+    "Marian": ("MarianConfig", MARIAN),
+    "Pegasus": ("PegasusConfig", PEGASUS),
+    "Transformer": ("TransformerConfig", VASWANI),
 }
 
-# Which channels the axes of a parameter follow, by the end of its name: h(idden) or None.
+# Which channels the axes of a parameter follow, by the end of its name: h(idden), f(eed-forward), g (that of the decoder) or None.
 AXES = [
     (r"(shared|embed_tokens|embed_positions|lm_head)\.weight", (None, "h")),
-    (r"Attention\.[qkv]\.weight|DenseReluDense\.wi(_[01])?\.weight", (None, "h")),
-    (r"Attention\.o\.weight|DenseReluDense\.wo\.weight", ("h", None)),
-    (r"[qkv]_proj\.weight|fc1\.weight", (None, "h")),
-    (r"(out_proj|fc2)\.weight", ("h", None)),
-    (r"(out_proj|fc2)\.bias", ("h",)),
+    (r"Attention\.[qkv]\.weight", (None, "h")),
+    (r"Attention\.o\.weight", ("h", None)),
+    (r"DenseReluDense\.wi(_[01])?\.weight", ("f", "h")),
+    (r"DenseReluDense\.wo\.weight", ("h", "f")),
+    (r"[qkv]_proj\.weight", (None, "h")),
+    (r"out_proj\.weight", ("h", None)),
+    (r"out_proj\.bias", ("h",)),
+    (r"decoder.*fc1\.weight", ("g", "h")),
+    (r"decoder.*fc1\.bias", ("g",)),
+    (r"decoder.*fc2\.weight", ("h", "g")),
+    (r"fc1\.weight", ("f", "h")),
+    (r"fc1\.bias", ("f",)),
+    (r"fc2\.weight", ("h", "f")),
+    (r"fc2\.bias", ("h",)),
     (r"(norm\w*)\.(weight|bias)", ("h",)),
+    (r"waves|(src|tgt)_embed\.weight|in_proj_weight|generator\.weight", (None, "h")),
+    (r"linear1\.weight", ("f", "h")),
+    (r"linear1\.bias", ("f",)),
+    (r"linear2\.weight", ("h", "f")),
+    (r"linear2\.bias", ("h",)),
     (r"(qa_outputs|classifier|classification_head\.dense)\.weight", (None, "h")),
 ]
 
@@ -135,6 +162,24 @@ def generated(model, sources, n=24):
     return out
 
 
+def with_bias(w):
+    g = torch.Generator().manual_seed(5)
+    return w | {"final_logits_bias": torch.randn(w["final_logits_bias"].shape, generator=g) * 0.5}
+
+
+def without_bias(w):
+    return {k: v for k, v in w.items() if k != "final_logits_bias"}
+
+
+def padded_with(*lengths):
+    """Padded on the right with pad_token_id, which the shift of mBART looks for."""
+    def f(rng, conf):
+        m = right_padded(lengths)
+        out = rng.integers(3, conf.vocab_size, m.shape).astype(np.int64)
+        return {"input_ids": out * m + conf.pad_token_id * (1 - m), "attention_mask": m}
+    return f
+
+
 GATED = dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False)
 
 CASES = [
@@ -154,4 +199,43 @@ CASES = [
     Case("t5-seqcls-left", "T5ForSequenceClassification", "padding on the left", labels("a", "b"), ends(7, 5, side=left_padded), H),
     Case("t5-tokcls", "T5ForTokenClassification", "three labels", dict(num_labels=3), ragged(7, 3), H),
     Case("t5-qa", "T5ForQuestionAnswering", "start and end logits", {}, plain(2, 6), H),
+
+    Case("bart-all", "BartModel", "two layers and one, other heads in the decoder, padding on the right; all hidden states and attentions", {},
+         pairs((9, 4, 1), (5, 7, 2)), H, hidden_states=True, attentions=True),
+    Case("bart-left", "BartModel", "padding on the left on both sides, scaled embeddings, quick_gelu", dict(scale_embedding=True, activation_function="quick_gelu"),
+         pairs((9, 4, 1), (5, 7, 2), left=True), H, attentions=True),
+    Case("bart-lm", "BartForConditionalGeneration", "what is generated, a learned bias", {}, pairs((9, 4), (3, 5)), generates=True, edit_weights=with_bias),
+    Case("bart-lm-untied", "BartForConditionalGeneration", "matrices of their own; no final_logits_bias", dict(tie_word_embeddings=False), pairs((9, 4), (3, 5)), H,
+         edit_weights=without_bias),
+    Case("bart-lm-shifts", "BartForConditionalGeneration", "the decoder reads the source, padding included", {}, ragged(7, 3), H),
+    Case("bart-long", "BartModel", "130 tokens and 1, heads of 9, positions to the last", dict(d_model=36, max_position_embeddings=130), pairs((130, 1), (1, 130)), H),
+    Case("bart-one", "BartForConditionalGeneration", "one token each, few keys in config.json", dict(encoder_attention_heads=10, decoder_attention_heads=10, activation_function="relu"),
+         pairs((1,), (1,)), H, edit_config=drop("scale_embedding", "pad_token_id", "tie_word_embeddings", "forced_eos_token_id")),
+    Case("bart-seqcls", "BartForSequenceClassification", "three labels at the last end token", {}, ends(7, 7, 7, count=2), H),
+    Case("bart-seqcls-left", "BartForSequenceClassification", "two labels, padding on the left", labels("a", "b"), ends(7, 5, side=left_padded), H),
+    Case("bart-qa", "BartForQuestionAnswering", "start and end logits", {}, ragged(7, 3), H),
+    Case("bart-causal", "BartForCausalLM", "the decoder alone", {}, ragged(7, 3), H),
+    Case("mbart-model", "MBartModel", "norms before their part; the decoder reads the source turned", dict(decoder_start_token_id=None), padded_with(7, 3), H,
+         hidden_states=True, attentions=True),
+    Case("mbart-lm", "MBartForConditionalGeneration", "what is generated", dict(decoder_layers=2, encoder_layers=1), pairs((9, 4), (3, 5)), generates=True),
+    Case("mbart-seqcls", "MBartForSequenceClassification", "three labels", dict(num_labels=3), ends(7, 7), H),
+    Case("mbart-qa", "MBartForQuestionAnswering", "start and end logits", {}, padded_with(7, 3), H),
+    Case("marian-model", "MarianModel", "positions that the file has, padding on the left", {}, pairs((9, 4, 1), (5, 7, 2), left=True), H, hidden_states=True, attentions=True),
+    Case("marian-mt", "MarianMTModel", "sines that no file has; what is generated, swish", dict(activation_function="swish", d_model=24), pairs((9, 4), (3, 5)), generates=True),
+    Case("marian-mt-two", "MarianMTModel", "source and target with words of their own, an odd width", dict(d_model=15, encoder_attention_heads=3, decoder_attention_heads=5,
+         share_encoder_decoder_embeddings=False, decoder_vocab_size=67), pairs((9, 4), (3, 5)), H),
+    Case("marian-long", "MarianMTModel", "130 tokens and 1", dict(max_position_embeddings=130), pairs((130, 1), (1, 130)), H),
+    Case("pegasus-model", "PegasusModel", "norms before their part, positions of the file, relu", dict(activation_function="relu", scale_embedding=True), pairs((9, 4, 1), (5, 7, 2)), H,
+         hidden_states=True, attentions=True),
+    Case("pegasus-lm", "PegasusForConditionalGeneration", "what is generated", dict(scale_embedding=True), pairs((9, 4), (3, 5)), H, generates=True),
+    Case("transformer-all", "Transformer", "norms after their part and at the end, padding on the right; all hidden states", {},
+         pairs((9, 4, 1), (5, 7, 2)), H, hidden_states=True),
+    Case("transformer-left", "Transformer", "norms first, no biases, gelu, eps 1e-3, padding on the left, scaled embeddings",
+         dict(norm_first=True, bias=False, activation="gelu", layer_norm_eps=1e-3, scale_embedding=True), pairs((9, 4, 1), (5, 7, 2), left=True), H),
+    Case("transformer-lm", "Transformer", "what is generated; source and target with words of their own", dict(scale_embedding=True, tgt_vocab_size=67), pairs((9, 4), (3, 5)), generates=True),
+    Case("transformer-first", "Transformer", "what is generated; norms first, more layers in the decoder", dict(norm_first=True, num_encoder_layers=1, num_decoder_layers=2),
+         pairs((9, 4), (3, 5)), H, generates=True),
+    Case("transformer-bare", "Transformer", "no generator; 130 tokens and 1, heads of 9", dict(with_generator=False, d_model=27, nhead=3), pairs((130, 1), (1, 130)), H),
+    Case("transformer-one", "Transformer", "one token each, few keys in config.json", dict(num_encoder_layers=1, nhead=8, d_model=24), pairs((1,), (1,)), H,
+         edit_config=drop("nhead", "activation", "layer_norm_eps", "norm_first", "bias", "scale_embedding", "tgt_vocab_size", "positional_encoding", "with_generator")),
 ]

@@ -16,5 +16,8 @@ func ForwardOps(s model.Spec, n int) float64 {
 		matrices := hidden * (2*heads + 2*float64(a.KVHeads*a.HeadDim) + products*float64(f.Width))
 		sum += 2*tokens*matrices + 4*tokens*tokens*heads
 	}
+	if p := s.Embeddings.Patches; p != nil {
+		sum += 2 * float64(n-p.Class-p.Detection) * float64(p.Channels*p.Patch[0]*p.Patch[1]) * hidden
+	}
 	return sum
 }

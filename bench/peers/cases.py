@@ -123,6 +123,12 @@ def translate(model, against, seq, new, beams=1, must=None, aim=None, dtype="f32
                 {p: dict(op="translate", model=model, seq=seq, new=new, beams=beams) for p in against}, against=against, must=must, aim=aim, default=False)
 
 
+def photograph(edge, must, aim):
+    """A JPEG of 12 megapixels, decoded and made so small."""
+    return Case(f"picture/jpeg12mp-to-{edge}", ["picture", "-image", "{MODELS}/photograph/photograph.jpg", "-edge", edge],
+                {"pillow": dict(op="picture", model="photograph", edge=edge)}, against=["pillow"], must=must, aim=aim, default=False)
+
+
 ATTENTION = [
     attention(1, 12, 128, 128, 64, 1.4, 1.6),
     attention(32, 12, 128, 128, 32, 1.45, 1.75),
@@ -167,6 +173,7 @@ CASES = [
     encode("vit-base", ["torch", "ort", "openvino"], ["-batch", 1], images=1, must=1.1, aim=1.2),
     encode("clip-b32", ["torch"], ["-batch", 32, "-seq", 77, "-images", 8], texts=32, seq=77, images=8, must=1.2, aim=1.4),
     encode("clip-b32", ["torch"], ["-batch", 32, "-seq", 16, "-images", 8], texts=32, seq=16, images=8, must=1.2, aim=1.4),
+    photograph(224, must=0.5, aim=0.8),
     translate("t5-small", ["ctranslate2", "torch"], 128, 64, must=1.0, aim=1.3),
     translate("t5-small", ["ctranslate2-int8"], 128, 64, must=1.0, aim=1.3, dtype="int8"),
     translate("transformer-base", ["torch"], 32, 32, beams=4, must=2, aim=3),

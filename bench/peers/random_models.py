@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""random_models.py NAME DIR: a model of the given shapes with random weights, as a Hugging Face folder.
+"""random_models.py NAME DIR: a model of the given shapes with random weights, as a Hugging Face folder; or a photograph.
 
 Where a peer needs another form it lies in the folder too: model.onnx for ONNX Runtime and OpenVINO, ct2 for CTranslate2.
 """
@@ -56,8 +56,28 @@ def onnx(folder, model):
                       output_names=["last_hidden_state"], dynamic_axes={"pixel_values": {0: "batch"}}, opset_version=17, dynamo=False)
 
 
+def photograph(folder):
+    """Not a model: a JPEG of 12 megapixels with what photographs have, coarse and fine structure (a spectrum of 1/f), colour and grain."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    height, width = 3000, 4000
+    fall = np.maximum(np.hypot(*np.meshgrid(np.fft.fftfreq(height) * height, np.fft.rfftfreq(width) * width, indexing="ij")), 2) ** -1.1
+    planes = []
+    for _ in range(3):
+        noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) * fall, (height, width))
+        planes.append(noise / noise.std())
+    light, red, blue = planes
+    image = np.stack([light + 0.4 * red, light, light + 0.4 * blue], -1) * 45 + 120 + rng.normal(0, 2, (height, width, 1))
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(folder / "photograph.jpg", quality=90)
+
+
 def main(name, folder):
     folder = pathlib.Path(folder)
+    if name == "photograph":
+        return photograph(folder)
     torch.manual_seed(0)
     model = SHAPES[name]().eval()
     model.save_pretrained(folder)

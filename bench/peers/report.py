@@ -65,6 +65,10 @@ def verdict(r):
         return "not measured"
     if r["measure"] == "share" and r["value"] > 1.02:
         return "void: above the measured peak"
+    if needed := r["must"] / r["value"] * r["ladon"].get("share_of_peak", 0) if r["measure"] == "ratio" else 0:
+        # What no product of matrices reaches on this CPU cannot be asked for.
+        if r["value"] < r["must"] and needed > 0.93:
+            return f"void: at {r['ladon']['share_of_peak']:.1%} of peak, and needs {needed:.1%}"
     return "aim reached" if r["value"] >= r["aim"] else "reached" if r["value"] >= r["must"] else "**missed**"
 
 

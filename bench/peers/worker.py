@@ -84,7 +84,7 @@ def prepare(peer, w):
             return lambda: run(feed)
         feeds = [feed_of([n]) for n in w["lens"]]
         return lambda: [run(f) for f in feeds]
-    if op in ("encode", "translate"):
+    if op in ("encode", "translate", "picture"):
         return getattr(worker_models, op)(peer, w, torch(), THREADS)
     if peer == "numpy":
         a, b = randn(w["m"], w["k"]), randn(w["n"], w["k"])

@@ -55,6 +55,17 @@ def encode(peer, w, t, threads):
     return lambda: request.infer(feed, share_inputs=True, share_outputs=True)
 
 
+def picture(peer, w, t, threads):
+    """A photograph, decoded and resized."""
+    import io
+
+    from PIL import Image
+
+    with open(path(w) + "/photograph.jpg", "rb") as f:
+        data = f.read()
+    return lambda: np.asarray(Image.open(io.BytesIO(data)).convert("RGB").resize((w["edge"], w["edge"]), Image.BILINEAR), dtype=np.float32)
+
+
 def translate(peer, w, t, threads):
     """A source of w["seq"] tokens, and w["new"] tokens out of it, no fewer and no more."""
     source = ids(1, w["seq"])

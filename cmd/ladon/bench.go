@@ -21,6 +21,7 @@ same instruction set, type and threads, since a CPU's clock drifts.`,
 		benchMHACase,
 		benchForwardCase,
 		benchGenerateCase,
+		benchPictureCase,
 	},
 }
 

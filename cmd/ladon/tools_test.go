@@ -132,6 +132,9 @@ func TestBench(t *testing.T) {
 		{[]string{"mha", "-seq", "5", "-model-dim", "12", "-heads", "3"}, timed},
 		{[]string{"forward", "-model", encoderDir, "-seq", "5", "-batch", "2"}, append(timed, "tokens_per_s")},
 		{[]string{"forward", "-model", goldenDir + "/bert-qa", "-lens", "1,5"}, append(timed, "tokens_per_s")},
+		{[]string{"forward", "-model", vitDir, "-batch", "2"}, append(timed, "tokens_per_s")},
+		{[]string{"forward", "-model", goldenDir + "/clip-model", "-seq", "5", "-images", "2"}, append(timed, "images")},
+		{[]string{"picture", "-image", pictureDir + "/photo-420.jpg", "-edge", "20"}, append(keys, "ms_min", "megapixels_per_s")},
 	}
 	for _, tt := range tests {
 		r := ladon(t, "", append([]string{"bench", "-budget", "1ms", "-threads", "1"}, tt.args...)...)
@@ -157,6 +160,11 @@ func TestBench(t *testing.T) {
 		{"forward", "-batch", "1000000", "-seq", "250"},
 		{"forward", "-model", encoderDir, "-lens", "1,x"},
 		{"gemm", "-m", "1000000000", "-k", "1000000000"},
+		{"forward", "-model", vitDir, "-batch", "1000000000"},
+		{"forward", "-model", encoderDir, "-images", "1"},
+		{"picture"},
+		{"picture", "-image", "none.jpg"},
+		{"picture", "-image", "main.go"},
 	} {
 		requireFailure(t, ladon(t, "", append([]string{"bench"}, args...)...), exitFail)
 	}

@@ -72,6 +72,9 @@ func (w *workspace) attend(l int, r *Result) {
 	if w.stream.unseen != nil {
 		k, v, seqK = w.seen(a, keys, values)
 	}
+	if w.stream.apart != nil {
+		w.params.Masks = w.masks()
+	}
 	batch := mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}
 	w.params.HeadMask = w.stream.factors(w.stream.headMask, l, a.Heads)
 	adaptive := w.stream.policy != nil && w.choose(l, batch, q, k)
@@ -86,6 +89,23 @@ func (w *workspace) attend(l int, r *Result) {
 	if adaptive {
 		w.standIn(batch, out, v)
 	}
+}
+
+// masks hides the tokens that stand apart.
+func (w *workspace) masks() []mha.Mask {
+	s, longest := &w.stream, 0
+	for i := range s.sequences() {
+		longest = max(longest, int(s.cuSeqlens[i+1]-s.cuSeqlens[i]))
+	}
+	w.hides = grow(w.hides, s.sequences()*longest)
+	clear(w.hides)
+	for i, at := range s.apart {
+		if at >= 0 {
+			w.hides[i*longest+int(at)] = 1
+		}
+	}
+	w.masked[0] = mha.Mask{Data: w.hides, Seq: longest, Key: 1, Hides: true}
+	return w.masked[:]
 }
 
 // seen copies the keys and values without those that no token sees. Attention

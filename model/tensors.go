@@ -74,9 +74,24 @@ func (m *Model) read(byName map[string]*weights.Tensor, r *Result) (*padded, Bat
 		if p.needsAll(r) {
 			return p, p.whole(), nil
 		}
-		return p, p.batch(false), nil
+		return p, p.batch(nil), nil
 	}
-	return p, p.batch(r.needs(FirstToken)), nil
+	return p, p.batch(p.readAnyhow(r)), nil
+}
+
+// readAnyhow gives the position of every row that outputs read even if it is masked;
+// nil: there is none.
+func (p *padded) readAnyhow(r *Result) []int {
+	positions := make([]int, p.rows)
+	switch {
+	case r.needs(EndToken) && p.ids != nil:
+		for row := range positions {
+			positions[row] = endOf(p.ids[row*p.length:(row+1)*p.length], r.model.spec.Embeddings.End)
+		}
+	case !r.needs(FirstToken):
+		return nil
+	}
+	return positions
 }
 
 // padded is a batch of rows of equal length, some positions of which are masked.
@@ -289,22 +304,27 @@ func (p *padded) count(e *Embeddings) {
 	}
 }
 
-// batch leaves the masked positions out. Where first is set, a row's first
-// position stays even if masked: outputs read it, though no token sees it.
-func (p *padded) batch(first bool) Batch {
+// batch leaves the masked positions out, but for one of each row that outputs
+// read, though no token sees it.
+func (p *padded) batch(read []int) Batch {
 	b := Batch{CuSeqlens: []int32{0}, HeadMask: p.headMask}
 	hidden := len(p.embeds) / (p.rows * p.length)
 	for row := range p.rows {
-		unseen := int32(0)
+		unseen, apart := int32(0), int32(-1)
 		for i := range p.length {
 			at := row*p.length + i
 			visible := p.mask == nil || p.mask[at] != 0
-			if !visible && !(first && i == 0) {
+			if !visible && (read == nil || read[row] != i) {
 				continue
 			}
 			keep := int32(at)
 			if !visible {
-				keep, unseen = -1, 1
+				keep = -1
+				if n := int32(len(p.kept)) - b.CuSeqlens[row]; n > 0 {
+					apart = n
+				} else {
+					unseen = 1
+				}
 			}
 			p.kept = append(p.kept, keep)
 			if p.embeds != nil {
@@ -318,7 +338,10 @@ func (p *padded) batch(first bool) Batch {
 			b.Positions = append(b.Positions, p.positions[at])
 		}
 		b.CuSeqlens = append(b.CuSeqlens, int32(len(p.kept)))
-		b.Unseen = append(b.Unseen, unseen)
+		b.Unseen, b.apart = append(b.Unseen, unseen), append(b.apart, apart)
+	}
+	if slices.Max(b.apart) < 0 {
+		b.apart = nil
 	}
 	return b
 }

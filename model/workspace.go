@@ -34,7 +34,9 @@ type workspace struct {
 	attender attender  // nil: the stream attends to itself
 	active   *activity // nil: nobody asks what the neurons give
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
-	one      [4]int32  // the offsets of one sequence
+	hides    []uint8   // keys of tokens that stand apart [sequences, keys]
+	masked   [1]mha.Mask
+	one      [4]int32 // the offsets of one sequence
 
 	bridged []float32 // the source's states [tokens, hidden]
 	crossKV []float32 // of the source [2·kvHeads, tokens, headDim]

@@ -110,6 +110,16 @@ def texts(*ends, width=8, mask=None, highest=False):
     return f
 
 
+def masked_ends(rng, conf):
+    """Four texts of which the mask hides the end: after all, between others, and not at all."""
+    out = rng.integers(1, conf.vocab_size - 1, (4, 8)).astype(np.int64)
+    mask = right_padded((3, 8, 5, 8))
+    for row, at in enumerate((5, 2, 5, 7)):
+        out[row, at] = conf.vocab_size - 1
+    mask[1, 2] = mask[3, 0] = mask[3, 4] = 0
+    return {"input_ids": out, "attention_mask": mask}
+
+
 def until(*lengths):
     return lambda ids: right_padded(lengths)
 
@@ -181,6 +191,8 @@ CASES = [
     Case("clip-text-one", "CLIPTextModelWithProjection", "one token, no mask", {}, texts(0, width=1)),
     Case("clip-text-full", "CLIPTextModelWithProjection", "as long as the model takes, eps 1e-3, gelu",
          dict(layer_norm_eps=1e-3, hidden_act="gelu"), texts(23, 11, width=24)),
+    Case("clip-text-masked", "CLIPTextModelWithProjection", "ends that are masked, behind the text and in it", OLD,
+         masked_ends, hidden_states=True, attentions=True),
     Case("clip-text-left", "CLIPTextModelWithProjection", "padding on the left, of other ids", {}, texts(7, 7, 7, mask=from_the_left(8, 3, 1))),
     Case("clip-vision", "CLIPVisionModel", "two layers, head size 5, all hidden states and attentions", {}, pictures(2, 12, 12),
          hidden_states=True, attentions=True, states=("pooler_output",)),

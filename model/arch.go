@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -121,9 +122,11 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 // architecture is nil where that is not supported, which is noted.
 func (c *config) nested(key string) (*architecture, Spec) {
 	o := c.object(key)
-	a := architectureOf(o.string("model_type", ""))
-	if a == nil {
-		c.problem(key+".model_type", "%q is not supported; supported: %s", o.string("model_type", ""), strings.Join(SupportedArchitectures(), ", "))
+	own, name := c.string("model_type", ""), o.string("model_type", "")
+	a := architectureOf(name)
+	if a == nil || name == own { // nothing is nested twice
+		others := slices.DeleteFunc(SupportedArchitectures(), func(s string) bool { return s == own })
+		c.problem(key+".model_type", "%q is not supported; supported: %s", name, strings.Join(others, ", "))
 		return nil, Spec{}
 	}
 	s := a.spec(o)

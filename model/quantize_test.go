@@ -10,6 +10,16 @@ import (
 	"github.com/ladon-ml/ladon/model/weights"
 )
 
+// A model of two is nothing without what joins them.
+func TestQuantizeWithoutHeads(t *testing.T) {
+	for _, name := range []string{"clip-model", "caption-gpt2"} {
+		dst := filepath.Join(t.TempDir(), name)
+		_, err := Quantize(t.Context(), filepath.Join("testdata", name), dst, QuantizeOptions{WithoutHeads: true})
+		require.ErrorAs(t, err, new(*UnsupportedError))
+		require.NoDirExists(t, dst)
+	}
+}
+
 // A quantised folder gives the bits of the original quantised while loading: from
 // disk, and in place from memory.
 func TestQuantizeRoundTrip(t *testing.T) {

@@ -23,7 +23,7 @@ func newCheckpoint(set *weights.Set) (*checkpoint, error) {
 		return c, nil
 	}
 	if v := meta[metaVersion]; v != ownVersion {
-		return nil, &WeightsError{set.String(), []string{fmt.Sprintf("version %q of the %s form is not supported; supported: %s", v, ownFormat, ownVersion)}}
+		return nil, &WeightsError{File: set.String(), Problems: []string{fmt.Sprintf("version %q of the %s form is not supported; supported: %s", v, ownFormat, ownVersion)}}
 	}
 	c.own = true
 	return c, nil
@@ -149,9 +149,11 @@ func (c *checkpoint) equal(a, b string) (bool, error) {
 }
 
 // check looks up every parameter and says all that is missing or misshapen. It
-// resolves each source to the one name that is there.
-func (c *checkpoint) check(params []param) error {
-	var problems []string
+// resolves each source to the one name that is there. class is whose head the
+// parameters have.
+func (c *checkpoint) check(params []param, class string) error {
+	e := &WeightsError{File: c.set.String()}
+	taken, ofHead := map[string]bool{}, 0
 	for i := range params {
 		p := &params[i]
 		if c.own {
@@ -159,16 +161,29 @@ func (c *checkpoint) check(params []param) error {
 		}
 		for j := range p.from {
 			for s := &p.from[j]; s != nil; s = s.factors {
-				if problem := c.resolve(s); problem != "" {
-					problems = append(problems, problem)
+				problem, missing := c.resolve(s)
+				if problem != "" {
+					e.Problems = append(e.Problems, problem)
 				}
+				if missing && strings.HasPrefix(p.name, ownHead) {
+					ofHead++
+				}
+				taken[s.names[0]] = true
 			}
 		}
 	}
-	if problems != nil {
-		return &WeightsError{c.set.String(), problems}
+	if e.Problems == nil {
+		return nil
 	}
-	return nil
+	if ofHead == len(e.Problems) {
+		e.Headless = class
+	}
+	for _, name := range c.set.Names() {
+		if !taken[name] {
+			e.Others = append(e.Others, name)
+		}
+	}
+	return e
 }
 
 // floats are the dtypes that parameters may be stored in.
@@ -178,7 +193,7 @@ var floats = []weights.DType{
 }
 
 // resolve finds the tensor of a source and leaves its name as the only one.
-func (c *checkpoint) resolve(s *source) (problem string) {
+func (c *checkpoint) resolve(s *source) (problem string, missing bool) {
 	for _, name := range s.names {
 		info, ok := c.set.Lookup(name)
 		if !ok {
@@ -187,20 +202,20 @@ func (c *checkpoint) resolve(s *source) (problem string) {
 		s.names = []string{name}
 		row := len(s.shape) == 1 && slices.Equal(info.Shape, []int{1, s.shape[0]}) // as final_logits_bias is stored
 		if !slices.Equal(info.Shape, s.shape) && !row {
-			return fmt.Sprintf("tensor %q has shape %v, want %v", name, info.Shape, s.shape)
+			return fmt.Sprintf("tensor %q has shape %v, want %v", name, info.Shape, s.shape), false
 		}
 		want := floats
 		if s.int8 {
 			want = []weights.DType{weights.I8}
 		}
 		if !slices.Contains(want, info.DType) {
-			return fmt.Sprintf("tensor %q is stored as %v, want one of %v", name, info.DType, want)
+			return fmt.Sprintf("tensor %q is stored as %v, want one of %v", name, info.DType, want), false
 		}
-		return ""
+		return "", false
 	}
 	quoted := make([]string, len(s.names))
 	for i, name := range s.names {
 		quoted[i] = fmt.Sprintf("%q", name)
 	}
-	return fmt.Sprintf("tensor %s is missing", strings.Join(quoted, " or "))
+	return fmt.Sprintf("tensor %s is missing", strings.Join(quoted, " or ")), true
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -50,18 +51,46 @@ func (e *UnsupportedError) Error() string {
 type WeightsError struct {
 	File     string
 	Problems []string // `tensor "x" is missing`, `tensor "x" has shape [2 3], want [4 3]`
+
+	// Headless is the class of config.json if tensors of its head are missing and
+	// all others are there: without a head ([WithoutHeads]) the weights load.
+	Headless string
+	// Others are tensors of the checkpoint that the model does not take.
+	Others []string
 }
 
 // maxProblems bounds the length of a message about a checkpoint that has
 // nothing in common with its config.json.
 const maxProblems = 40
 
+// maxOthers bounds how many of a checkpoint's other tensors are named.
+const maxOthers = 3
+
 func (e *WeightsError) Error() string {
 	p := e.Problems
 	if len(p) > maxProblems {
 		p = append(p[:maxProblems:maxProblems], fmt.Sprintf("and %d more", len(e.Problems)-maxProblems))
 	}
-	return "model: " + e.File + ": " + strings.Join(p, "; ")
+	text := "model: " + e.File + ": " + strings.Join(p, "; ")
+	if n := len(e.Others); n > 0 {
+		text += fmt.Sprintf("; not taken, but there: %s", quoted(e.Others[:min(n, maxOthers)]))
+		if n > maxOthers {
+			text += fmt.Sprintf(" and %d more", n-maxOthers)
+		}
+	}
+	if e.Headless != "" {
+		text += fmt.Sprintf("; only the head of %s is missing: without it the weights can be used", e.Headless)
+	}
+	return text
+}
+
+// quoted lists names.
+func quoted(names []string) string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = strconv.Quote(name)
+	}
+	return strings.Join(list, ", ")
 }
 
 // An InputError says what is wrong with the input of a Forward: a token id

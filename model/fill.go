@@ -270,7 +270,7 @@ func (f *filler) keep(p *param, s *source, w *kernels.Matrix, err error) error {
 // refuse says what is wrong with a tensor's values.
 func (f *filler) refuse(s *source, what string) error {
 	info, _ := f.set.Lookup(s.names[0])
-	return &WeightsError{info.File, []string{fmt.Sprintf("tensor %q: %s", s.names[0], what)}}
+	return &WeightsError{File: info.File, Problems: []string{fmt.Sprintf("tensor %q: %s", s.names[0], what)}}
 }
 
 // wideRows reads a table as float32.

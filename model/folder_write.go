@@ -140,7 +140,7 @@ func (w *folderWriter) fromGGUF() error {
 		return err
 	}
 	stored := m.parameters(&ours, c, nil)
-	if err := c.check(stored); err != nil {
+	if err := c.check(stored, ""); err != nil {
 		return err
 	}
 	theirs := arch.names(&spec)

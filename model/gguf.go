@@ -278,7 +278,7 @@ func ggufToConfig(set *weights.Set) (*ggufConfig, error) {
 	}
 	words, ok := set.Lookup(ggufWords + ".weight")
 	if !ok || len(words.Shape) != 2 {
-		return nil, &WeightsError{set.String(), []string{fmt.Sprintf("tensor %q, a matrix, is missing", ggufWords+".weight")}}
+		return nil, &WeightsError{File: set.String(), Problems: []string{fmt.Sprintf("tensor %q, a matrix, is missing", ggufWords+".weight")}}
 	}
 	g.config["vocab_size"] = words.Shape[0]
 	_, untied := set.Lookup(ggufOutput + ".weight")

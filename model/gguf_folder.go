@@ -46,7 +46,7 @@ func (w *ggufWriter) fromFolder(p place) error {
 		ours.QKV = "attn_qkv"
 	}
 	from := m.parameters(&theirs, c, nil)
-	if err := c.check(from); err != nil {
+	if err := c.check(from, ""); err != nil {
 		return err
 	}
 	w.addParams(c, from, newModel(m.spec).parameters(&ours, nil, nil), w.typeFor)

@@ -138,7 +138,7 @@ func (w *ggufWriter) verify(path string) error {
 	if err != nil {
 		return err
 	}
-	return c.check(newModel(got).parameters(&n, c, nil))
+	return c.check(newModel(got).parameters(&n, c, nil), "")
 }
 
 // typeFor is what a tensor becomes.

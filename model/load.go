@@ -150,7 +150,7 @@ func build(spec Spec, n names, set *weights.Set, o options) (*Model, error) {
 		m.dtype = Int8
 	}
 	m.params = m.parameters(&n, c, func(name string) kernels.DType { return c.kept(name, m.dtype) })
-	if err := c.check(m.params); err != nil {
+	if err := c.check(m.params, m.spec.Class); err != nil {
 		return nil, err
 	}
 	if err := c.fill(m.params, m.dtype, &m.memory, o.threads); err != nil {

@@ -123,7 +123,7 @@ func outline(file string, config []byte, set *weights.Set) (*Model, *checkpoint,
 	}
 	m, n := newModel(spec), arch.names(&spec)
 	m.params = m.parameters(&n, c, nil)
-	return m, c, c.check(m.params)
+	return m, c, c.check(m.params, "")
 }
 
 // count says how much goes.

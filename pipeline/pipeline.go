@@ -18,6 +18,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -39,6 +40,7 @@ var ErrClosed = model.ErrClosed
 type Model struct {
 	name      string // of the folder or file, for messages
 	model     *model.Model
+	headless  *model.WeightsError // of the head that config.json promises; nil: it is there
 	tokenizer *tokenizer.Tokenizer
 	folder    folder
 	settings  settings
@@ -138,14 +140,18 @@ func (s source) openFolder(m *Model, root fs.FS) (err error) {
 		return s.fail(err)
 	}
 	sub := m.folder.transformer
-	if err := s.checkConfig(sub); err != nil {
+	spec, err := s.checkConfig(sub)
+	if err != nil {
 		return err
+	}
+	if spec.Embeddings.Patches != nil && spec.Other == nil {
+		return &TaskError{Name: s.shown, Model: kindOf(&spec), Task: "read texts", Needs: "a model of texts", Can: pictureTasks(&spec)}
 	}
 	if m.tokenizer, err = tokenizer.LoadFS(s.fsys, path.Join(s.dir, sub)); err != nil {
 		return s.fail(err)
 	}
 	m.generation, m.settingsErr = generate.LoadSettings(s.fsys, path.Join(s.dir, sub), filepath.Join(s.shown, sub))
-	if m.model, err = s.loadModel(sub, m.settings.model()); err != nil || newVision(m.model, nil) == nil {
+	if m.model, m.headless, err = s.loadModel(sub, m.settings.model()); err != nil || newVision(m.model, nil) == nil {
 		return err
 	}
 	p, err := s.readProcessor(sub)
@@ -157,19 +163,29 @@ func (s source) openFolder(m *Model, root fs.FS) (err error) {
 
 // checkConfig reads config.json before anything else: of a checkpoint that cannot
 // run, the architecture is to be named, not its tokenizer.
-func (s source) checkConfig(sub string) error {
+func (s source) checkConfig(sub string) (model.Spec, error) {
 	name := path.Join(sub, "config.json")
 	data, err := fs.ReadFile(s.fsys, path.Join(s.dir, name))
 	if err != nil {
-		return s.fail(fmt.Errorf("%s: %w", name, bare(err)))
+		return model.Spec{}, s.fail(fmt.Errorf("%s: %w", name, bare(err)))
 	}
-	_, err = model.ParseConfig(filepath.Join(s.shown, name), data)
-	return err
+	return model.ParseConfig(filepath.Join(s.shown, name), data)
 }
 
-// loadModel loads the checkpoint, by its path where there is one, which its
-// errors then name.
-func (s source) loadModel(sub string, opts []model.Option) (*model.Model, error) {
+// loadModel loads the checkpoint. Where the weights lack no more than the head that
+// config.json promises, it loads the rest, and gives the error of the head.
+func (s source) loadModel(sub string, opts []model.Option) (m *model.Model, headless *model.WeightsError, err error) {
+	m, err = s.loadWith(sub, opts)
+	if missing, ok := errors.AsType[*model.WeightsError](err); ok && missing.Headless != "" {
+		headless = missing
+		m, err = s.loadWith(sub, append(opts, model.WithoutHeads()))
+	}
+	return m, headless, err
+}
+
+// loadWith loads by the checkpoint's path where there is one, which errors then
+// name.
+func (s source) loadWith(sub string, opts []model.Option) (*model.Model, error) {
 	if s.dir != s.shown {
 		return model.Load(filepath.Join(s.shown, sub), opts...)
 	}

@@ -37,8 +37,12 @@ func (m *Model) Ranker() (*Ranker, error) {
 
 func (m *Model) newRanker() (*Ranker, error) {
 	r := &Ranker{m: m}
+	const classifies = "ForSequenceClassification"
+	if m.headless != nil && strings.HasSuffix(m.headless.Headless, classifies) {
+		return nil, nil // cosines are not what a cross-encoder gives
+	}
 	spec := m.model.Spec()
-	if !strings.HasSuffix(spec.Class, "ForSequenceClassification") {
+	if !strings.HasSuffix(spec.Class, classifies) {
 		return r, nil
 	}
 	if len(spec.Labels) != 1 {

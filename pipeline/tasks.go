@@ -40,6 +40,24 @@ var tasks = []task{
 // readsSource tells encoder-decoders, which do nothing without a source.
 func readsSource(s *model.Spec) bool { return s.Other != nil && !s.Matches }
 
+// textTasks lists what a model of texts can be used for, as far as its class tells.
+func textTasks(s *model.Spec) []string {
+	list := []string{"embed"}
+	for _, t := range [...]struct{ class, task string }{
+		{"ForSequenceClassification", "classify"},
+		{"ForTokenClassification", "tag"},
+		{"ForQuestionAnswering", "answer"},
+		{"ForMaskedLM", "fill-mask"},
+		{"ForCausalLM", "generate"},
+		{"LMHeadModel", "generate"},
+	} {
+		if strings.HasSuffix(s.Class, t.class) {
+			list = append(list, t.task)
+		}
+	}
+	return list
+}
+
 // ofClass tells models by the end of their class, as config.json names it.
 func ofClass(suffix string) func(*Model, *model.Spec) bool {
 	return func(_ *Model, s *model.Spec) bool { return strings.HasSuffix(s.Class, suffix) }
@@ -63,7 +81,32 @@ func (m *Model) can(name string) error {
 			asked = t
 		}
 	}
-	return &TaskError{Name: m.name, Model: kindOf(&spec), Task: name, Needs: asked.head, Can: others}
+	kind := kindOf(&spec)
+	if m.headless != nil {
+		kind = withoutHead(m.headless)
+	}
+	return &TaskError{Name: m.name, Model: kind, Task: name, Needs: asked.head, Can: others}
+}
+
+// withoutHead says what a checkpoint is that lacks the head of its config.json.
+func withoutHead(e *model.WeightsError) string {
+	problems := e.Problems
+	if len(problems) > 2 {
+		problems = append(problems[:2:2], "…")
+	}
+	return fmt.Sprintf("%s whose head is missing (%s)", e.Headless, strings.Join(problems, "; "))
+}
+
+// pictureTasks lists what a model of pictures can be used for.
+func pictureTasks(s *model.Spec) []string {
+	list := []string{"embed -image"}
+	switch {
+	case strings.HasSuffix(s.Class, "ForObjectDetection"):
+		list = append(list, "detect")
+	case strings.Contains(s.Class, "ForImageClassification"):
+		list = append(list, "classify -image")
+	}
+	return list
 }
 
 // kindOf says what a model is.

@@ -20,8 +20,10 @@ import (
 // A VisionModel looks at pictures: a classifier says what they show, a detector
 // where, any gives their vectors. It is immutable and safe for concurrent use.
 type VisionModel struct {
-	whole     *model.Model // the checkpoint's
-	model     *model.Model // that looks: the same, or one of the two that it holds
+	name      string              // of the folder, for messages
+	headless  *model.WeightsError // of the head that config.json promises; nil: it is there
+	whole     *model.Model        // the checkpoint's
+	model     *model.Model        // that looks: the same, or one of the two that it holds
 	processor *picture.Processor
 }
 
@@ -52,14 +54,18 @@ func (s source) openVision(opts []Option) (*VisionModel, error) {
 	for _, opt := range opts {
 		opt(&set)
 	}
-	if err := s.checkConfig("."); err != nil {
+	spec, err := s.checkConfig(".")
+	if err != nil {
 		return nil, err
+	}
+	if spec.Embeddings.Patches == nil && spec.Other == nil {
+		return nil, &TaskError{Name: s.shown, Model: kindOf(&spec), Task: "look at pictures", Needs: "a model of pictures", Can: textTasks(&spec)}
 	}
 	p, err := s.readProcessor(".")
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.loadModel(".", set.model())
+	m, headless, err := s.loadModel(".", set.model())
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +73,7 @@ func (s source) openVision(opts []Option) (*VisionModel, error) {
 	if v == nil {
 		return nil, errors.Join(s.fail(fmt.Errorf("config.json: a %s does not look at pictures", m.Spec().Architecture)), m.Close())
 	}
+	v.name, v.headless = s.shown, headless
 	return v, nil
 }
 
@@ -112,6 +119,16 @@ func (v *VisionModel) Model() *model.Model { return v.whole }
 
 // Close waits for the calls that are running, then frees the model.
 func (v *VisionModel) Close() error { return v.whole.Close() }
+
+// cannot is the error of a task whose head the model lacks.
+func (v *VisionModel) cannot(task, needs string) error {
+	spec := v.model.Spec()
+	kind := kindOf(&spec)
+	if v.headless != nil {
+		kind = withoutHead(v.headless)
+	}
+	return &TaskError{Name: v.name, Model: kind, Task: task, Needs: needs, Can: pictureTasks(&spec)}
+}
 
 // pictureBatch is how many pictures go through the model in one call.
 const pictureBatch = 8
@@ -160,7 +177,7 @@ func (v *VisionModel) Classify(ctx context.Context, top int, pics ...*picture.Pi
 	spec := v.model.Spec()
 	outputs := v.model.Outputs()
 	if !slices.Contains(outputs, logits) || slices.Contains(outputs, boxesOutput) {
-		return nil, fmt.Errorf("pipeline: a %s does not classify pictures (a …ForImageClassification does)", spec.Class)
+		return nil, v.cannot("classify pictures", "an image classification head (…ForImageClassification)")
 	}
 	answers := make([][]Label, len(pics))
 	err := v.look(ctx, pics, []string{logits}, func(i int, r *model.Result, row, _ int) {
@@ -182,7 +199,7 @@ type Box struct {
 func (v *VisionModel) Detect(ctx context.Context, threshold float32, pics ...*picture.Picture) ([][]Box, error) {
 	spec := v.model.Spec()
 	if !slices.Contains(v.model.Outputs(), boxesOutput) {
-		return nil, fmt.Errorf("pipeline: a %s does not detect objects (a …ForObjectDetection does)", spec.Class)
+		return nil, v.cannot("detect objects", "an object detection head (…ForObjectDetection)")
 	}
 	answers := make([][]Box, len(pics))
 	err := v.look(ctx, pics, []string{logits, boxesOutput}, func(i int, r *model.Result, row, _ int) {

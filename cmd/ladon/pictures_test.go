@@ -55,10 +55,10 @@ func TestClassifyPictures(t *testing.T) {
 func TestPictureErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "classify", "-image", "a.png"), exitFail, "-model is needed")
 	requireFailure(t, ladon(t, "", "classify", "-model", vitDir, "-image"), exitFail, "no pictures")
-	requireFailure(t, ladon(t, "", "detect", "-model", vitDir, pictureDir+"/rgb.png"), exitFail, "does not detect")
-	requireFailure(t, ladon(t, "", "classify", "-model", yolosDir, "-image", pictureDir+"/rgb.png"), exitFail, "does not classify")
+	requireFailure(t, ladon(t, "", "detect", "-model", vitDir, pictureDir+"/rgb.png"), exitFail, "cannot detect")
+	requireFailure(t, ladon(t, "", "classify", "-model", yolosDir, "-image", pictureDir+"/rgb.png"), exitFail, "cannot classify")
 	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "a"), exitFail, "cannot classify", "embed, rank")
-	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "-image", pictureDir+"/rgb.png"), exitFail, "preprocessor_config.json")
+	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "-image", pictureDir+"/rgb.png"), exitFail, "cannot look at pictures")
 	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, "-o", "x.png", "a.png", "b.png"), exitFail, "one picture")
 	requireFailure(t, ladon(t, "", "detect", "-threshold", "2", "-model", yolosDir, "a.png"), exitFail, "-threshold", "from 0 to 1")
 	r := ladon(t, "", "embed", "-model", vitDir, "-image", "missing.png")

@@ -155,7 +155,7 @@ func TestAttentionOnPicture(t *testing.T) {
 		{[]string{"-model", vitDir, "-image", "none.jpg"}, []string{"none.jpg"}},
 		{[]string{"-model", vitDir, "-image", "attention.go"}, []string{"attention.go", "not a picture"}},
 		{[]string{"-image", file}, []string{"-model is needed"}},
-		{[]string{"-model", encoderDir, "-image", file}, []string{"preprocessor_config.json"}},
+		{[]string{"-model", encoderDir, "-image", file}, []string{"cannot look at pictures"}},
 		{[]string{"-model", vitDir, "-image", file, "-text", "a"}, []string{"-image", "-text"}},
 		{[]string{"-model", yolosDir, "-image", file, "-max-tokens", "3"}, []string{"at most 3"}},
 		{[]string{"-model", vitDir, "-image", file, "-layer", "99"}, []string{"no layer 99"}},

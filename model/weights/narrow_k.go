@@ -14,66 +14,137 @@ import (
 // The weight of an element's error is its magnitude plus the group's root mean
 // square: large weights meet large activations no more often than small ones,
 // but what they add is what sums are made of.
+//
+// Ranges are tried by a sweep, which gives the sums from which the best scale and
+// minimum for each range's levels follow, and their error. For the best of them a
+// pass over the elements rounds to the new levels, which lessens the error a
+// little. Blocks are scaled by a power of two before, so that float32 holds
+// squares.
 
-// maxK is more than any K type holds, and little enough for squares of errors.
+// maxK is more than any K type holds.
 const maxK = 1e9
+
+// candidates is of how many ranges the levels are moved to the nearest ones: those
+// whose levels have the least errors.
+const candidates = 4
+
+// magic rounds numbers below 2^22 to the nearest even integer, by adding and
+// subtracting it.
+const magic = 1.5 * (1 << 23)
 
 // An affine is a group's x ≈ scale·q - min, min ≥ 0.
 type affine struct{ scale, min float32 }
 
-// levels puts each element at its nearest level, of 0…top, and gives the error.
-func (a affine) levels(q []uint8, x, weight []float32, top float32) (loss float64) {
+// levels puts each element at its nearest level, of 0…top.
+func (a affine) levels(q []uint8, x []float32, top float32) {
 	inv := inverse(a.scale)
+	q = q[:len(x)]
 	for i, v := range x {
-		l := min(max(float32(math.RoundToEven(float64((v+a.min)*inv))), 0), top)
-		q[i] = uint8(l)
-		e := float32(a.scale*l) - a.min - v
-		loss += float64(weight[i]) * float64(e) * float64(e)
+		q[i] = uint8(nearestLevel(float32((v+a.min)*inv), top))
 	}
-	return loss
 }
 
-// fit is the best affine for levels q: least squares, with min ≥ 0.
-func (a *affine) fit(q []uint8, x, weight []float32) bool {
-	var w, l, ll, v, lv float64
-	for i := range x {
-		wi, qi, xi := float64(weight[i]), float64(q[i]), float64(x[i])
-		w, l, ll, v, lv = w+wi, l+wi*qi, ll+wi*qi*qi, v+wi*xi, lv+wi*qi*xi
+// nearestLevel is the nearest of the levels 0…top.
+func nearestLevel(v, top float32) float32 {
+	return clamped(v, magic, magic+top) - magic
+}
+
+// clamped is magic+v, not less than low nor greater than high, which are positive.
+// It compares bits: as integers they have the order of the numbers, and comparing
+// those needs no branches.
+func clamped(v, low, high float32) float32 {
+	b := int32(math.Float32bits(float32(v) + magic))
+	return math.Float32frombits(uint32(min(max(b, int32(math.Float32bits(low))), int32(math.Float32bits(high)))))
+}
+
+// loss is the error of the nearest levels, or some number that is not less than
+// least.
+func (a affine) loss(x, weight []float32, top, least float32) float32 {
+	inv := inverse(a.scale)
+	var even, odd float32
+	for len(x) >= 8 && len(weight) >= 8 && even+odd < least {
+		for i := 0; i < 8; i += 2 {
+			v, u := x[i], x[i+1]
+			e := float32(a.scale*nearestLevel(float32((v+a.min)*inv), top)) - a.min - v
+			f := float32(a.scale*nearestLevel(float32((u+a.min)*inv), top)) - a.min - u
+			even += float32(float32(weight[i]*e) * e)
+			odd += float32(float32(weight[i+1]*f) * f)
+		}
+		x, weight = x[8:], weight[8:]
 	}
-	det := w*ll - l*l
-	if !(det > 0) {
-		return false
+	return even + odd
+}
+
+// A weighing has the sums over a group that no levels change.
+type weighing struct{ w, x, xx float64 }
+
+func weigh(x, weight []float32) (s weighing) {
+	for i, v := range x {
+		w, v := float64(weight[i]), float64(v)
+		s.w, s.x, s.xx = s.w+w, s.x+float64(w*v), s.xx+float64(w*v*v)
 	}
-	scale, low := (w*lv-v*l)/det, (ll*v-l*lv)/det
+	return s
+}
+
+// fit is the affine of least error for levels, with min ≥ 0, and this error; where
+// there is none, it is infinite.
+func (s *weighing) fit(q *levelSums) (best affine, loss float32) {
+	det := float64(s.w*q.ll) - float64(q.l*q.l)
+	scale, low := float64(s.w*q.lx)-float64(s.x*q.l), float64(q.ll*s.x)-float64(q.l*q.lx)
+	if !(det > 0) || !(scale > 0) {
+		return best, float32(math.Inf(1))
+	}
 	if low > 0 {
-		low = 0
-		scale = lv / ll
+		scale, low, det = q.lx, 0, q.ll
 	}
-	if !(scale > 0) {
-		return false
+	inv := 1 / det
+	scale, low = scale*inv, low*inv
+	return affine{float32(scale), float32(-low)}, float32(s.xx - float64(scale*q.lx) - float64(low*s.x))
+}
+
+// A shortlist has what has the least errors of all that was added, the best first.
+type shortlist[T any] struct {
+	list [candidates]T
+	loss [candidates]float32
+	n    int
+}
+
+func (s *shortlist[T]) add(x T, loss float32) {
+	i := s.n
+	if i < candidates {
+		s.n++
+	} else if i--; !(loss < s.loss[i]) {
+		return
 	}
-	a.scale, a.min = float32(scale), float32(-low)
-	return true
+	for ; i > 0 && loss < s.loss[i-1]; i-- {
+		s.list[i], s.loss[i] = s.list[i-1], s.loss[i-1]
+	}
+	s.list[i], s.loss[i] = x, loss
 }
 
 // bestAffine searches from the group's extremes on.
-func bestAffine(q []uint8, x, weight []float32, top float32) affine {
+func bestAffine(g *sweep, x, weight []float32, top float32) affine {
 	low, high := extremes(x)
 	low = min(low, 0)
 	if high <= low {
 		return affine{0, -low}
 	}
-	best := affine{(high - low) / top, -low}
-	least := best.levels(q, x, weight, top)
-	const steps = 20
-	for s := range steps + 1 {
-		// Ranges a level narrower to a level wider than the extremes'.
-		a := affine{(high - low) / (top + 2*float32(s)/steps - 1), -low}
-		a.levels(q, x, weight, top)
-		if !a.fit(q, x, weight) {
-			continue
+	sums := weigh(x, weight)
+	inv := 1 / (high - low)
+	for i, v := range x {
+		g.x[i], g.part[i], g.weight[i], g.top[i] = v, (v-low)*inv, weight[i], uint8(top)
+	}
+	// Ranges a level narrower to a level wider than the extremes'.
+	g.begin(len(x), top-1, 2./(sweepSteps-1))
+	var short shortlist[affine]
+	for k := range sweepSteps {
+		if a, loss := sums.fit(g.step(k)); loss < math.MaxFloat32 {
+			short.add(a, loss)
 		}
-		if loss := a.levels(q, x, weight, top); loss < least {
+	}
+	best, least := affine{(high - low) / top, -low}, float32(math.MaxFloat32)
+	for _, a := range short.list[:short.n] {
+		if loss := a.loss(x, weight, top, least); loss < least {
 			best, least = a, loss
 		}
 	}
@@ -92,6 +163,22 @@ func importance(weight, x []float32) {
 	}
 }
 
+// normalize sets dst to src divided by a power of two, which it returns, so that
+// the widest is about 1.
+func normalize(dst *[superBlock]float32, src []float32) (unit float32, err error) {
+	v := abs(widest(src))
+	if v > maxK {
+		return 0, errTooLarge
+	}
+	_, exp := math.Frexp(float64(v))
+	unit = float32(math.Ldexp(1, max(exp, -126)))
+	by := 1 / unit
+	for i, v := range src[:superBlock] {
+		dst[i] = v * by
+	}
+	return unit, nil
+}
+
 const groupsK = 8 // of 32, in a block of 256
 
 // affineBlock is what Q4_K and Q5_K make of a block.
@@ -102,40 +189,49 @@ type affineBlock struct {
 
 // narrow sets the block-wide scales, in dst[:4], and the rest of b.
 func (b *affineBlock) narrow(dst []byte, src []float32, top float32) error {
-	if abs(widest(src)) > maxK {
-		return errTooLarge
-	}
 	const size = superBlock / groupsK
-	var weight [superBlock]float32
+	var normal, weight [superBlock]float32
+	by, err := normalize(&normal, src)
+	if err != nil {
+		return err
+	}
 	var fits [groupsK]affine
 	var high affine
+	var search sweep
 	for g := range fits {
-		x, w, q := src[g*size:][:size], weight[g*size:][:size], b.q[g*size:][:size]
+		x, w := normal[g*size:][:size], weight[g*size:][:size]
 		importance(w, x)
-		fits[g] = bestAffine(q, x, w, top)
+		fits[g] = bestAffine(&search, x, w, top)
 		high = affine{max(high.scale, fits[g].scale), max(high.min, fits[g].min)}
 	}
 	const most = 63
-	if err := errors.Join(putHalf(dst, high.scale/most), putHalf(dst[2:], high.min/most)); err != nil {
+	if err := errors.Join(putHalf(dst, by*high.scale/most), putHalf(dst[2:], by*high.min/most)); err != nil {
 		return err
 	}
-	unit := affine{half(dst), half(dst[2:])}
+	unit := affine{half(dst) / by, half(dst[2:]) / by}
 	near := func(v, unit float32) int {
 		return int(min(math.RoundToEven(float64(v*inverse(unit))), most))
 	}
 	for g, f := range fits {
-		x, w, q := src[g*size:][:size], weight[g*size:][:size], b.q[g*size:][:size]
+		x, w := normal[g*size:][:size], weight[g*size:][:size]
 		scale, low := near(f.scale, unit.scale), near(f.min, unit.min)
-		least := math.Inf(1)
+		var best affine
+		least := float32(math.Inf(1))
+		try := func(s, m int) {
+			a := affine{unit.scale * float32(s), unit.min * float32(m)}
+			if loss := a.loss(x, w, top, least); loss < least {
+				best, least, b.scales[g], b.mins[g] = a, loss, uint8(s), uint8(m)
+			}
+		}
+		try(scale, low) // the likeliest, by which the others are given up early
 		for s := max(scale-1, 0); s <= min(scale+1, most); s++ {
 			for m := max(low-1, 0); m <= min(low+1, most); m++ {
-				a := affine{unit.scale * float32(s), unit.min * float32(m)}
-				if loss := a.levels(q, x, w, top); loss < least {
-					least, b.scales[g], b.mins[g] = loss, uint8(s), uint8(m)
+				if s != scale || m != low {
+					try(s, m)
 				}
 			}
 		}
-		affine{unit.scale * float32(b.scales[g]), unit.min * float32(b.mins[g])}.levels(q, x, w, top)
+		best.levels(b.q[g*size:][:size], x, top)
 	}
 	return nil
 }
@@ -181,65 +277,86 @@ func narrowQ5_K(dst []byte, src []float32) error {
 
 // bestScale is the scale s of least error for x ≈ s·q, q in -32…31. It is
 // negative where the widest number is positive, which then is -32·s.
-func bestScale(x, weight []float32) float32 {
+func bestScale(g *sweep, x, weight []float32) float32 {
 	v := widest(x)
-	best, least := float32(0), math.Inf(1)
-	for step := -9; step <= 9; step++ {
-		s := v / (-32 + float32(step)/8)
-		var xq, qq float64
-		inv := inverse(s)
-		for i, v := range x {
-			q := float64(nearest32(v * inv))
-			w := float64(weight[i])
-			xq, qq = xq+w*q*float64(v), qq+w*q*q
+	if v == 0 {
+		return 0
+	}
+	xx := weigh(x, weight).xx
+	// Magnitudes are swept: a number and its level have the signs of v and -32, or
+	// both the others.
+	inv := 1 / v
+	for i, e := range x {
+		g.top[i] = 32
+		if e*inv < 0 {
+			g.top[i] = 31
 		}
-		for _, s := range [2]float32{s, float32(xq / max(qq, math.SmallestNonzeroFloat32))} {
-			if loss := lossOfScale(s, x, weight); loss < least {
-				best, least = s, loss
-			}
+		g.x[i], g.part[i], g.weight[i] = abs(e), abs(e*inv), weight[i]
+	}
+	g.begin(len(x), 32-1.125, 2.25/(sweepSteps-1))
+	var short shortlist[float32]
+	short.add(v/-32, math.MaxFloat32)
+	for k := range sweepSteps {
+		q := g.step(k)
+		s := q.lx / q.ll
+		short.add(float32(math.Copysign(s, float64(-v))), float32(xx-float64(s*q.lx)))
+	}
+	best, least := float32(0), float32(math.MaxFloat32)
+	for _, s := range short.list[:short.n] {
+		if loss := lossOfScale(s, x, weight, least); loss < least {
+			best, least = s, loss
 		}
 	}
 	return best
 }
 
 // nearest32 is the nearest of the levels -32…31.
-func nearest32(v float32) float32 {
-	return min(max(float32(math.RoundToEven(float64(v))), -32), 31)
-}
+func nearest32(v float32) float32 { return clamped(v, magic-32, magic+31) - magic }
 
-func lossOfScale(s float32, x, weight []float32) (loss float64) {
+// lossOfScale is the error of the nearest levels, or some number that is not less
+// than least.
+func lossOfScale(s float32, x, weight []float32, least float32) float32 {
 	inv := inverse(s)
-	for i, v := range x {
-		e := float32(s*nearest32(v*inv)) - v
-		loss += float64(weight[i]) * float64(e) * float64(e)
+	var even, odd float32
+	for len(x) >= 8 && len(weight) >= 8 && even+odd < least {
+		for i := 0; i < 8; i += 2 {
+			v, u := x[i], x[i+1]
+			e := float32(s*nearest32(v*inv)) - v
+			f := float32(s*nearest32(u*inv)) - u
+			even += float32(float32(weight[i]*e) * e)
+			odd += float32(float32(weight[i+1]*f) * f)
+		}
+		x, weight = x[8:], weight[8:]
 	}
-	return loss
+	return even + odd
 }
 
 func narrowQ6_K(dst []byte, src []float32) error {
-	if abs(widest(src)) > maxK {
-		return errTooLarge
-	}
 	const size, groups = 16, superBlock / 16
-	var weight [superBlock]float32
-	var scales [groups]float32
-	for g := range scales {
-		x, w := src[g*size:][:size], weight[g*size:][:size]
-		importance(w, x)
-		scales[g] = bestScale(x, w)
-	}
-	if err := putHalf(dst[208:], widest(scales[:])/-128); err != nil {
+	var normal, weight [superBlock]float32
+	by, err := normalize(&normal, src)
+	if err != nil {
 		return err
 	}
-	d := half(dst[208:])
+	var scales [groups]float32
+	var search sweep
+	for g := range scales {
+		x, w := normal[g*size:][:size], weight[g*size:][:size]
+		importance(w, x)
+		scales[g] = bestScale(&search, x, w)
+	}
+	if err := putHalf(dst[208:], by*widest(scales[:])/-128); err != nil {
+		return err
+	}
+	d := half(dst[208:]) / by
 	inv := inverse(d)
 	var q [superBlock]byte
 	for g, s := range scales {
-		x, w := src[g*size:][:size], weight[g*size:][:size]
+		x, w := normal[g*size:][:size], weight[g*size:][:size]
 		near := int(math.RoundToEven(float64(s * inv)))
-		best, least := 0, math.Inf(1)
+		best, least := 0, float32(math.Inf(1))
 		for n := max(near-1, -128); n <= min(near+1, 127); n++ {
-			if loss := lossOfScale(d*float32(n), x, w); loss < least {
+			if loss := lossOfScale(d*float32(n), x, w, least); loss < least {
 				best, least = n, loss
 			}
 		}

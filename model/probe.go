@@ -10,6 +10,23 @@ import (
 // place of what an earlier call asked for. A Result with [Attentions] has the
 // weights of every layer already, and takes no other.
 func (r *Result) Look(layer int, l mha.Look) error {
+	return r.addLook(&r.probes, (*Layer).heads, layer, l)
+}
+
+// LookAtSource is Look for the attention of a layer to the source, whose keys are
+// the source's tokens.
+func (r *Result) LookAtSource(layer int, l mha.Look) error {
+	if !r.model.spec.crosses() {
+		return inputError("%s is no encoder-decoder: its layers attend to no source", r.model.spec.class())
+	}
+	return r.addLook(&r.crossProbes, (*Layer).crossHeads, layer, l)
+}
+
+// Encoder is what the encoder of an encoder-decoder gives: for Look and Probe. It
+// is nil for other models.
+func (r *Result) Encoder() *Result { return r.encoder }
+
+func (r *Result) addLook(probes *[]*mha.Probe, headsOf func(l *Layer) int, layer int, l mha.Look) error {
 	layers := r.model.spec.Layers
 	if layer < 0 || layer >= len(layers) {
 		return inputError("no layer %d; this model has %d", layer, len(layers))
@@ -17,10 +34,10 @@ func (r *Result) Look(layer int, l mha.Look) error {
 	if r.attentions != nil {
 		return inputError("layer %d is looked into for %s", layer, Attentions)
 	}
-	last := -1
+	last, heads := -1, headsOf(&layers[layer])
 	for _, h := range l.Heads {
-		if h <= last || h >= layers[layer].Attention.Heads {
-			return inputError("heads %d of layer %d do not rise within its %d", l.Heads, layer, layers[layer].Attention.Heads)
+		if h <= last || h >= heads {
+			return inputError("heads %d of layer %d do not rise within its %d", l.Heads, layer, heads)
 		}
 		last = h
 	}
@@ -30,21 +47,26 @@ func (r *Result) Look(layer int, l mha.Look) error {
 	if l.TopK < 0 || slices.ContainsFunc(l.Near, func(n int) bool { return n < 0 }) {
 		return inputError("a negative number of keys to look for")
 	}
-	if r.probes == nil {
-		r.probes = make([]*mha.Probe, len(layers))
+	if *probes == nil {
+		*probes = make([]*mha.Probe, len(layers))
 	}
-	r.probes[layer] = &mha.Probe{Look: l}
+	(*probes)[layer] = &mha.Probe{Look: l}
 	return nil
 }
 
 // Probe is what was found in a layer by the last Forward, nil if nobody looked.
 // Rows are the batch's: sequence after sequence [heads, tokens]. Keys are counted
 // among those that are not Unseen.
-func (r *Result) Probe(layer int) *mha.Probe {
-	if r.probes == nil {
+func (r *Result) Probe(layer int) *mha.Probe { return probeOf(r.probes, layer) }
+
+// SourceProbe is likewise what was found in a layer's attention to the source.
+func (r *Result) SourceProbe(layer int) *mha.Probe { return probeOf(r.crossProbes, layer) }
+
+func probeOf(probes []*mha.Probe, layer int) *mha.Probe {
+	if probes == nil {
 		return nil
 	}
-	return r.probes[layer]
+	return probes[layer]
 }
 
 // prepareLooks makes room for what the probes find in a batch.

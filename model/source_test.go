@@ -3,10 +3,13 @@ package model
 import (
 	"context"
 	"math"
+	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ladon-ml/ladon/mha"
 	"github.com/ladon-ml/ladon/model/weights"
 )
 
@@ -166,4 +169,86 @@ func TestSourceSessions(t *testing.T) {
 		}
 		require.NoError(t, f.Close())
 	}
+}
+
+// A look at a layer's attention to the source finds what cross_attentions has.
+func TestLookAtSource(t *testing.T) {
+	m, err := Load("testdata/bart-all")
+	require.NoError(t, err)
+	defer m.Close()
+	b := withSource(Batch{IDs: []int32{4, 5, 6}, CuSeqlens: []int32{0, 1, 3}}, Batch{IDs: []int32{7, 8, 9, 10, 11}, CuSeqlens: []int32{0, 3, 5}})
+	all, err := m.NewResult(Attentions)
+	require.NoError(t, err)
+	require.NoError(t, m.Forward(t.Context(), b, all))
+
+	r, err := m.NewResult(LastHiddenState)
+	require.NoError(t, err)
+	require.ErrorContains(t, r.LookAtSource(1, mha.Look{Weights: true}), "no layer 1")
+	require.ErrorContains(t, r.LookAtSource(0, mha.Look{Heads: []int{2}}), "do not rise within its 2")
+	require.NoError(t, r.LookAtSource(0, mha.Look{Weights: true, TopK: 1}))
+	require.NoError(t, r.Encoder().Look(1, mha.Look{Weights: true}))
+	require.NoError(t, m.Forward(t.Context(), b, r))
+	require.Equal(t, all.Get("cross_attentions.0").Data, r.SourceProbe(0).Weights)
+	require.Equal(t, all.Get("encoder_attentions.1").Data, r.Encoder().Probe(1).Weights)
+	require.Nil(t, r.Probe(0))
+
+	encoder, err := Load("testdata/t5-encoder")
+	require.NoError(t, err)
+	defer encoder.Close()
+	er, err := encoder.NewResult()
+	require.NoError(t, err)
+	require.Nil(t, er.Encoder())
+	require.ErrorContains(t, er.LookAtSource(0, mha.Look{}), "T5EncoderModel is no encoder-decoder")
+}
+
+// A sequence and its source have the same bits alone and among others, for any
+// number of threads, and a pass that has seen its shapes allocates nothing.
+func TestSourceFamilies(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 5))
+	random := func(lengths []int) Batch {
+		b := Batch{CuSeqlens: []int32{0}}
+		for _, n := range lengths {
+			for range n {
+				b.IDs = append(b.IDs, 3+rng.Int32N(50))
+			}
+			b.CuSeqlens = append(b.CuSeqlens, int32(len(b.IDs)))
+		}
+		return b
+	}
+	all := withSource(random([]int{20, 1, 7, 19, 20, 3}), random([]int{3, 20, 19, 1, 20, 11}))
+	for _, name := range []string{"t5-lm", "bart-lm", "marian-mt", "transformer-lm"} {
+		for _, dtype := range []DType{F32, Int8} {
+			var alone [][]float32
+			for threads := 1; threads <= 3; threads++ {
+				m, err := Load(filepath.Join("testdata", name), WithThreads(threads), WithDType(dtype))
+				require.NoError(t, err)
+				defer m.Close()
+				r, err := m.NewResult("logits", EncoderLastHiddenState)
+				require.NoError(t, err)
+				for s := 0; s < all.sequences() && threads == 1; s++ {
+					require.NoError(t, m.Forward(t.Context(), withSource(oneOf(&all, s), oneOf(all.Source, s)), r))
+					alone = append(alone, append([]float32{}, r.Get("logits").Data...))
+				}
+				require.NoError(t, m.Forward(t.Context(), all, r))
+				for s, want := range alone {
+					o := r.Get("logits")
+					require.Equal(t, want, o.Data[int(all.CuSeqlens[s])*o.Cols:][:len(want)], "%s: sequence %d, %d threads, %v", name, s, threads, dtype)
+				}
+				if raceEnabled {
+					continue
+				}
+				require.Zero(t, testing.AllocsPerRun(3, func() {
+					if err := m.Forward(context.Background(), all, r); err != nil {
+						t.Fatal(err)
+					}
+				}), "%s, %d threads, %v", name, threads, dtype)
+			}
+		}
+	}
+}
+
+// oneOf is one sequence of a batch.
+func oneOf(b *Batch, s int) Batch {
+	from, to := b.CuSeqlens[s], b.CuSeqlens[s+1]
+	return Batch{IDs: b.IDs[from:to], CuSeqlens: []int32{0, to - from}}
 }

@@ -37,6 +37,19 @@ func (p *paramList) distances(d *toDistances, i int, ours, theirs string) {
 	add("segments", p.Segments, &d.segments, 2, a.Heads, a.HeadDim)
 }
 
+// keep adds to tensors what remains of the biases and segments of these heads,
+// whose elements are those.
+func (d *toDistances) keep(tensors map[string]*kept, params []param, heads, elements []int) {
+	for i := range params {
+		switch p := &params[i]; p.vector {
+		case &d.keyBias, &d.distBias, &d.segmentBias:
+			tensors[p.from[0].names[0]] = &kept{heads, nil}
+		case &d.segments:
+			tensors[p.from[0].names[0]] = &kept{nil, elements}
+		}
+	}
+}
+
 // keptDistances is up to how many keys a model keeps what its layers make of the
 // distances: they depend on no input and take a sixth of the time of such a pass.
 // Those of more keys are made in each pass that has them, since they would take as

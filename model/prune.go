@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/ladon-ml/ladon/model/weights"
 )
@@ -80,12 +79,7 @@ func prune(ctx context.Context, srcDir, dstDir string, set *weights.Set, p Pruni
 		if k == nil {
 			k = new(kept)
 		}
-		s.Shape = slices.Clone(s.Shape)
-		for d, list := range k {
-			if list != nil {
-				s.Shape[d] = len(list)
-			}
-		}
+		s.Shape = k.shape(info.Shape)
 		s.Write = func(w io.Writer) error {
 			if err := ctx.Err(); err != nil {
 				return err

@@ -58,7 +58,7 @@ func (p *Pruning) inside(s *Stack) error {
 // biasedByHead says whether the heads of a layer differ in more than parameters
 // of their own.
 func (s *Stack) biasedByHead(l int) bool {
-	return s.Relative.Buckets > 0 || s.Distances != nil || s.Layers[l].Attention.ALiBi
+	return s.Relative.Buckets > 0 || s.Layers[l].Attention.ALiBi
 }
 
 // cut gives what remains of layer l.
@@ -137,8 +137,24 @@ func wholeGroups(heads []int, group int) ([]int, error) {
 	return kv, nil
 }
 
-// A kept is what remains of a tensor, by dimension; nil is all of it.
+// A kept is what remains of a tensor, of its first dimension and of all others as
+// one; nil is all of it.
 type kept [2][]int
+
+// shape is what remains of a tensor's. Of three dimensions the last stays.
+func (k *kept) shape(whole []int) []int {
+	left := slices.Clone(whole)
+	if k[0] != nil {
+		left[0] = len(k[0])
+	}
+	if k[1] != nil {
+		left[1] = len(k[1])
+		for _, n := range whole[2:] {
+			left[1] /= n
+		}
+	}
+	return left
+}
 
 // keptTensors finds what remains of the checkpoint's tensors, by name. params
 // are m.parameters, whose sources check has resolved.
@@ -155,6 +171,8 @@ func (m *Model) keptTensors(cuts []cut) map[string]*kept {
 			// Queries, keys and values follow each other: see layer.
 			byLinear[&m.layers[l].qkv[0]] = kept{slices.Concat(heads, shifted(kv, a.Heads*a.HeadDim), shifted(kv, (a.Heads+a.KVHeads)*a.HeadDim)), nil}
 			byLinear[&m.layers[l].out] = kept{nil, heads}
+			byLinear[&m.layers[l].toDistances.keys] = kept{heads, nil}
+			m.layers[l].toDistances.keep(tensors, m.params, c.heads, heads)
 		}
 		if c.neurons != nil {
 			byLinear[&m.layers[l].gate] = kept{c.neurons, nil}

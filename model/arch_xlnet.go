@@ -2,6 +2,9 @@ package model
 
 import "github.com/ladon-ml/ladon/kernels"
 
+// maxSpans bounds how many starts and ends a checkpoint may choose.
+const maxSpans = 1 << 10
+
 // XLNet: Yang et al. 2019, "XLNet: Generalized Autoregressive Pretraining for
 // Language Understanding". Transformer-XL's attention to distances in layers like
 // BERT's.
@@ -84,6 +87,19 @@ var xlnet = architecture{
 		},
 		"XLNetForTokenClassification":     tokenClassifier("classifier"),
 		"XLNetForQuestionAnsweringSimple": spanClassifier("qa_outputs"),
+		"XLNetForQuestionAnswering": func(c *config, s *Spec) []Head {
+			return []Head{{
+				Outputs: []string{"start_top_log_probs", "start_top_index", "end_top_log_probs", "end_top_index", "cls_logits"},
+				Spans:   &Spans{Starts: c.int("start_n_top", 5, 1, maxSpans), Ends: c.int("end_n_top", 5, 1, maxSpans)},
+				Layers: []Dense{
+					{Name: "start_logits.dense", Width: 1},
+					{Name: "end_logits.dense_0", In: 2 * s.Hidden, Width: s.Hidden, Act: kernels.Tanh, Norm: "end_logits.LayerNorm"},
+					{Name: "end_logits.dense_1", Width: 1},
+					{Name: "answer_class.dense_0", In: 2 * s.Hidden, Width: s.Hidden, Act: kernels.Tanh},
+					{Name: "answer_class.dense_1", Width: 1, NoBias: true},
+				},
+			}}
+		},
 	},
 }
 

@@ -52,6 +52,12 @@ type Batch struct {
 	// the same number for each sequence: [sequences, remembered, hidden].
 	Memory [][]float32
 
+	// Of models whose head finds Spans: nonzero marks tokens that cannot be in an
+	// answer, [tokens], and the token of every sequence that speaks of whether there
+	// is one, counted from its first, [sequences]; nil: none, and the last one.
+	Barred     []uint8
+	NoAnswerAt []int32
+
 	// HeadMask multiplies the attention weights of heads; a head whose factor is
 	// 0 is not computed. For every layer it has [heads], or [sequences, heads],
 	// or nil: all 1. nil: all layers are nil.

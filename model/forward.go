@@ -54,6 +54,9 @@ func (m *Model) forward(ctx context.Context, b Batch, r *Result) error {
 			return err
 		}
 	}
+	if err := r.checkSpans(&b); err != nil {
+		return err
+	}
 	r.resize(&b)
 	if err := r.prepareLooks(&b); err != nil {
 		return err

@@ -36,6 +36,8 @@ type Head struct {
 	// Optional: a checkpoint may lack the head's tensors, and the model then
 	// lacks the output (the pooler of sentence encoders).
 	Optional bool
+	// Spans, unless nil, says how the layers are used and what the outputs are.
+	Spans *Spans
 	// Mean: the output, of no layers of its own, is the mean of these heads'.
 	Mean []int
 }
@@ -44,6 +46,7 @@ type Head struct {
 type Dense struct {
 	Name   string // tensors are Name.weight and Name.bias
 	InBase bool   // the tensors belong to the base model and take its prefix
+	In     int    // inputs, where they are not what comes before; 0: they are
 	Width  int    // outputs
 	Act    Activation
 	Norm   string // name of the LayerNorm that follows; "" for none
@@ -106,6 +109,10 @@ func (r Rows) of(s *Stack) int {
 // head runs a head on the group's last hidden states.
 func (w *workspace) head(r *headResult) {
 	h := &w.model.heads[r.head]
+	if h.Spans != nil {
+		w.findSpans(h, r)
+		return
+	}
 	if h.Mean == nil {
 		w.headTo(h, r.data)
 		return

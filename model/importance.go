@@ -92,6 +92,9 @@ type study struct {
 // output names what the drift of counts.
 func (s *study) output() string {
 	for _, h := range s.model.heads {
+		if h.Spans != nil {
+			continue
+		}
 		width := h.Layers[len(h.Layers)-1].Width
 		if len(h.Outputs) == 1 && (h.From != EveryToken || width <= s.model.spec.Hidden) {
 			return h.Outputs[0]

@@ -128,6 +128,9 @@ func (m *Model) parameters(n *names, c *checkpoint, stored func(name string) ker
 		for j := range h.layers {
 			d := &h.layers[j]
 			d.Dense = h.Layers[j]
+			if d.In > 0 {
+				width = d.In
+			}
 			p.dense(d, width)
 			width = d.Width
 		}

@@ -116,3 +116,29 @@ func TestBadPermuted(t *testing.T) {
 	_, err = loadGolden(t, "xlnet-uni").NewSession(SessionOptions{})
 	require.ErrorAs(t, err, new(*InputError))
 }
+
+func TestBadSpans(t *testing.T) {
+	m := loadGolden(t, "xlnet-qa") // five starts
+	r, err := m.NewResult()
+	require.NoError(t, err)
+	run := func(b Batch) error { return m.Forward(t.Context(), b, r) }
+	ids := []int32{1, 2, 3, 4, 5, 6}
+	require.NoError(t, run(Batch{IDs: ids, CuSeqlens: []int32{0, 6}}))
+	want := append([]float32{}, r.Get("end_top_log_probs").Data...)
+	require.NoError(t, run(Batch{IDs: append(ids[1:], ids...), CuSeqlens: []int32{0, 5, 11}, Barred: make([]uint8, 11), NoAnswerAt: []int32{4, 5}}))
+	require.Equal(t, want, r.Get("end_top_log_probs").Data[len(want):])
+	for name, b := range map[string]Batch{
+		"four tokens":        {IDs: ids[:4], CuSeqlens: []int32{0, 4}},
+		"one target":         {IDs: ids, CuSeqlens: []int32{0, 6}, Targets: [][]float32{make([]float32, 6)}},
+		"marks of five":      {IDs: ids, CuSeqlens: []int32{0, 6}, Barred: make([]uint8, 5)},
+		"places of two":      {IDs: ids, CuSeqlens: []int32{0, 6}, NoAnswerAt: []int32{1, 1}},
+		"a place past all":   {IDs: ids, CuSeqlens: []int32{0, 6}, NoAnswerAt: []int32{6}},
+		"a place before all": {IDs: ids, CuSeqlens: []int32{0, 6}, NoAnswerAt: []int32{-1}},
+	} {
+		require.ErrorAs(t, run(b), new(*InputError), name)
+	}
+	other := loadGolden(t, "xlnet-perm")
+	r, err = other.NewResult()
+	require.NoError(t, err)
+	require.ErrorAs(t, other.Forward(t.Context(), Batch{IDs: ids, CuSeqlens: []int32{0, 6}, NoAnswerAt: []int32{1}}, r), new(*InputError))
+}

@@ -164,6 +164,11 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 		for _, name := range h.Outputs {
 			hr.outputs = append(hr.outputs, Output{Name: name, Cols: width, PerSequence: h.From != EveryToken})
 		}
+		if h.Spans != nil {
+			for j := range hr.outputs {
+				hr.outputs[j].Cols, hr.outputs[j].PerSequence = h.Spans.cols(j), true
+			}
+		}
 		r.heads = append(r.heads, hr)
 	}
 	return r, nil
@@ -277,15 +282,23 @@ func (r *Result) resize(b *Batch) {
 	for i := range r.heads {
 		h := &r.heads[i]
 		rows := outputs
-		if from := r.model.heads[h.head].From; from != EveryToken {
-			rows = seqs * from.of(&r.model.spec.Stack)
+		of := &r.model.heads[h.head]
+		if of.From != EveryToken {
+			rows = seqs * of.From.of(&r.model.spec.Stack)
 		}
-		width := len(h.outputs) * h.outputs[0].Cols
+		if of.Spans != nil {
+			rows = seqs
+		}
+		width := 0
+		for j := range h.outputs {
+			width += h.outputs[j].Cols
+		}
 		h.data = grow(h.data, rows*width)
+		left := h.data
 		for j := range h.outputs {
 			o := &h.outputs[j]
 			n := rows * o.Cols
-			o.Rows, o.Data = rows, h.data[j*n:(j+1)*n]
+			o.Rows, o.Data, left = rows, left[:n], left[n:]
 		}
 	}
 }

@@ -24,6 +24,9 @@ type stream struct {
 
 	permuting
 
+	barred     []uint8 // as the batch's, of all of it
+	noAnswerAt []int32
+
 	token, sequence int // where in the batch it begins
 	square          int // the squares of the lengths of all sequences before
 	of              struct{ tokens, sequences int }
@@ -74,6 +77,7 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	for i := range s.cuSeqlens {
 		s.cuSeqlens[i] = b.CuSeqlens[first+i] - b.CuSeqlens[first]
 	}
+	s.barred, s.noAnswerAt = b.Barred, b.NoAnswerAt
 	if m.spec.Permuted != nil {
 		s.setPermuted(b, g, m.spec.Hidden)
 	}
@@ -142,7 +146,7 @@ func endOf(ids []int32, end int32) int {
 func (s *stream) release() {
 	s.ids, s.types, s.positions, s.totals, s.unseen, s.apart, s.embeds, s.pictures = nil, nil, nil, nil, nil, nil, nil, nil
 	s.headMask, s.crossMask, s.policy, s.source, s.ends = nil, nil, nil, nil, nil
-	s.blocked, s.targets = nil, nil
+	s.blocked, s.targets, s.barred, s.noAnswerAt = nil, nil, nil, nil
 	clear(s.memory)
 }
 

@@ -15,6 +15,8 @@ import (
 // names. Positions that attention_mask excludes are not computed, and zero.
 // Windows and relative biases (of MPNet) count the distance of two tokens without
 // those excluded between them: padding on either side changes nothing, holes do.
+// Where a model counts all (XLNet), excluded positions are computed if that
+// changes what is shown.
 //
 // Every model takes input_ids [batch, length], or inputs_embeds [batch, length,
 // hidden] in its place, attention_mask and position_ids; those with token types
@@ -23,6 +25,12 @@ import (
 // height, width], interpolate_pos_encoding and head_mask alone. Multiple choice has another
 // dimension, choices, before the length. What is missing takes its default, and
 // a first dimension of 1 serves every row. An unknown tensor is an error.
+//
+// A model with Permuted takes token_type_ids of any numbers, input_mask, perm_mask
+// [batch, length, length], target_mapping [batch, targets, length] and mems.N
+// [remembered, batch, hidden] too, and gives mems.N for a later pass; where its head
+// finds Spans, it takes p_mask and cls_index. With target_mapping, hidden_states.N
+// and attentions.N are the tokens' for even N and the targets' for odd N.
 //
 // A model that matches texts and pictures takes and gives what its two models do,
 // whose results it calls text_model_output.… and vision_model_output.…, and gives
@@ -373,6 +381,8 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 		for j := range r.heads[i].outputs {
 			o := &r.heads[i].outputs[j]
 			switch {
+			case h.Spans != nil && j == len(h.Outputs)-1:
+				add(o.Name, []int{p.rows}, o.Data)
 			case h.Choices:
 				add(o.Name, []int{p.rows / p.choices, p.choices}, o.Data)
 			case h.From == DetectionTokens:

@@ -14,15 +14,60 @@ type permutedInputs struct {
 	places     int         // targets of a row
 	memory     [][]float32 // [layers][batch, remembered, hidden]; nil: none
 	remembered int
+
+	barred     []uint8 // [batch, length]; nil: nothing is
+	noAnswerAt []int32 // [batch]; nil: the last
 }
 
 // permutedNames lists what a model with Permuted takes beside others.
 func (m *Model) permutedNames() []string {
 	names := []string{"input_mask", "perm_mask", "target_mapping"}
+	if m.spansHead() {
+		names = append(names, "p_mask", "cls_index")
+	}
 	for i := range m.spec.Layers {
 		names = append(names, Memory+"."+strconv.Itoa(i))
 	}
 	return names
+}
+
+// spansHead tells whether a head finds Spans.
+func (m *Model) spansHead() bool {
+	return slices.ContainsFunc(m.heads, func(h head) bool { return h.Spans != nil })
+}
+
+// readSpans reads the arguments of a head that finds Spans: p_mask [batch, length],
+// where 1 marks what cannot be in an answer, and cls_index [batch].
+func (p *padded) readSpans(byName map[string]*weights.Tensor) error {
+	if t := byName["p_mask"]; t != nil {
+		marks, err := floatsOf(t, p.rows, p.outputs())
+		if err != nil {
+			return err
+		}
+		p.barred = make([]uint8, len(marks))
+		for i, m := range marks {
+			if m != 0 && m != 1 {
+				return inputError("input tensor %q: %v at %d is neither 0 nor 1", t.Name, m, i)
+			}
+			p.barred[i] = uint8(m)
+		}
+	}
+	if t := byName["cls_index"]; t != nil {
+		if !slices.Equal(t.Shape, []int{p.rows}) {
+			return inputError("input tensor %q has shape %v, want %v", t.Name, t.Shape, []int{p.rows})
+		}
+		whole, err := wholeNumbers(t)
+		if err != nil {
+			return err
+		}
+		for i, v := range whole {
+			if v < 0 || v >= int64(p.outputs()) {
+				return inputError("input tensor %q: %d at %d is outside 0…%d", t.Name, v, i, p.outputs()-1)
+			}
+			p.noAnswerAt = append(p.noAnswerAt, int32(v))
+		}
+	}
+	return nil
 }
 
 // readPermuted reads the arguments of Permuted: input_mask is attention_mask the
@@ -60,6 +105,9 @@ func (p *padded) readPermuted(m *Model, byName map[string]*weights.Tensor) error
 		if p.targets, err = floatsOf(t, p.rows, p.places, p.length); err != nil {
 			return err
 		}
+	}
+	if err := p.readSpans(byName); err != nil {
+		return err
 	}
 	return p.readMemory(m, byName)
 }
@@ -118,7 +166,7 @@ func floatsOf(t *weights.Tensor, shape ...int) ([]float32, error) {
 // needsAll tells whether positions that the mask hides must be computed, or be
 // counted in distances: by what is asked for, or because they stand among others.
 func (p *padded) needsAll(r *Result) bool {
-	if p.perm != nil || p.targets != nil || p.memory != nil {
+	if p.perm != nil || p.targets != nil || p.memory != nil || p.barred != nil || p.noAnswerAt != nil {
 		return true
 	}
 	if p.mask == nil {
@@ -131,7 +179,7 @@ func (p *padded) needsAll(r *Result) bool {
 			last--
 		}
 		holes := first < 0 || slices.Contains(mask[first:last+1], 0)
-		if holes || (first > 0 || last < p.length-1) && (r.memory != nil || r.needs(MeanToken)) ||
+		if holes || (first > 0 || last < p.length-1) && (r.memory != nil || r.needs(MeanToken) || r.model.spansHead()) ||
 			first > 0 && r.needs(FirstToken) || last < p.length-1 && r.needs(LastToken) {
 			return true
 		}
@@ -143,7 +191,7 @@ func seen(mask int32) bool { return mask != 0 }
 
 // whole keeps all positions, with masks for those that are hidden.
 func (p *padded) whole() Batch {
-	b := Batch{IDs: p.ids, Embeds: p.embeds, TypeIDs: p.types, Positions: p.positions, HeadMask: p.headMask, CuSeqlens: []int32{0}, Memory: p.memory}
+	b := Batch{IDs: p.ids, Embeds: p.embeds, TypeIDs: p.types, Positions: p.positions, HeadMask: p.headMask, CuSeqlens: []int32{0}, Memory: p.memory, Barred: p.barred, NoAnswerAt: p.noAnswerAt}
 	n := p.length
 	for row := range p.rows {
 		blocked := make([]uint8, n*n)

@@ -31,6 +31,7 @@ type workspace struct {
 	headNorm mha.Norm
 	distant  distant
 	permuted permuted
+	spanning spanning
 	attender attender  // nil: the stream attends to itself
 	active   *activity // nil: nobody asks what the neurons give
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]

@@ -169,6 +169,21 @@ CASES = [
     Case("xlnet-qa-simple", "XLNetForQuestionAnsweringSimple", "start and end logits", {}, segments(left(7, 3)), H),
 ]
 
+def spans(f):
+    def g(rng, conf):
+        out = f(rng, conf)
+        n = out["input_ids"].shape
+        out["p_mask"] = (rng.random(n) < .3).astype(np.float32)
+        out["cls_index"] = rng.integers(0, n[1], n[0]).astype(np.int64)
+        return out
+    return g
+
+
+CASES += [
+    Case("xlnet-qa", "XLNetForQuestionAnswering", "the five best starts, and for each three ends; padding, which counts", dict(end_n_top=3), segments(left(8, 6)), H),
+    Case("xlnet-qa-masked", "XLNetForQuestionAnswering", "what cannot be in an answer, and a token of no answer", dict(start_n_top=2, end_n_top=4), spans(plain(3, 9)), H),
+]
+
 STREAMS = [
     Case("xlnet-perm", "XLNetModel", "a permutation mask, padding and segments; hidden states and attentions", TWO, permuted(segments(left(7, 5))), H, hidden_states=True, attentions=True),
     Case("xlnet-targets", "XLNetLMHeadModel", "two streams: three targets, one of which sees nothing before it; hidden states and attentions of both", TWO, targets(permuted(segments(plain(3, 6))), 4, 0, 3), H, hidden_states=True, attentions=True),

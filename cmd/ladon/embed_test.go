@@ -157,6 +157,8 @@ func TestRank(t *testing.T) {
 			require.InDelta(t, 1, got[0].Score, 1e-6)
 		}
 	}
+	best := ladon(t, "", append([]string{"rank", "-query", "the river is old", "-model", encoderDir, "-top", "2", "-readable"}, texts...)...)
+	require.Equal(t, "the river is old\n  1.0000  2  the river is old\n  1.0000  4  the river is old\n", best.stdout, best.stderr)
 	require.Equal(t, result{}, ladon(t, "", "rank", "-query", "", "-model", encoderDir))
 	requireFailure(t, ladon(t, "", "rank", "-query", "a", "-model", "../../pipeline/testdata/ce-three", "b"), exitFail, "3 labels")
 	requireFailure(t, ladon(t, "", "rank", "-query", "\xff", "-model", encoderDir, "b"), exitFail, "-query", "UTF-8")

@@ -24,6 +24,8 @@ score of each pair.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		src := modelFlag(fs)
 		query := fs.String("query", "", "the `TEXT` to compare with")
+		top := countFlag(fs, "top", 0, 0, "give the best `N` texts; 0: all")
+		asked := readableFlag(fs)
 		return func(c *call) error {
 			switch {
 			case !given(fs, "query"):
@@ -31,12 +33,16 @@ score of each pair.`,
 			case !utf8.ValidString(*query):
 				return fmt.Errorf("rank: -query: byte %d is not UTF-8", invalidUTF8([]byte(*query)))
 			}
-			return runRank(c, src, *query)
+			readable, err := c.readable(*asked)
+			if err != nil {
+				return err
+			}
+			return runRank(c, src, *query, *top, readable)
 		}
 	},
 }
 
-func runRank(c *call, src *modelSource, query string) error {
+func runRank(c *call, src *modelSource, query string, top int, readable bool) error {
 	m, err := src.open(c)
 	if err != nil {
 		return err
@@ -66,15 +72,26 @@ func runRank(c *call, src *modelSource, query string) error {
 	if err != nil {
 		return err
 	}
-	return writeRanks(c, texts, scores)
-}
-
-func writeRanks(c *call, texts []string, scores []float32) (err error) {
 	order := make([]int, len(texts))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(scores[j], scores[i]) })
+	if top > 0 && top < len(order) {
+		order = order[:top]
+	}
+	if readable {
+		rows := make([][]string, len(order))
+		for row, i := range order {
+			rows[row] = []string{shownScore(scores[i]), strconv.Itoa(i + 1), oneLine(texts[i])}
+		}
+		return c.writeReadable(query, rows)
+	}
+	return writeRanks(c, order, texts, scores)
+}
+
+// writeRanks prints the texts in an order.
+func writeRanks(c *call, order []int, texts []string, scores []float32) (err error) {
 	var line []byte
 	for _, i := range order {
 		line = append(line[:0], `{"index":`...)

@@ -35,8 +35,11 @@ var processors = map[string]Processor{
 	"DeiT":  {Filter: Bicubic, Resize: Size{Width: 256, Height: 256}, Crop: Size{Width: 224, Height: 224}, Mean: standardMean, Std: standardStd},
 	"Bit":   {Filter: Bicubic, Resize: Size{Shortest: 224}, Crop: Size{Width: 224, Height: 224}, Mean: clipMean, Std: clipStd},
 	"CLIP":  {Filter: Bicubic, Resize: Size{Shortest: 224}, Crop: Size{Width: 224, Height: 224}, Mean: clipMean, Std: clipStd},
-	"Yolos": {Filter: Bilinear, Resize: Size{Shortest: 800, Longest: 1333, Multiple: 16}, Mean: imagenetMean, Std: imagenetStd, Pad: true},
+	"Yolos": {Filter: Bilinear, Resize: Size{Shortest: 800, Longest: 1333, Multiple: 16}, Mean: imagenetMean, Std: imagenetStd},
 }
+
+// padding is the class that pads unless told otherwise.
+const padding = "Yolos"
 
 // suffixes are how the names of those classes went on in different years.
 var suffixes = []string{"ImageProcessorFast", "ImageProcessorPil", "ImageProcessor", "FeatureExtractor"}
@@ -59,6 +62,7 @@ type configFile struct {
 	Mean         json.RawMessage `json:"image_mean"`
 	Std          json.RawMessage `json:"image_std"`
 	DoPad        *bool           `json:"do_pad"`
+	PadSize      json.RawMessage `json:"pad_size"`
 }
 
 // ParseConfig reads a preprocessor_config.json; file names it in errors.
@@ -135,11 +139,13 @@ func ParseConfig(file string, data []byte) (*Processor, error) {
 	if off(c.DoNormalize) {
 		p.Mean, p.Std = [3]float32{}, [3]float32{1, 1, 1}
 	}
-	if c.DoPad != nil {
-		p.Pad = *c.DoPad
+	if pads := c.DoPad != nil && *c.DoPad || c.DoPad == nil && trim(class) == padding; pads && !missing(c.PadSize) {
+		return nil, fail("pad_size", "padding to a size is not supported")
 	}
 	return p, nil
 }
+
+func missing(v json.RawMessage) bool { return len(v) == 0 || bytes.Equal(v, []byte("null")) }
 
 func off(flag *bool) bool { return flag != nil && !*flag }
 
@@ -180,7 +186,7 @@ func edge(v float64) (int, error) {
 // readSize reads a size in any of its spellings: a number, a pair, an object. A
 // number is a square's edge, or the shortest.
 func readSize(s *Size, v json.RawMessage, square bool) error {
-	if len(v) == 0 || bytes.Equal(v, []byte("null")) {
+	if missing(v) {
 		return nil
 	}
 	var number float64
@@ -240,7 +246,7 @@ func readSize(s *Size, v json.RawMessage, square bool) error {
 
 // readChannels reads a number, or one for each channel.
 func readChannels(dst *[3]float32, v json.RawMessage) error {
-	if len(v) == 0 || bytes.Equal(v, []byte("null")) {
+	if missing(v) {
 		return nil
 	}
 	var one float64

@@ -2,17 +2,18 @@ package picture
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	_ "image/gif" // formats register themselves
 	_ "image/png"
 
-	_ "golang.org/x/image/webp"
+	"golang.org/x/image/webp"
 
 	"github.com/ladon-ml/ladon/model/picture/jpeg"
 )
 
-// Decode reads a PNG, JPEG, WebP or GIF; of an animated GIF its first frame. name
+// Decode reads a PNG, JPEG, WebP or GIF; of an animated one its first frame. name
 // stands for the file in errors. A picture that says it has more than maxPixels
 // is refused before memory is taken for it; 0 means [DefaultMaxPixels].
 //
@@ -54,6 +55,9 @@ func sizeOf(data []byte) (width, height int, format string, err error) {
 		width, height, err = jpeg.Size(data)
 		return width, height, "jpeg", err
 	}
+	if f := firstFrame(data); f != nil {
+		return f.width, f.height, "webp", nil
+	}
 	c, format, err := image.DecodeConfig(bytes.NewReader(data))
 	return c.Width, c.Height, format, err
 }
@@ -66,20 +70,30 @@ func decode(data []byte, format string, width, height int) (source, error) {
 		}
 		return newPlanes(m.Planes, m.Space, false), nil
 	}
+	var at image.Point
+	if f := firstFrame(data); f != nil {
+		c, err := webp.DecodeConfig(bytes.NewReader(f.file))
+		if err != nil {
+			return nil, err
+		}
+		if at = f.at; c.Width > width-at.X || c.Height > height-at.Y {
+			return nil, errors.New("webp: a frame beyond the picture")
+		}
+		data = f.file
+	}
 	m, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
 	s := sourceOf(m, format, data)
-	if m.Bounds() != image.Rect(0, 0, width, height) { // a GIF's frame may be smaller than its screen
-		s = onCanvas(m, s, width, height)
+	if b := m.Bounds().Add(at); b != image.Rect(0, 0, width, height) { // a frame may be smaller than the whole
+		s = onCanvas(b, s, width, height)
 	}
 	return s, nil
 }
 
 // onCanvas puts a frame onto a black picture of the given size.
-func onCanvas(m image.Image, s source, width, height int) source {
-	b := m.Bounds()
+func onCanvas(b image.Rectangle, s source, width, height int) source {
 	canvas := rgb{make([]byte, 3*width*height), 3 * width}
 	row := make([]byte, 3*b.Dx())
 	for y := range b.Dy() {

@@ -68,15 +68,10 @@ func pngExif(data []byte) []byte {
 
 // webpExif walks the chunks of a RIFF file: type, length, data, padding to even.
 func webpExif(data []byte) []byte {
-	for at := 12; at+8 <= len(data); {
-		size := int64(binary.LittleEndian.Uint32(data[at+4:]))
-		if size > int64(len(data)-at-8) {
-			return nil
+	for name, body := range webpChunks(data[min(12, len(data)):]) {
+		if name == "EXIF" {
+			return bytes.TrimPrefix(body, exifHeader)
 		}
-		if string(data[at:at+4]) == "EXIF" {
-			return bytes.TrimPrefix(data[at+8:][:size], exifHeader)
-		}
-		at += 8 + int(size+size%2)
 	}
 	return nil
 }

@@ -60,6 +60,28 @@ func TestRefusesTooManyPixelsAtTheDoor(t *testing.T) {
 	require.ErrorContains(t, err, "10000")
 }
 
+func TestFrameBeyondPicture(t *testing.T) {
+	data := bytes.Clone(readTestdata(t, "animated.webp"))
+	at := bytes.Index(data, []byte("ANMF")) + 8
+	for i, want := range map[int]string{0: "beyond", 3: "beyond", 16 + 4: ""} {
+		bad := bytes.Clone(data)
+		bad[at+i] = 0x7f
+		_, err := Decode("a.webp", bad, 0)
+		require.ErrorIs(t, err, ErrFormat)
+		require.ErrorContains(t, err, want)
+	}
+	copy(data[at:], []byte{1, 0, 0, 1, 0, 0}) // two pixels to the right, and down
+	vp8x := bytes.Index(data, []byte("VP8X")) + 8
+	data[vp8x+4] += 2
+	data[vp8x+7] += 2
+	p, err := Decode("a.webp", data, 0)
+	require.NoError(t, err)
+	require.Equal(t, [2]int{32, 24}, [2]int{p.Width, p.Height})
+	rgb, frame := p.RGB(), readTestdata(t, "animated.webp.rgb")
+	require.Equal(t, frame[:90], rgb[2*96+6:3*96])
+	require.Equal(t, make([]byte, 2*96+6), rgb[:2*96+6])
+}
+
 func TestFrameSmallerThanScreen(t *testing.T) {
 	palette := color.Palette{color.Black, color.White}
 	frame := image.NewPaletted(image.Rect(2, 1, 4, 3), palette)
@@ -88,15 +110,17 @@ func TestConfigs(t *testing.T) {
 		`{}`:                            {224, 224},
 		`{` + vit + `, "size": 30}`:     {30, 30},
 		`{` + vit + `, "size": [7, 9]}`: {9, 7},
-		`{` + vit + `, "size": {"shortest_edge": 25, "longest_edge": null}}`:                             {50, 25},
-		`{` + vit + `, "size": {"height": 10, "width": 20}, "do_resize": false}`:                         {100, 50},
-		`{` + vit + `, "size": 30, "do_center_crop": true, "crop_size": 20}`:                             {20, 20},
-		`{` + vit + `, "size": 30, "crop_size": 20}`:                                                     {30, 30},
-		`{"feature_extractor_type": "CLIPFeatureExtractor", "size": 60, "crop_size": 40}`:                {40, 40},
-		`{"image_processor_type": "CLIPImageProcessorFast", "size": 60, "do_center_crop": false}`:        {120, 60},
-		`{"feature_extractor_type": "YolosFeatureExtractor", "size": 800, "max_size": 1333}`:             {1328, 656},
-		`{"image_processor_type": "YolosImageProcessor", "size": {"shortest_edge": 33}}`:                 {64, 32},
-		`{"image_processor_type": "BitImageProcessor", "size": 60, "crop_size": {"height":1,"width":2}}`: {2, 1},
+		`{` + vit + `, "size": {"shortest_edge": 25, "longest_edge": null}}`:                                               {50, 25},
+		`{` + vit + `, "size": {"height": 10, "width": 20}, "do_resize": false}`:                                           {100, 50},
+		`{` + vit + `, "size": 30, "do_center_crop": true, "crop_size": 20}`:                                               {20, 20},
+		`{` + vit + `, "size": 30, "crop_size": 20}`:                                                                       {30, 30},
+		`{"feature_extractor_type": "CLIPFeatureExtractor", "size": 60, "crop_size": 40}`:                                  {40, 40},
+		`{"image_processor_type": "CLIPImageProcessorFast", "size": 60, "do_center_crop": false}`:                          {120, 60},
+		`{"feature_extractor_type": "YolosFeatureExtractor", "size": 800, "max_size": 1333}`:                               {1328, 656},
+		`{"image_processor_type": "YolosImageProcessor", "size": {"shortest_edge": 33}}`:                                   {64, 32},
+		`{"image_processor_type": "YolosImageProcessor", "size": {"shortest_edge": 33}, "do_pad": true, "pad_size": null}`: {64, 32},
+		`{` + vit + `, "size": 30, "pad_size": 50}`:                                                                        {30, 30},
+		`{"image_processor_type": "BitImageProcessor", "size": 60, "crop_size": {"height":1,"width":2}}`:                   {2, 1},
 	} {
 		p, err := ParseConfig("c.json", []byte(config))
 		require.NoError(t, err, config)
@@ -120,17 +144,19 @@ func TestImpossibleConfigs(t *testing.T) {
 		`{"size": {}}`:                            "size",
 		`{"size": {"height": 3}}`:                 "size",
 		`{"size": {"longest_edge": 3}}`:           "size",
-		`{"size": {"height": 3, "width": 3, "shortest_edge": 3}}`: "size",
-		`{"size": {"max_height": 3, "max_width": 3}}`:             "max_",
-		`{"crop_size": {"shortest_edge": 3}}`:                     "crop_size",
-		`{"do_center_crop": true}`:                                "crop_size",
-		`{"resample": 6}`:                                         "resample",
-		`{"resample": -1}`:                                        "resample",
-		`{"image_mean": [1, 2]}`:                                  "image_mean",
-		`{"image_std": [1, 0, 1]}`:                                "image_std",
-		`{"image_std": 1e300}`:                                    "image_std",
-		`{"do_resize": "yes"}`:                                    "do_resize",
-		`{"a": "` + strings.Repeat("x", maxConfig) + `"}`:         "too many",
+		`{"size": {"height": 3, "width": 3, "shortest_edge": 3}}`:        "size",
+		`{"size": {"max_height": 3, "max_width": 3}}`:                    "max_",
+		`{"crop_size": {"shortest_edge": 3}}`:                            "crop_size",
+		`{"do_center_crop": true}`:                                       "crop_size",
+		`{"resample": 6}`:                                                "resample",
+		`{"resample": -1}`:                                               "resample",
+		`{"image_mean": [1, 2]}`:                                         "image_mean",
+		`{"image_std": [1, 0, 1]}`:                                       "image_std",
+		`{"image_std": 1e300}`:                                           "image_std",
+		`{"do_pad": true, "pad_size": {"height": 9, "width": 9}}`:        "pad_size",
+		`{"image_processor_type": "YolosImageProcessor", "pad_size": 9}`: "pad_size",
+		`{"do_resize": "yes"}`:                                           "do_resize",
+		`{"a": "` + strings.Repeat("x", maxConfig) + `"}`:                "too many",
 	} {
 		_, err := ParseConfig("c.json", []byte(config))
 		require.ErrorIs(t, err, ErrConfig, config)
@@ -156,7 +182,7 @@ func TestRefusesShapesThatExplode(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"tiny-420.jpg", "turned.png", "turned.webp", "transparent.gif", "turned-6.jpg", "palette.png"} {
+	for _, name := range []string{"tiny-420.jpg", "turned.png", "turned.webp", "transparent.gif", "turned-6.jpg", "palette.png", "animated.webp", "animated-alpha.webp", "grey16.png"} {
 		f.Add(readTestdata(f, name))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

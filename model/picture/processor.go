@@ -15,14 +15,15 @@ type Size struct {
 	Multiple          int
 }
 
-// A Processor is what a preprocessor_config.json says.
+// A Processor is what a preprocessor_config.json says. Each picture is prepared by
+// itself: a batch need not be padded to its largest picture, as transformers does
+// for YOLOS, whose model then looks at the padding too.
 type Processor struct {
 	Filter    Filter
 	Resize    Size       // then
 	Crop      Size       // the middle is cut out, with black around a smaller picture; then
 	Rescale   float64    // values are multiplied, then
 	Mean, Std [3]float32 // (value-Mean)/Std, for red, green and blue
-	Pad       bool       // pictures of a batch are padded to its largest
 }
 
 // ErrShape is a picture that a [Processor] would make empty or huge.

@@ -17,12 +17,15 @@ func sourceOf(m image.Image, format string, data []byte) source {
 	case *image.Gray:
 		return gray{m.Pix, m.Stride}
 	case *image.Gray16:
-		return gray16{m.Pix, m.Stride}
+		return gray16{m.Pix, m.Stride, 2}
 	case *image.NRGBA:
 		return wide{m.Pix, m.Stride, 4, 1}
 	case *image.RGBA: // opaque, as the decoders use it
 		return wide{m.Pix, m.Stride, 4, 1}
 	case *image.NRGBA64:
+		if format == "png" && pngColour(data) == 0 { // grey, one shade of which is transparent
+			return gray16{m.Pix, m.Stride, 8}
+		}
 		return wide{m.Pix, m.Stride, 8, 2}
 	case *image.RGBA64:
 		return wide{m.Pix, m.Stride, 8, 2}
@@ -36,6 +39,15 @@ func sourceOf(m image.Image, format string, data []byte) source {
 		return s
 	}
 	return anything{m}
+}
+
+// pngColour is the type of a PNG's colours: 0 is grey.
+func pngColour(data []byte) byte {
+	const at = 25 // after the signature, and the header's length, name, sizes and depth
+	if len(data) <= at {
+		return 0
+	}
+	return data[at]
 }
 
 // gray repeats a byte.
@@ -54,15 +66,15 @@ func (s gray) row(y int, dst []byte) {
 
 // gray16 is what Pillow makes of 16-bit grey: it does not scale, it cuts at 255.
 type gray16 struct {
-	pix    []byte
-	stride int
+	pix           []byte
+	stride, pixel int
 }
 
 func (s gray16) row(y int, dst []byte) {
 	src := s.pix[y*s.stride:]
 	for x := 0; x < len(dst)/3; x++ {
-		v := src[2*x+1]
-		if src[2*x] > 0 {
+		v := src[x*s.pixel+1]
+		if src[x*s.pixel] > 0 {
 			v = 255
 		}
 		dst[3*x], dst[3*x+1], dst[3*x+2] = v, v, v

@@ -87,6 +87,12 @@ save("photo-rgb.jpg", p, quality=95, keep_rgb=True)
 save("photo-exact.jpg", photo(37, 50), quality=100, subsampling=0, optimize=True)
 save("progressive-422.jpg", photo(35, 33), quality=60, subsampling=1, progressive=True)
 save("progressive-grey.jpg", photo(19, 26).convert("L"), quality=75, progressive=True)
+frames = [photo(30, 22), photo(30, 22)]
+save("animated.webp", frames[0], save_all=True, append_images=frames[1:], duration=50, quality=80)
+frames = [drawing(31, 37), drawing(31, 37).rotate(90)]
+save("animated-alpha.webp", frames[0], save_all=True, append_images=frames[1:], duration=50, quality=80)
+save("animated-lossless.webp", frames[0], save_all=True, append_images=frames[1:], duration=50, lossless=True)
+save("grey16-transparent.png", Image.fromarray((rng.random((11, 18)) * 700).astype(np.uint16)), transparency=300)
 
 
 def resampled(name, source, size, said, other):

@@ -17,6 +17,15 @@ func text(s string) func(io.Writer) error {
 	}
 }
 
+// bareError is what the system says.
+func bareError(err error) string {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return ""
+}
+
 func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
@@ -39,7 +48,10 @@ func TestWrite(t *testing.T) {
 	require.Len(t, list, 1)
 
 	require.ErrorContains(t, Write(dir, text("")), "directory")
-	require.ErrorIs(t, Write(filepath.Join(dir, "none", "a"), text("")), os.ErrNotExist)
+	missing := filepath.Join(dir, "none", "a")
+	err = Write(missing, text(""))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.Equal(t, "open "+missing+": "+bareError(err), err.Error(), "the file that was asked for is named")
 	if _, err := os.Stat(os.DevNull); err == nil {
 		require.NoError(t, Write(os.DevNull, text("gone")))
 	}

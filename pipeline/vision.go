@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -34,8 +35,12 @@ const boxesOutput = "pred_boxes"
 // its shards) and preprocessor_config.json, or the processor_config.json that has
 // it inside.
 func OpenVision(dir string, opts ...Option) (*VisionModel, error) {
-	if _, err := os.Stat(dir); err != nil {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("pipeline: %s: %w", dir, bare(err))
+	case !info.IsDir():
+		return nil, fmt.Errorf("pipeline: %s: a model of pictures is a folder with config.json and preprocessor_config.json, not a file", dir)
 	}
 	return source{os.DirFS(dir), ".", dir}.openVision(opts)
 }
@@ -107,7 +112,12 @@ func (s source) readProcessor(sub string) (*picture.Processor, error) {
 		return picture.ParseConfig(path.Join(s.shown, name), both.Image)
 	}
 	name = path.Join(sub, file)
-	data, err := fs.ReadFile(root, name)
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, s.fail(fmt.Errorf("%s: %w", name, bare(err)))
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
 		return nil, s.fail(fmt.Errorf("%s: %w", name, bare(err)))
 	}
@@ -153,16 +163,44 @@ func (v *VisionModel) look(ctx context.Context, pics []*picture.Picture, outputs
 	})
 }
 
+// A PictureError is about one of the pictures that a call was given: its shape is
+// nothing that the model could look at.
+type PictureError struct {
+	Index int // of the call's pictures
+	Err   error
+}
+
+func (e *PictureError) Error() string { return fmt.Sprintf("pipeline: picture %d: %v", e.Index, e.Err) }
+func (e *PictureError) Unwrap() error { return e.Err }
+
+// check tells why a picture cannot be looked at.
+func (v *VisionModel) check(pic *picture.Picture) error {
+	w, h, err := v.processor.Shape(pic.Width, pic.Height)
+	if err != nil {
+		return err
+	}
+	if p := v.model.Spec().Embeddings.Patches; w < p.Patch[1] || h < p.Patch[0] {
+		return fmt.Errorf("%w: %d×%d pixels would become %d×%d, which is less than a patch", picture.ErrShape, pic.Width, pic.Height, w, h)
+	}
+	return nil
+}
+
 // batches prepares pictures, some at a time.
-func (v *VisionModel) batches(pics []*picture.Picture, do func(b model.Batch) error) (err error) {
+func (v *VisionModel) batches(pics []*picture.Picture, do func(b model.Batch) error) error {
+	for i, pic := range pics { // before the work begins
+		if err := v.check(pic); err != nil {
+			return &PictureError{i, err}
+		}
+	}
 	for first := 0; first < len(pics); first += pictureBatch {
 		some := pics[first:min(first+pictureBatch, len(pics))]
 		list := make([]model.Pixels, len(some))
 		for i, pic := range some {
-			if list[i].Data, err = v.processor.Pixels(nil, pic); err != nil {
-				return fmt.Errorf("pipeline: picture %d: %w", first+i, err)
+			pic, err := v.processor.Prepare(pic)
+			if err != nil {
+				return &PictureError{first + i, err}
 			}
-			list[i].Width, list[i].Height, _ = v.processor.Shape(pic.Width, pic.Height)
+			list[i] = model.Pixels{Data: v.processor.Values(nil, pic), Width: pic.Width, Height: pic.Height}
 		}
 		if err := do(v.model.Pictures(list...)); err != nil {
 			return err

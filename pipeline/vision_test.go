@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -232,4 +233,17 @@ func TestAttentionMakesPicturesSmaller(t *testing.T) {
 	cancel()
 	_, err = v.Attention(ctx, pic, AttentionConfig{})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestPicturesOfNoShape(t *testing.T) {
+	v := openVision(t, "yolos")
+	narrow, err := picture.FromRGB(make([]byte, 3*3000), 1, 3000)
+	require.NoError(t, err)
+	_, err = v.Detect(t.Context(), 0.5, testPicture(t, "rgb.png"), narrow)
+	one, ok := errors.AsType[*PictureError](err)
+	require.True(t, ok, err)
+	require.Equal(t, 1, one.Index)
+	require.ErrorIs(t, err, picture.ErrShape)
+	require.ErrorContains(t, err, "pipeline: picture 1: ")
+	require.ErrorContains(t, err, "1×3000")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ladon-ml/ladon/internal/atomicfile"
 	"github.com/ladon-ml/ladon/internal/attnview"
+	"github.com/ladon-ml/ladon/model/picture"
 	"github.com/ladon-ml/ladon/pipeline"
 )
 
@@ -140,10 +141,14 @@ func (a *attentionFlags) lookAtPicture(c *call) (*pipeline.Attention, error) {
 		return nil, err
 	}
 	defer m.Close()
-	return m.Attention(c.ctx, pic, pipeline.AttentionConfig{
+	got, err := m.Attention(c.ctx, pic, pipeline.AttentionConfig{
 		MaxTokens: *a.maxTokens,
 		Truncated: func(kept int) { c.warnf("%s is made smaller, to %d tokens", a.image, kept) },
 	})
+	if errors.Is(err, picture.ErrShape) {
+		err = inFile(a.image, err)
+	}
+	return got, err
 }
 
 // readText takes the text from standard input where there is no -text, and

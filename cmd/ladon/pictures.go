@@ -16,6 +16,7 @@ import (
 
 const (
 	batchPictures   = 16
+	batchPixels     = 1 << 26 // with up to one picture more
 	maxPictureBytes = 256 << 20
 )
 
@@ -58,7 +59,7 @@ func (c *call) pictureFiles() ([]string, error) {
 }
 
 // eachPicture hands the command's pictures to do, some at a time, with their
-// files. One that cannot be read is named, and the rest done.
+// files. One that cannot be read or looked at is named, and the rest done.
 func (c *call) eachPicture(do func(files []string, pics []*picture.Picture) error) error {
 	files, err := c.pictureFiles()
 	if err != nil {
@@ -66,31 +67,42 @@ func (c *call) eachPicture(do func(files []string, pics []*picture.Picture) erro
 	}
 	bar := newProgress(c.stderr, len(files), "pictures")
 	defer bar.finish()
-	unread := 0
+	failed := 0
+	fail := func(err error) {
+		c.warnf("%v", err)
+		failed++
+	}
 	for done := 0; done < len(files); {
 		var names []string
 		var pics []*picture.Picture
-		for ; done < len(files) && len(pics) < batchPictures; done++ {
+		for pixels := 0; done < len(files) && len(pics) < batchPictures && pixels < batchPixels; done++ {
 			if err := c.ctx.Err(); err != nil {
 				return err
 			}
 			p, err := readPicture(files[done])
 			if err != nil {
-				c.warnf("%v", err)
-				unread++
+				fail(err)
 				continue
 			}
 			names, pics = append(names, files[done]), append(pics, p)
+			pixels += p.Width * p.Height
 		}
-		if len(pics) > 0 {
-			if err := do(names, pics); err != nil {
+		for len(pics) > 0 {
+			err := do(names, pics)
+			one, ok := errors.AsType[*pipeline.PictureError](err)
+			if !ok && err != nil {
 				return err
 			}
+			if !ok {
+				break
+			}
+			fail(inFile(names[one.Index], one.Err))
+			names, pics = slices.Delete(names, one.Index, one.Index+1), slices.Delete(pics, one.Index, one.Index+1)
 		}
 		bar.set(done)
 	}
-	if unread > 0 {
-		return &unreadError{unread, len(files)}
+	if failed > 0 {
+		return &unreadError{failed, len(files)}
 	}
 	return nil
 }

@@ -1,6 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"image"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -52,6 +58,62 @@ func TestClassifyPictures(t *testing.T) {
 	require.Len(t, got[0].Embedding, 20)
 }
 
+// What is wrong with one picture is said of it, and the others are done.
+func TestPicturesGoneBad(t *testing.T) {
+	dir := t.TempDir()
+	good := map[string]bool{"animated.gif": true, "animated.webp": true, "photo-cmyk.jpg": true, "grey16.png": true, "palette.png": true, "turned-6.jpg": true}
+	for name := range good {
+		data, err := os.ReadFile(filepath.Join(pictureDir, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "cut-"+name), data[:len(data)/3], 0o644))
+	}
+	var lie bytes.Buffer
+	require.NoError(t, png.Encode(&lie, image.NewGray(image.Rect(0, 0, 2, 2))))
+	header := lie.Bytes()[12:] // IHDR, width, height, three more words of bytes, checksum
+	binary.BigEndian.PutUint32(header[4:], 1<<20)
+	binary.BigEndian.PutUint32(header[8:], 1<<20)
+	binary.BigEndian.PutUint32(header[17:], crc32.ChecksumIEEE(header[:17]))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "lie.png"), lie.Bytes(), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "empty.jpg"), nil, 0o644))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "link.png")))
+	var narrow bytes.Buffer
+	require.NoError(t, png.Encode(&narrow, image.NewGray(image.Rect(0, 0, 1, 3000))))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "narrow.png"), narrow.Bytes(), 0o644))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "folder.png"), 0o755))
+
+	for _, args := range [][]string{
+		{"classify", "-model", vitDir, "-image"}, {"embed", "-model", vitDir, "-image"}, {"detect", "-model", yolosDir, "-threshold", "0"},
+	} {
+		r := ladon(t, "", append(args, dir)...)
+		require.Equal(t, exitFail, r.code, args)
+		lines, bad := len(good), len(good)+3
+		if args[0] == "detect" { // it alone keeps proportions
+			bad++
+			require.Contains(t, r.stderr, "narrow.png: picture: shape: 1×3000 pixels would become")
+		} else {
+			lines++
+		}
+		type line struct {
+			Image                      string
+			Labels, Objects, Embedding json.RawMessage
+		}
+		got := decodeLines[line](t, r.stdout)
+		require.Len(t, got, lines, r.stderr)
+		for _, g := range got {
+			name := filepath.Base(g.Image)
+			require.True(t, good[name] || name == "narrow.png" && args[0] != "detect", name)
+		}
+		for name := range good {
+			require.Contains(t, r.stderr, "cut-"+name)
+		}
+		require.Contains(t, r.stderr, "lie.png: too many pixels: 1048576×1048576, but the limit is")
+		require.Contains(t, r.stderr, "empty.jpg")
+		require.Contains(t, r.stderr, "link.png")
+		require.Contains(t, r.stderr, fmt.Sprintf("%d of %d pictures could not be read", bad, 2*len(good)+4))
+	}
+}
+
 func TestPictureErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "classify", "-image", "a.png"), exitFail, "-model is needed")
 	requireFailure(t, ladon(t, "", "classify", "-model", vitDir, "-image"), exitFail, "no pictures")
@@ -59,6 +121,8 @@ func TestPictureErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "classify", "-model", yolosDir, "-image", pictureDir+"/rgb.png"), exitFail, "cannot classify")
 	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "a"), exitFail, "cannot classify", "embed, rank")
 	requireFailure(t, ladon(t, "", "classify", "-model", encoderDir, "-image", pictureDir+"/rgb.png"), exitFail, "cannot look at pictures")
+	requireFailure(t, ladon(t, "", "detect", "-model", "main.go", "a.png"), exitFail, "main.go", "folder")
+	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, "-o", filepath.Join(t.TempDir(), "none", "x.png"), pictureDir+"/rgb.png"), exitFail, "none/x.png")
 	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, "-o", "x.png", "a.png", "b.png"), exitFail, "one picture")
 	requireFailure(t, ladon(t, "", "detect", "-threshold", "2", "-model", yolosDir, "a.png"), exitFail, "-threshold", "from 0 to 1")
 	r := ladon(t, "", "embed", "-model", vitDir, "-image", "missing.png")

@@ -60,7 +60,8 @@ func TestAnswersGolden(t *testing.T) {
 				for j, want := range c.Answers {
 					require.Equal(t, want.Answer, got[j].Text, "case %d", i)
 					require.Equal(t, [2]int{want.Start, want.End}, [2]int{got[j].Start, got[j].End}, "case %d", i)
-					if diff := math.Abs(float64(got[j].Score) - want.Score); !(diff <= 2*g.Float32Error+0x1p-24) {
+					// The error is that of one order of sums; tiers have others.
+					if diff := math.Abs(float64(got[j].Score) - want.Score); !(diff <= 4*g.Float32Error+0x1p-24) {
 						t.Errorf("case %d: score %v, want %v", i, got[j].Score, want.Score)
 					}
 				}
@@ -112,7 +113,7 @@ func TestAnswerErrors(t *testing.T) {
 
 	// The longest question that leaves any room still gets an answer, and so does
 	// a document with nothing to say.
-	require.NoError(t, answer(AnswerConfig{MaxSeq: 8, MaxAnswer: 1 << 62, Top: 1 << 40}, strings.Repeat("river ", 50), "who ?"))
+	require.NoError(t, answer(AnswerConfig{MaxSeq: 8, MaxAnswer: math.MaxInt, Top: math.MaxInt}, strings.Repeat("river ", 50), "who ?"))
 	got, err := a.Answer(t.Context(), AnswerConfig{}, " \n ", "Who?")
 	require.NoError(t, err)
 	require.Equal(t, [][]Answer{{{}}}, got)
@@ -201,7 +202,7 @@ func TestFillErrors(t *testing.T) {
 func TestFillTopOfAll(t *testing.T) {
 	f, err := openTest(t, "mlm-bert").MaskFiller()
 	require.NoError(t, err)
-	got, err := f.Fill(t.Context(), FillConfig{Top: 1 << 40}, "the [MASK]")
+	got, err := f.Fill(t.Context(), FillConfig{Top: math.MaxInt}, "the [MASK]")
 	require.NoError(t, err)
 	require.Len(t, got[0][0], 500)
 	sum := 0.0

@@ -104,7 +104,7 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 	}
 	s := arch.spec(c)
 	s.Architecture = arch.modelType
-	c.pruned(&s.Stack)
+	c.pruned(&s)
 	if heads {
 		s.Class = class
 		s.Heads = arch.heads[class](c, &s)

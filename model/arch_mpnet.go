@@ -10,7 +10,7 @@ var mpnet = architecture{
 		s.Embeddings.Types = 0
 		c.afterPad(&s.Embeddings, 1) // whatever pad_token_id says
 		// transformers counts 32 buckets, whatever this says.
-		s.Relative = Relative{Buckets: c.int("relative_attention_num_buckets", 32, 32, 32), MaxDistance: 128}
+		s.Relative = Relative{Heads: s.Layers[0].Attention.Heads, Buckets: c.int("relative_attention_num_buckets", 32, 32, 32), MaxDistance: 128}
 		return s
 	},
 	names: func(*Spec) names {

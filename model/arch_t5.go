@@ -67,7 +67,7 @@ func t5Spec(c *config) Spec {
 		Norm:      Norm{Kind: RMSNorm, Place: PreNorm, Eps: c.eps("layer_norm_epsilon", 1e-6)},
 		FinalNorm: true,
 		Layers:    repeat(layers, Layer{Attention: a, FeedForward: c.t5FeedForward()}),
-		Relative:  Relative{Buckets: buckets, MaxDistance: c.int("relative_attention_max_distance", 128, buckets/2+1, maxDistance)},
+		Relative:  Relative{Heads: heads, Buckets: buckets, MaxDistance: c.int("relative_attention_max_distance", 128, buckets/2+1, maxDistance)},
 	}
 	s := Spec{Stack: encoder, Labels: c.labels(), Problem: c.string("problem_type", "")}
 	if !c.encoderAlone() {

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"context"
+
 	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/mha"
 )
@@ -62,6 +64,48 @@ func (w *workspace) sourceKV(l int, source []float32, tokens int) (k, v mha.View
 	perHead := kernels.Out{C: w.crossKV, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: size}
 	w.MatMul(perHead, source, tokens, m.spec.sourceWidth(), p.crossKV.w, kernels.Epilogue{Bias: p.crossKV.bias})
 	return mha.PerHead(w.crossKV, tokens, a.HeadDim), mha.PerHead(w.crossKV[a.KVHeads*size:], tokens, a.HeadDim)
+}
+
+// encode runs the encoder on the source of a batch that has one.
+func (m *Model) encode(ctx context.Context, b *Batch) error {
+	if b.Source == nil {
+		return nil
+	}
+	r, err := m.other.newResult(LastHiddenState)
+	if err != nil {
+		return err
+	}
+	if err := m.other.forward(ctx, *b.Source, r); err != nil {
+		return err
+	}
+	b.states = r.last.Data
+	return nil
+}
+
+// Shifted is the batch in which a decoder reads its own source, as Spec.Target
+// says, or where it says nothing, after Target.Start: for models that label their
+// source. A source of which there are no words that the decoder knows is not read;
+// the text is Target.Start alone.
+func (m *Model) Shifted(source Batch) (Batch, error) {
+	if !m.spec.crosses() {
+		return Batch{}, inputError("%s is no encoder-decoder, and reads no source", m.spec.class())
+	}
+	t := m.spec.Target
+	b := Batch{CuSeqlens: []int32{0}, Source: &source}
+	words := source.IDs != nil && m.spec.Embeddings.Vocab == m.other.spec.Embeddings.Vocab
+	for s := range source.sequences() {
+		var text []int32
+		if words {
+			text = source.IDs[source.CuSeqlens[s]:source.CuSeqlens[s+1]]
+		}
+		first := max(t.Start, 0)
+		if t.Shift == ShiftLast && len(text) > 0 {
+			first = text[len(text)-1]
+		}
+		b.IDs = append(append(b.IDs, first), text[:max(len(text)-1, 0)]...)
+		b.CuSeqlens = append(b.CuSeqlens, int32(len(b.IDs)))
+	}
+	return b, nil
 }
 
 // findEnds finds the ends of sources that nobody gave, and checks others.

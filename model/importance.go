@@ -37,6 +37,9 @@ type ImportanceOptions struct {
 // last_hidden_state; so it is too where a head gives every token a number for
 // every word.
 //
+// Of an encoder-decoder it studies the decoder; the encoder is a model of its own,
+// [Model.Other].
+//
 // A neuron's importance is how much it moves the residual stream: the root mean
 // square of what it gives, times the length of the column of the down projection
 // that reads it (Sun et al. 2023 score single weights so).
@@ -56,6 +59,9 @@ func (m *Model) Importance(ctx context.Context, b Batch, o ImportanceOptions) (*
 		if b.CuSeqlens[i] == b.CuSeqlens[i+1] {
 			return nil, inputError("text %d of the sample has no tokens", i)
 		}
+	}
+	if err := m.encode(ctx, &b); err != nil {
+		return nil, err
 	}
 	s := &study{model: m, batch: b, passes: 1, progress: o.Progress}
 	if !o.NoDrift {
@@ -253,8 +259,10 @@ func (l *listener) attend(w *workspace, layer int, p *mha.Params, out, q, k, v m
 	}
 }
 
-// attendSource is never called: see Importance.
-func (l *listener) attendSource(*workspace, int, *mha.Params, mha.View, mha.View) {}
+// attendSource only computes: the heads that attend to a source stay.
+func (l *listener) attendSource(w *workspace, layer int, _ *mha.Params, out, q mha.View) {
+	w.attendSource(layer, nil, out, q)
+}
 
 // activity sums the squares of what the neurons of each layer give, by the layer
 // whose parameters they are.

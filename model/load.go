@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 
 	"github.com/ladon-ml/ladon/kernels"
 	"github.com/ladon-ml/ladon/mha"
@@ -228,15 +229,36 @@ func (m *Model) makeRotations() error {
 func (m *Model) makeBiases() {
 	s := &m.spec
 	m.biases = make([][]mha.Bias, len(s.Layers))
-	var relative []mha.Bias
-	if r := s.Relative; r.Buckets > 0 {
-		a := &s.Layers[0].Attention
-		relative = []mha.Bias{mha.NewBuckets(m.embed.relative.f32, r.Buckets, a.Heads, r.MaxDistance, !a.Causal)}
-	}
 	for i := range m.biases {
-		m.biases[i] = relative
-		if a := &s.Layers[i].Attention; a.ALiBi {
-			m.biases[i] = []mha.Bias{mha.NewALiBi(a.Heads)}
+		a := &s.Layers[i].Attention
+		switch r := s.Relative; {
+		case i > 0 && reflect.DeepEqual(a.Kept, s.Layers[i-1].Attention.Kept) && a.ALiBi == s.Layers[i-1].Attention.ALiBi:
+			m.biases[i] = m.biases[i-1]
+		case a.ALiBi:
+			of := a.Heads
+			if a.Kept != nil {
+				of = a.Kept.Of
+			}
+			alibi := mha.NewALiBi(of)
+			alibi.Slopes = a.Kept.columns(alibi.Slopes, of)
+			m.biases[i] = []mha.Bias{alibi}
+		case r.Buckets > 0:
+			table := a.Kept.columns(m.embed.relative.f32, r.Heads)
+			m.biases[i] = []mha.Bias{mha.NewBuckets(table, r.Buckets, a.Heads, r.MaxDistance, !a.Causal)}
 		}
 	}
+}
+
+// columns are those of a table [rows, of] that belong to the heads that are left.
+func (k *Kept) columns(table []float32, of int) []float32 {
+	if k == nil {
+		return table
+	}
+	list := make([]float32, 0, len(table)/of*len(k.Heads))
+	for row := 0; row < len(table); row += of {
+		for _, h := range k.Heads {
+			list = append(list, table[row+h])
+		}
+	}
+	return list
 }

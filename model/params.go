@@ -212,7 +212,7 @@ func (p *paramList) embeddings(e *embeddings) {
 		p.add(param{name: "embeddings.target", rows: 1, cols: width, vector: &e.target, from: []source{{names: []string{p.prefix + p.Target}, shape: []int{1, 1, width}, rows: width}}})
 	}
 	if n := p.spec.Relative.Buckets; n > 0 {
-		p.table("relative", &e.relative, n, p.spec.Layers[0].Attention.Heads, p.Relative)
+		p.table("relative", &e.relative, n, p.spec.Relative.Heads, p.Relative)
 	}
 }
 

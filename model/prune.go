@@ -60,17 +60,16 @@ func prune(ctx context.Context, srcDir, dstDir string, set *weights.Set, p Pruni
 	if c.own {
 		return fmt.Errorf("model: %s: quantised: prune the float checkpoint, then quantise what remains", set)
 	}
-	cuts, err := p.cuts(&m.spec.Stack)
+	after, cuts, tensors, err := m.pruned(&p, m.params)
 	if err != nil {
 		return err
 	}
-	config, err = prunedConfig(file, config, m.spec, cuts)
+	config, err = prunedConfig(file, config, &m.spec, after, cuts)
 	if err != nil {
 		return err
 	}
-	report.count(m, cuts)
+	report.count(m, after)
 
-	tensors := m.keptTensors(cuts)
 	var sources []weights.Source
 	for _, name := range set.Names() {
 		info, _ := set.Lookup(name)
@@ -120,25 +119,53 @@ func outline(file string, config []byte, set *weights.Set) (*Model, *checkpoint,
 	return m, c, c.check(m.params, "")
 }
 
+// pruned gives the Spec of what remains of m, what remains of its layers and those
+// of its other model, and what of the tensors that params, those of both, are made
+// of.
+func (m *Model) pruned(p *Pruning, params []param) (*Spec, [][]cut, map[string]*kept, error) {
+	cuts, err := p.cuts(&m.spec.Stack)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	after, all, tensors := m.spec, [][]cut{cuts}, map[string]*kept{}
+	after.Layers = m.spec.applyCuts(cuts)
+	switch {
+	case m.other != nil:
+		theirs := p.Other
+		if theirs == nil {
+			theirs = new(Pruning)
+		}
+		other, more, left, err := m.other.pruned(theirs, params)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("the other model: %w", err)
+		}
+		after.Other, all, tensors = other, append(all, more...), left
+	case p.Other != nil:
+		return nil, nil, nil, pruningError("%s has no other model", m.spec.class())
+	}
+	m.keepTensors(tensors, params, cuts)
+	return &after, all, tensors, nil
+}
+
 // count says how much goes.
-func (r *PruneReport) count(m *Model, cuts []cut) {
-	after := newModel(m.spec)
-	after.spec.Layers = applyCuts(m.spec.Layers, cuts)
+func (r *PruneReport) count(m *Model, after *Spec) {
 	for _, p := range m.params {
 		r.ParametersBefore += p.rows * p.cols
 	}
-	for _, p := range after.parameters(new(names), nil, nil) {
+	for _, p := range newModel(*after).parameters(new(names), nil, nil) {
 		r.ParametersAfter += p.rows * p.cols
 	}
-	for l := range cuts {
-		if m.spec.params(l) != l {
-			continue
+	for before := &m.spec; before != nil; before, after = before.Other, after.Other {
+		for l := range before.Layers {
+			if before.params(l) != l {
+				continue
+			}
+			was, left := &before.Layers[l], &after.Layers[l]
+			r.HeadsBefore += was.Attention.Heads
+			r.Heads += was.Attention.Heads - left.Attention.Heads
+			r.NeuronsBefore += was.FeedForward.Width
+			r.Neurons += was.FeedForward.Width - left.FeedForward.Width
 		}
-		before, left := &m.spec.Layers[l], &after.spec.Layers[l]
-		r.HeadsBefore += before.Attention.Heads
-		r.Heads += before.Attention.Heads - left.Attention.Heads
-		r.NeuronsBefore += before.FeedForward.Width
-		r.Neurons += before.FeedForward.Width - left.FeedForward.Width
 	}
 }
 

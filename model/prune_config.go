@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Keys of config.json that say what was pruned. The architecture's own keys then
@@ -17,11 +18,21 @@ const (
 	prunedHeadsKey = "pruned_heads"
 	// widthsKey lists the feed-forward width of every layer, where they differ.
 	widthsKey = "pruned_intermediate_sizes"
+	// otherKey goes before both where they are of a second model.
+	otherKey = "other_"
 )
 
 // pruned takes what config.json says of pruning from layers whose sizes are those
 // from before.
-func (c *config) pruned(s *Stack) {
+func (c *config) pruned(s *Spec) {
+	c.prunedStack(&s.Stack, "")
+	if s.Other != nil {
+		c.prunedStack(&s.Other.Stack, otherKey)
+	}
+}
+
+func (c *config) prunedStack(s *Stack, prefix string) {
+	prunedHeadsKey, widthsKey := prefix+prunedHeadsKey, prefix+widthsKey
 	if c.has(prunedHeadsKey) {
 		gone, err := parsePrunedHeads(c.values[prunedHeadsKey])
 		p := Pruning{Heads: gone}
@@ -31,7 +42,7 @@ func (c *config) pruned(s *Stack) {
 		for l := 0; l < len(s.Layers) && err == nil; l++ {
 			var left cut
 			if left, err = p.cut(s, l); err == nil {
-				left.apply(&s.Layers[l])
+				left.apply(s, &s.Layers[l])
 			}
 		}
 		if err != nil {
@@ -75,31 +86,36 @@ func parsePrunedHeads(data []byte) (map[int][]int, error) {
 	return byLayer, nil
 }
 
-// prunedConfig is config.json for what the cuts leave of s. Where all layers are
-// left alike, the keys that transformers has for the sizes are tried first: they
-// hold if reading them gives what is wanted.
-func prunedConfig(file string, data []byte, s Spec, cuts []cut) ([]byte, error) {
-	w := configWriter{file: file, want: applyCuts(s.Layers, cuts)}
+// prunedConfig is config.json for what remains of a model. The keys that
+// transformers has for the sizes of layers that are all alike are tried first:
+// they hold if reading them gives what is wanted.
+func prunedConfig(file string, data []byte, before, after *Spec, cuts [][]cut) ([]byte, error) {
+	w := configWriter{file: file}
 	if err := json.Unmarshal(data, &w.values); err != nil {
 		return nil, &ConfigError{file, []string{err.Error()}}
 	}
-	w.now = slices.Clone(s.Layers)
-	for l := range w.now {
-		w.now[l].Attention = w.want[l].Attention
+	for s, left := before, after; s != nil; s, left = s.Other, left.Other {
+		w.stacks = append(w.stacks, prunedStack{
+			prefix: strings.Repeat(otherKey, len(w.stacks)), before: &s.Stack, cuts: cuts[len(w.stacks)],
+			want: left.Layers, now: slices.Clone(s.Layers),
+		})
 	}
-	if !reflect.DeepEqual(w.now, s.Layers) && !w.plainHeads() {
-		if err := w.pruneHeads(s, cuts); err != nil {
-			return nil, err
+	for i := range w.stacks {
+		s := &w.stacks[i]
+		for l := range s.now {
+			s.now[l].Attention = s.want[l].Attention
+		}
+		if !reflect.DeepEqual(s.now, s.before.Layers) && !w.plainHeads(s) {
+			if err := w.pruneHeads(s); err != nil {
+				return nil, err
+			}
 		}
 	}
-	changed := !reflect.DeepEqual(w.now, w.want)
-	w.now = w.want
+	changed := slices.ContainsFunc(w.stacks, func(s prunedStack) bool { return !reflect.DeepEqual(s.now, s.want) })
 	if changed && !w.plainWidth() {
-		widths := make([]int, len(w.want))
-		for l := range widths {
-			widths[l] = w.want[l].FeedForward.Width
+		for i := range w.stacks {
+			w.listWidths(&w.stacks[i])
 		}
-		w.set(widthsKey, widths)
 	}
 	if !w.holds() {
 		return nil, fmt.Errorf("model: %s: a model of these sizes cannot be described", file)
@@ -111,6 +127,14 @@ func prunedConfig(file string, data []byte, s Spec, cuts []cut) ([]byte, error) 
 type configWriter struct {
 	file   string
 	values map[string]json.RawMessage
+	stacks []prunedStack // the model's, and its other's
+}
+
+// A prunedStack is one stack on its way from what the file said at first.
+type prunedStack struct {
+	prefix string // of our own keys
+	before *Stack
+	cuts   []cut
 	want   []Layer // in the end
 	now    []Layer // after this step
 }
@@ -131,13 +155,24 @@ func (w *configWriter) encode() []byte {
 	return data
 }
 
-// holds says whether the file now describes w.now.
+// holds says whether the file now describes the stacks as they are now.
 func (w *configWriter) holds() bool {
 	_, spec, err := parseSpec(w.file, w.encode(), false)
-	return err == nil && reflect.DeepEqual(spec.Layers, w.now)
+	if err != nil {
+		return false
+	}
+	s := &spec
+	for i := range w.stacks {
+		if s == nil || !reflect.DeepEqual(s.Layers, w.stacks[i].now) {
+			return false
+		}
+		s = s.Other
+	}
+	return true
 }
 
-// try makes changes, and takes them back if the file does not describe w.now then.
+// try makes changes, and takes them back if the file does not describe what it
+// should then.
 func (w *configWriter) try(change func()) bool {
 	before := make(map[string]json.RawMessage, len(w.values))
 	for key, value := range w.values {
@@ -153,44 +188,71 @@ func (w *configWriter) try(change func()) bool {
 
 // plainHeads says the heads that every layer has in the keys of architectures
 // whose head size has one of its own.
-func (w *configWriter) plainHeads() bool {
-	a := &w.want[0].Attention
+func (w *configWriter) plainHeads(s *prunedStack) bool {
+	a := &s.want[0].Attention
 	return w.try(func() {
-		delete(w.values, prunedHeadsKey)
+		delete(w.values, s.prefix+prunedHeadsKey)
 		w.set("num_attention_heads", a.Heads)
 		w.set("num_key_value_heads", a.KVHeads)
 		w.set("head_dim", a.HeadDim)
 	})
 }
 
-// plainWidth says the width that every layer has in the key that has it.
+// plainWidth says the widths that the layers of each stack have in the keys that
+// have them: one for all stacks, or one for each.
 func (w *configWriter) plainWidth() bool {
-	for _, key := range []string{"intermediate_size", "hidden_dim", "ffn_dim", "n_inner", "ffn_hidden_size"} {
+	before := make([][]Layer, len(w.stacks))
+	for i := range w.stacks {
+		s := &w.stacks[i]
+		before[i], s.now = s.now, s.want
+	}
+	for _, keys := range [][]string{{"intermediate_size"}, {"hidden_dim"}, {"ffn_dim"}, {"n_inner"}, {"ffn_hidden_size"},
+		{"d_ff"}, {"dim_feedforward"}, {"decoder_ffn_dim", "encoder_ffn_dim"}} {
 		if w.try(func() {
-			delete(w.values, widthsKey)
-			w.set(key, w.want[0].FeedForward.Width)
+			for i, s := range w.stacks {
+				delete(w.values, s.prefix+widthsKey)
+				w.set(keys[min(i, len(keys)-1)], s.want[0].FeedForward.Width)
+			}
 		}) {
 			return true
 		}
 	}
+	for i := range w.stacks {
+		w.stacks[i].now = before[i]
+	}
 	return false
+}
+
+// listWidths says the width of every layer.
+func (w *configWriter) listWidths(s *prunedStack) {
+	changed := !reflect.DeepEqual(s.now, s.want)
+	s.now = s.want
+	if !changed {
+		return
+	}
+	widths := make([]int, len(s.want))
+	for l := range widths {
+		widths[l] = s.want[l].FeedForward.Width
+	}
+	w.set(s.prefix+widthsKey, widths)
 }
 
 // pruneHeads adds to the heads that are gone, by the numbers that they had at
 // first.
-func (w *configWriter) pruneHeads(s Spec, cuts []cut) error {
+func (w *configWriter) pruneHeads(s *prunedStack) error {
 	gone := map[int][]int{}
-	if old := w.values[prunedHeadsKey]; old != nil && !bytes.Equal(old, []byte("null")) {
+	key := s.prefix + prunedHeadsKey
+	if old := w.values[key]; old != nil && !bytes.Equal(old, []byte("null")) {
 		var err error
 		if gone, err = parsePrunedHeads(old); err != nil {
-			return &ConfigError{w.file, []string{prunedHeadsKey + ": " + err.Error()}}
+			return &ConfigError{w.file, []string{key + ": " + err.Error()}}
 		}
 	}
-	for l, c := range cuts {
-		if c.heads == nil || s.params(l) != l {
+	for l := range s.want {
+		if s.cuts[l].heads == nil || s.before.params(l) != l {
 			continue
 		}
-		left := s.Layers[l].Attention.Heads
+		left := s.before.Layers[l].Attention.Heads
 		at := 0 // the number now of the head that was i
 		var list []int
 		for i := range left + len(gone[l]) {
@@ -198,7 +260,7 @@ func (w *configWriter) pruneHeads(s Spec, cuts []cut) error {
 				list = append(list, i)
 				continue
 			}
-			if !slices.Contains(c.heads, at) {
+			if !slices.Contains(s.cuts[l].heads, at) {
 				list = append(list, i)
 			}
 			at++
@@ -209,6 +271,6 @@ func (w *configWriter) pruneHeads(s Spec, cuts []cut) error {
 	for l, list := range gone {
 		byName[strconv.Itoa(l)] = list
 	}
-	w.set(prunedHeadsKey, byName)
+	w.set(key, byName)
 	return nil
 }

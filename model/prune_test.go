@@ -16,17 +16,18 @@ import (
 )
 
 // somePruning takes out about half of everything, in whole groups.
-func somePruning(r *rand.Rand, s *Stack) Pruning {
+func somePruning(r *rand.Rand, s *Spec) Pruning {
 	p := Pruning{Heads: map[int][]int{}, Neurons: map[int][]int{}}
+	if s.Other != nil {
+		other := somePruning(r, s.Other)
+		p.Other = &other
+	}
 	for l := range s.Layers {
 		if s.params(l) != l {
 			continue
 		}
 		a := &s.Layers[l].Attention
 		group := a.Heads / a.KVHeads
-		if s.biasedByHead(l) {
-			group = 0 // take out none
-		}
 		for _, kv := range r.Perm(a.KVHeads)[:a.KVHeads/2] {
 			for i := range group {
 				p.Heads[l] = append(p.Heads[l], kv*group+i)
@@ -54,6 +55,9 @@ func silence(t *testing.T, m *Model, p Pruning) {
 		packed, err := kernels.Pack(rows, n, k)
 		require.NoError(t, err)
 		*w = packed
+	}
+	if p.Other != nil {
+		silence(t, m.other, *p.Other)
 	}
 	for l, heads := range p.Heads {
 		zero(&m.layers[l].out.w, spans(heads, m.spec.Layers[l].Attention.HeadDim))
@@ -88,7 +92,7 @@ func TestPrune(t *testing.T) {
 		m, err := Load(g.dir)
 		require.NoError(t, err)
 		defer m.Close()
-		p := somePruning(r, &m.spec.Stack)
+		p := somePruning(r, &m.spec)
 		dir := filepath.Join(t.TempDir(), "pruned")
 		report, err := Prune(t.Context(), g.dir, dir, p)
 		require.NoError(t, err)
@@ -105,7 +109,7 @@ func TestPrune(t *testing.T) {
 		require.Positive(t, report.Neurons)
 
 		// What is left can be pruned again, by its own numbers.
-		again := somePruning(r, &pruned.spec.Stack)
+		again := somePruning(r, &pruned.spec)
 		dir2 := filepath.Join(t.TempDir(), "again")
 		_, err = Prune(t.Context(), dir, dir2, again)
 		require.NoError(t, err)
@@ -156,12 +160,12 @@ func TestPrunedConfig(t *testing.T) {
 
 func TestPrunedHeadsKeepTheirNumbers(t *testing.T) {
 	s := Spec{Stack: Stack{Layers: repeat(2, Layer{Attention: Attention{Heads: 6, KVHeads: 6}, FeedForward: FeedForward{Width: 9}})}}
-	w := configWriter{file: "config.json", values: map[string]json.RawMessage{prunedHeadsKey: json.RawMessage(`{"0": [1, 4]}`)}}
+	w := configWriter{file: "config.json", values: map[string]json.RawMessage{"other_" + prunedHeadsKey: json.RawMessage(`{"0": [1, 4]}`)}}
 	p := Pruning{Heads: map[int][]int{0: {0, 2}, 1: {5}}} // of 0, 2, 3, 5, 6, 7
 	cuts, err := p.cuts(&s.Stack)
 	require.NoError(t, err)
-	require.NoError(t, w.pruneHeads(s, cuts))
-	require.JSONEq(t, `{"0": [0, 1, 3, 4], "1": [5]}`, string(w.values[prunedHeadsKey]))
+	require.NoError(t, w.pruneHeads(&prunedStack{prefix: otherKey, before: &s.Stack, cuts: cuts, want: s.Layers}))
+	require.JSONEq(t, `{"0": [0, 1, 3, 4], "1": [5]}`, string(w.values["other_"+prunedHeadsKey]))
 }
 
 func TestPruneErrors(t *testing.T) {
@@ -185,9 +189,8 @@ func TestPruneErrors(t *testing.T) {
 	} {
 		require.ErrorContains(t, prune(bert, p), part)
 	}
-	for _, biased := range []string{"testdata/bloom-model", "testdata/mpnet-model"} {
-		require.ErrorContains(t, prune(biased, some), "the biases of its scores belong to all of its heads")
-	}
+	require.ErrorContains(t, prune("testdata/bart-all", Pruning{Other: &Pruning{Heads: map[int][]int{0: {4}}}}), "the other model: model: pruning: layer 0: no head 4")
+	require.ErrorContains(t, prune(bert, Pruning{Other: &Pruning{}}), "BertModel has no other model")
 	require.ErrorContains(t, prune(t.TempDir(), some), "model.safetensors")
 	_, err := Prune(t.Context(), bert, bert, some)
 	require.ErrorContains(t, err, "not empty")

@@ -10,6 +10,10 @@ import (
 type Pruning struct {
 	Heads   map[int][]int // by layer
 	Neurons map[int][]int // of the feed-forward network, by layer
+
+	// Other is taken out of Spec.Other: of an encoder-decoder, the encoder. Heads
+	// that attend to a source stay. nil: nothing.
+	Other *Pruning
 }
 
 // pruningError says that a pruning does not fit a model.
@@ -47,18 +51,10 @@ func (p *Pruning) inside(s *Stack) error {
 				return pruningError("no layer %d: there are %d, from 0", l, len(s.Layers))
 			case s.params(l) != l:
 				return pruningError("layer %d has the parameters of layer %d: name that one", l, s.params(l))
-			case len(p.Heads[l]) > 0 && s.biasedByHead(l):
-				return pruningError("layer %d: the biases of its scores belong to all of its heads", l)
 			}
 		}
 	}
 	return nil
-}
-
-// biasedByHead says whether the heads of a layer differ in more than parameters
-// of their own.
-func (s *Stack) biasedByHead(l int) bool {
-	return s.Relative.Buckets > 0 || s.Layers[l].Attention.ALiBi
 }
 
 // cut gives what remains of layer l.
@@ -76,21 +72,36 @@ func (p *Pruning) cut(s *Stack, l int) (c cut, err error) {
 	return c, nil
 }
 
-// apply gives a layer its new sizes.
-func (c *cut) apply(l *Layer) {
-	if c.heads != nil {
-		l.Attention.Heads, l.Attention.KVHeads = len(c.heads), len(c.kvHeads)
+// apply gives layer l its new sizes.
+func (c *cut) apply(s *Stack, l *Layer) {
+	if a := &l.Attention; c.heads != nil {
+		if a.ALiBi || s.Relative.Buckets > 0 {
+			a.Kept = a.Kept.cut(a.Heads, c.heads)
+		}
+		a.Heads, a.KVHeads = len(c.heads), len(c.kvHeads)
 	}
 	if c.neurons != nil {
 		l.FeedForward.Width = len(c.neurons)
 	}
 }
 
+// cut is what is left of heads when of them, by their numbers now, some remain.
+func (k *Kept) cut(heads int, left []int) *Kept {
+	if k == nil {
+		return &Kept{Of: heads, Heads: left}
+	}
+	list := make([]int, len(left))
+	for i, h := range left {
+		list[i] = k.Heads[h]
+	}
+	return &Kept{Of: k.Of, Heads: list}
+}
+
 // applyCuts gives layers their new sizes.
-func applyCuts(layers []Layer, cuts []cut) []Layer {
-	layers = slices.Clone(layers)
-	for l := range layers {
-		cuts[l].apply(&layers[l])
+func (s *Stack) applyCuts(cuts []cut) []Layer {
+	layers := slices.Clone(s.Layers)
+	for l := range cuts {
+		cuts[l].apply(s, &layers[l])
 	}
 	return layers
 }
@@ -156,10 +167,9 @@ func (k *kept) shape(whole []int) []int {
 	return left
 }
 
-// keptTensors finds what remains of the checkpoint's tensors, by name. params
-// are m.parameters, whose sources check has resolved.
-func (m *Model) keptTensors(cuts []cut) map[string]*kept {
-	tensors := map[string]*kept{}
+// keepTensors adds to tensors what remains of the checkpoint's, by name. params
+// are those of the whole model, whose sources check has resolved.
+func (m *Model) keepTensors(tensors map[string]*kept, params []param, cuts []cut) {
 	for l, c := range cuts {
 		if m.spec.params(l) != l {
 			continue
@@ -172,15 +182,15 @@ func (m *Model) keptTensors(cuts []cut) map[string]*kept {
 			byLinear[&m.layers[l].qkv[0]] = kept{slices.Concat(heads, shifted(kv, a.Heads*a.HeadDim), shifted(kv, (a.Heads+a.KVHeads)*a.HeadDim)), nil}
 			byLinear[&m.layers[l].out] = kept{nil, heads}
 			byLinear[&m.layers[l].toDistances.keys] = kept{heads, nil}
-			m.layers[l].toDistances.keep(tensors, m.params, c.heads, heads)
+			m.layers[l].toDistances.keep(tensors, params, c.heads, heads)
 		}
 		if c.neurons != nil {
 			byLinear[&m.layers[l].gate] = kept{c.neurons, nil}
 			byLinear[&m.layers[l].up] = kept{c.neurons, nil}
 			byLinear[&m.layers[l].down] = kept{nil, c.neurons}
 		}
-		for i := range m.params {
-			p := &m.params[i]
+		for i := range params {
+			p := &params[i]
 			for lin, k := range byLinear {
 				if p.matrix == &lin.w || p.vector == &lin.bias && k[0] != nil {
 					p.keep(tensors, k)
@@ -192,7 +202,6 @@ func (m *Model) keptTensors(cuts []cut) map[string]*kept {
 		slices.Sort(k[0])
 		slices.Sort(k[1])
 	}
-	return tensors
 }
 
 // keep adds to tensors what remains of those that p is made of, by p's own rows

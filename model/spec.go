@@ -100,6 +100,7 @@ type Stack struct {
 // Relative is a bias of scores by head and distance, the same in every layer:
 // Raffel et al. 2019. No Buckets: there is none.
 type Relative struct {
+	Heads       int // that there were before any was taken out
 	Buckets     int // that distances share
 	MaxDistance int // from which on all share one
 }
@@ -272,7 +273,14 @@ type Attention struct {
 	OutBias bool    // the projection after attention has one
 	QKNorm  bool    // each head's queries and keys are normalised: Henry et al. 2020
 	ALiBi   bool    // scores fall with the distance: Press et al. 2021
+	Kept    *Kept   // of heads whose scores have biases by head, those that are left; nil: all
 	Rotary  *Rotary // nil: positions do not turn queries and keys
+}
+
+// Kept are what is left of heads after some were taken out.
+type Kept struct {
+	Of    int   // heads that there were
+	Heads []int // their numbers then, rising
 }
 
 // qkv is how many heads queries, keys and values have together.

@@ -146,6 +146,13 @@ func FuzzFromVocabulary(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if data, err := v.JSON(); err == nil {
+			if again, err := Load("f", data); err != nil {
+				t.Fatalf("the tokenizer.json is refused: %v\n%s", err, data)
+			} else if w, _, err := again.Vocabulary(); err == nil {
+				_ = w.Resize(len(w.Tokens) + 1)
+			}
+		}
 		var enc Encoding
 		checkEncode(t, tok, &enc, "a ab é\n the thing [CLS] 中1\xff", Options{})
 		checkEncode(t, slow(tok), &enc, tokens, Options{Pair: merges, HasPair: true})

@@ -38,6 +38,10 @@ func (v *Vocabulary) JSON() ([]byte, error) {
 	if err := e.Encode(&f); err != nil {
 		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
 	}
+	// A vocabulary may have tokens twice, or roles for those that stand for nothing.
+	if _, err := load("tokenizer.json", out.Bytes()); err != nil {
+		return nil, fmt.Errorf("tokenizer: tokenizer.json: %w", err)
+	}
 	return out.Bytes(), nil
 }
 

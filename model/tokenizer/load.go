@@ -11,8 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// LoadFS loads the tokenizer of a model's folder: tokenizer.json or else vocab.txt, and beside it tokenizer_config.json
-// and special_tokens_map.json where they exist. A folder without a tokenizer gives an error that is fs.ErrNotExist.
+// LoadFS loads the tokenizer of a model's folder: tokenizer.json, or else vocab.json and merges.txt, or else vocab.txt,
+// and beside it tokenizer_config.json and special_tokens_map.json where they exist. A folder without a tokenizer gives
+// an error that is fs.ErrNotExist.
 func LoadFS(fsys fs.FS, dir string) (*Tokenizer, error) {
 	config, err := readConfig(fsys, dir)
 	if err != nil {
@@ -31,15 +32,36 @@ func LoadFS(fsys fs.FS, dir string) (*Tokenizer, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
+	if t, err := loadPair(fsys, dir, config); !errors.Is(err, fs.ErrNotExist) {
+		return t, err
+	}
 	vocabName := path.Join(dir, "vocab.txt")
 	data, err = fs.ReadFile(fsys, vocabName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("tokenizer: neither %s nor %s: %w", name, vocabName, fs.ErrNotExist)
+		return nil, missing(fsys, dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
 	return LoadVocab(vocabName, data, config)
+}
+
+// howToMake says how an older folder gets a tokenizer.json.
+const howToMake = "transformers makes one: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+
+// missing says what a folder without a tokenizer lacks, and how the files that it may have in its place become one.
+func missing(fsys fs.FS, dir string) error {
+	for _, base := range []string{"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "source.spm", "tekken.json", "tiktoken.model", "vocab.json"} {
+		if _, err := fs.Stat(fsys, path.Join(dir, base)); err != nil {
+			continue
+		}
+		lacks := "is not read by itself"
+		if base == "vocab.json" {
+			lacks = "needs a merges.txt beside it"
+		}
+		return fmt.Errorf("tokenizer: %s is missing and %s %s; %s: %w", path.Join(dir, "tokenizer.json"), base, lacks, howToMake, fs.ErrNotExist)
+	}
+	return fmt.Errorf("tokenizer: %s is missing, as are vocab.json with merges.txt, and vocab.txt: %w", path.Join(dir, "tokenizer.json"), fs.ErrNotExist)
 }
 
 // Load reads a tokenizer.json; name is for messages.

@@ -24,6 +24,10 @@ type Config struct {
 
 	Roles map[string]string // the tokens of "unk_token", "cls_token" and so on
 	Added []AddedToken      // further tokens; those that the vocabulary lacks get the ids after it, in this order
+
+	// What only vocab.json and merges.txt need.
+	addBOS bool                  // add_bos_token
+	flags  map[string]AddedToken // of the tokens of roles that are written with flags
 }
 
 // configTokens are the roles that a BERT tokenizer has, with their defaults.
@@ -33,13 +37,23 @@ var configTokens = [...][2]string{
 }
 
 // configToken is a token as a string, or as an object with its content.
-type configToken struct{ content string }
+type configToken struct {
+	content string
+	flags   *AddedToken // nil: it is a string
+}
 
 func (t *configToken) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '{' {
-		var v struct{ Content string }
+		var v struct {
+			Content    string
+			SingleWord bool `json:"single_word"`
+			LStrip     bool
+			RStrip     bool
+			Normalized bool
+		}
 		err := unmarshal(data, &v)
 		t.content = v.Content
+		t.flags = &AddedToken{0, v.Content, true, v.SingleWord, v.LStrip, v.RStrip, v.Normalized}
 		return err
 	}
 	var v *string
@@ -81,6 +95,7 @@ func (c *Config) parse(data []byte) error {
 		MaxLen       float64       `json:"model_max_length"`
 		Side         string        `json:"padding_side"`
 		Class        *string       `json:"tokenizer_class"`
+		AddBOS       bool          `json:"add_bos_token"`
 		Additional   []configToken `json:"additional_special_tokens"`
 		Decoder      map[string]struct {
 			Content    string
@@ -112,6 +127,7 @@ func (c *Config) parse(data []byte) error {
 	if v.Class != nil {
 		c.Class = *v.Class
 	}
+	c.addBOS = c.addBOS || v.AddBOS
 	for _, a := range v.Additional {
 		c.Added = append(c.Added, AddedToken{Content: a.content, Special: true})
 	}
@@ -139,6 +155,12 @@ func (c *Config) parse(data []byte) error {
 		}
 		if t.content != "" {
 			c.Roles[role[0]] = t.content
+			if t.flags != nil {
+				if c.flags == nil {
+					c.flags = map[string]AddedToken{}
+				}
+				c.flags[role[0]] = *t.flags
+			}
 		}
 	}
 	return nil

@@ -89,9 +89,9 @@ def write(name, model, tokenizer, roles, max_len=MAX):
     model.eval()
     with torch.no_grad():
         sentences.checkpoints.fill(model, torch.Generator().manual_seed(zlib.crc32(name.encode())))
-        model.classifier.weight *= 2
+        (model.classification_head.out_proj if hasattr(model, "classification_head") else model.classifier).weight.mul_(2)
     model.half().save_pretrained(folder)
-    inputs = ["input_ids", "token_type_ids", "attention_mask"] if model.config.type_vocab_size > 1 else ["input_ids", "attention_mask"]
+    inputs = ["input_ids", "token_type_ids", "attention_mask"] if getattr(model.config, "type_vocab_size", 1) > 1 else ["input_ids", "attention_mask"]
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=max_len, model_input_names=inputs, **roles).save_pretrained(folder)
     return folder
 
@@ -174,11 +174,31 @@ def nli():
     print("nli", sum(f.stat().st_size for f in folder.iterdir()))
 
 
+def nli_bart():
+    """Zero-shot classification by an encoder-decoder, of the kind that is used most."""
+    tokenizer, roles = byte_level()
+    config = transformers.BartConfig(
+        **names(["contradiction", "neutral", "entailment"]), vocab_size=max(tokenizer.get_vocab().values()) + 1, d_model=20, encoder_layers=1, decoder_layers=1,
+        encoder_attention_heads=4, decoder_attention_heads=4, encoder_ffn_dim=37, decoder_ffn_dim=29, max_position_embeddings=60, pad_token_id=1, bos_token_id=0,
+        eos_token_id=2, decoder_start_token_id=2)
+    folder = write("nli-bart", transformers.BartForSequenceClassification(config), tokenizer, roles, max_len=60)
+    run = task("zero-shot-classification", folder)
+    labels, answers = ["river", "old tower", "people"], []
+    for multi in (False, True):
+        for text in TEXTS[:8]:
+            if text:
+                a = run(text, candidate_labels=labels, multi_label=multi)
+                answers.append({"order": list(config.id2label.values()), "text": text, "labels": labels, "template": "", "multi": multi,
+                                "want": [[l, round(s, 9)] for l, s in zip(a["labels"], a["scores"])]})
+    dump(folder / "answers.json", answers)
+    print("nli-bart", sum(f.stat().st_size for f in folder.iterdir()))
+
+
 def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    for f in (tag_bert, tag_bpe, tag_unigram, nli):
+    for f in (tag_bert, tag_bpe, tag_unigram, nli, nli_bart):
         if any(f.__name__.replace("_", "-").startswith(a) for a in sys.argv[1:] or [""]):
             f()
 

@@ -125,9 +125,9 @@ func (s source) open(opts []Option) (_ *Model, err error) {
 		if m.embedder, err = m.newEmbedder(root); err != nil {
 			return nil, s.fail(err)
 		}
-		if m.ranker, err = m.newRanker(); err != nil {
-			return nil, s.fail(err)
-		}
+	}
+	if m.ranker, err = m.newRanker(); err != nil {
+		return nil, s.fail(err)
 	}
 	// More calls at once than processors would only take memory from each other.
 	m.gate = newGate(runtime.GOMAXPROCS(0), m.newWorkspace)

@@ -42,11 +42,11 @@ func (m *Model) newRanker() (*Ranker, error) {
 		return nil, nil // cosines are not what a cross-encoder gives
 	}
 	spec := m.model.Spec()
-	if !strings.HasSuffix(spec.Class, classifies) {
-		return r, nil
-	}
-	if len(spec.Labels) != 1 {
+	switch cross := strings.HasSuffix(spec.Class, classifies); {
+	case !cross && m.embedder == nil, cross && len(spec.Labels) != 1:
 		return nil, nil
+	case !cross:
+		return r, nil
 	}
 	r.cross = true
 	switch name := m.folder.activation; name {

@@ -19,6 +19,7 @@ func TestTasks(t *testing.T) {
 		{"st-mean", "BertModel", []string{"embed", "rank"}},
 		{"ce-one", "BertForSequenceClassification of one label", []string{"embed", "rank", "classify"}},
 		{"ce-three", "BertForSequenceClassification of 3 labels", []string{"embed", "classify"}},
+		{"nli-bart", "BartForSequenceClassification of 3 labels", []string{"classify", "classify -labels"}},
 		{"../../model/generate/testdata/llama", "LlamaForCausalLM", []string{"embed", "rank", "generate"}},
 	}
 	for _, tt := range tests {

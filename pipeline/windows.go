@@ -106,11 +106,7 @@ func (r *windowRun) flush(ctx context.Context) error {
 			next++
 		}
 		to := w.ends[next-1]
-		b := model.Batch{IDs: w.enc.IDs[from:to], CuSeqlens: w.lengths}
-		if r.m.model.Spec().Embeddings.Types > 0 {
-			b.TypeIDs = w.enc.TypeIDs[from:to]
-		}
-		if err := r.m.model.Forward(ctx, b, r.result); err != nil {
+		if err := w.forward(ctx, from, to, r.result); err != nil {
 			return err
 		}
 		for i := first; i < next; i++ {

@@ -70,14 +70,26 @@ func (w *workspace) run(ctx context.Context, result **model.Result, output strin
 		}
 		*result = r
 	}
-	b := model.Batch{IDs: w.enc.IDs, CuSeqlens: w.lengths}
-	if w.m.model.Spec().Embeddings.Types > 0 { // others ignore what their tokenizer says
-		b.TypeIDs = w.enc.TypeIDs
-	}
-	if err := w.m.model.Forward(ctx, b, *result); err != nil {
+	if err := w.forward(ctx, 0, w.enc.Len(), *result); err != nil {
 		return model.Output{}, err
 	}
 	return (*result).Get(output), nil
+}
+
+// forward runs the model on tokens of enc, of which w.lengths says where texts
+// end. An encoder-decoder reads them twice, as its kind wants to label them.
+func (w *workspace) forward(ctx context.Context, from, to int, r *model.Result) (err error) {
+	spec := w.m.model.Spec()
+	b := model.Batch{IDs: w.enc.IDs[from:to], CuSeqlens: w.lengths}
+	if spec.Embeddings.Types > 0 { // others ignore what their tokenizer says
+		b.TypeIDs = w.enc.TypeIDs[from:to]
+	}
+	if readsSource(&spec) {
+		if b, err = w.m.model.Shifted(b); err != nil {
+			return err
+		}
+	}
+	return w.m.model.Forward(ctx, b, r)
 }
 
 // project gives act(x·Wᵀ + b) for the rows of x, in one of the two buffers.

@@ -50,6 +50,12 @@ func withLabels(labels []string) map[string]any {
 }
 
 func TestGoldenZeroShot(t *testing.T) {
+	for _, dir := range []string{"nli", "nli-bart"} {
+		t.Run(dir, func(t *testing.T) { checkZeroShot(t, dir) })
+	}
+}
+
+func checkZeroShot(t *testing.T, dir string) {
 	var cases []struct {
 		Order    []string
 		Text     string
@@ -58,7 +64,7 @@ func TestGoldenZeroShot(t *testing.T) {
 		Multi    bool
 		Want     [][]any
 	}
-	readGolden(t, "testdata/nli/answers.json", &cases)
+	readGolden(t, "testdata/"+dir+"/answers.json", &cases)
 	require.NotEmpty(t, cases)
 	for first := 0; first < len(cases); {
 		c := cases[first]
@@ -67,7 +73,7 @@ func TestGoldenZeroShot(t *testing.T) {
 		for ; last < len(cases) && slices.Equal(cases[last].Order, c.Order) && slices.Equal(cases[last].Labels, c.Labels) && cases[last].Multi == c.Multi; last++ {
 			texts = append(texts, cases[last].Text)
 		}
-		z, err := openChanged(t, "nli", withLabels(c.Order)).ZeroShot()
+		z, err := openChanged(t, dir, withLabels(c.Order)).ZeroShot()
 		require.NoError(t, err)
 		done := 0
 		got, err := z.Classify(t.Context(), ZeroShotConfig{Labels: c.Labels, Template: c.Template, Multi: c.Multi, Progress: func(n int) { done = n }}, texts...)

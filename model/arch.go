@@ -109,7 +109,7 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 		s.Class = class
 		s.Heads = arch.heads[class](c, &s)
 	}
-	if s.crosses() && s.Other == nil {
+	if s.Crosses() && s.Other == nil {
 		c.problem("add_cross_attention", "cross-attention to an encoder, which is not there")
 	}
 	if err := c.err(); err != nil {

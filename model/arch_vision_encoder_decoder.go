@@ -18,7 +18,7 @@ var visionEncoderDecoder = architecture{
 		if encoder.Embeddings.Patches == nil {
 			c.problem("encoder.model_type", "a %s does not look at pictures", looks.modelType)
 		}
-		if !s.crosses() || s.Other != nil || writes.writer() == "" {
+		if !s.Crosses() || s.Other != nil || writes.writer() == "" {
 			c.problem("decoder", "a %s that attends to no encoder: without add_cross_attention, or of a kind that has none or its own", writes.modelType)
 		}
 		encoder.Heads, encoder.Other = nil, nil

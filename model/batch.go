@@ -147,7 +147,7 @@ func (m *Model) check(b *Batch) error {
 
 // checkSource tells what in the source does not fit the encoder.
 func (m *Model) checkSource(b *Batch) error {
-	switch crosses := m.spec.crosses(); {
+	switch crosses := m.spec.Crosses(); {
 	case !crosses && b.Source != nil:
 		return inputError("the model is no encoder-decoder, and reads no source")
 	case !crosses:

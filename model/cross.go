@@ -87,7 +87,7 @@ func (m *Model) encode(ctx context.Context, b *Batch) error {
 // source. A source of which there are no words that the decoder knows is not read;
 // the text is Target.Start alone.
 func (m *Model) Shifted(source Batch) (Batch, error) {
-	if !m.spec.crosses() {
+	if !m.spec.Crosses() {
 		return Batch{}, inputError("%s is no encoder-decoder, and reads no source", m.spec.class())
 	}
 	t := m.spec.Target

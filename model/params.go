@@ -145,7 +145,7 @@ func (m *Model) parameters(n *names, c *checkpoint, stored func(name string) ker
 	}
 	if m.other != nil {
 		others := m.other.parameters(n.other(), c, stored)
-		if s.crosses() {
+		if s.Crosses() {
 			readsSource(others)
 		}
 		return append(p.list, others...)

@@ -16,7 +16,7 @@ func (r *Result) Look(layer int, l mha.Look) error {
 // LookAtSource is Look for the attention of a layer to the source, whose keys are
 // the source's tokens.
 func (r *Result) LookAtSource(layer int, l mha.Look) error {
-	if !r.model.spec.crosses() {
+	if !r.model.spec.Crosses() {
 		return inputError("%s is no encoder-decoder: its layers attend to no source", r.model.spec.class())
 	}
 	return r.addLook(&r.crossProbes, (*Layer).crossHeads, layer, l)

@@ -62,7 +62,7 @@ func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (Qu
 			return err
 		}
 		defer m.Close()
-		if joined := m.other != nil && (m.spec.Writer != "" || !m.spec.crosses()); o.WithoutHeads && joined {
+		if joined := m.other != nil && (m.spec.Writer != "" || !m.spec.Crosses()); o.WithoutHeads && joined {
 			return &UnsupportedError{filepath.Join(srcDir, configFile), "without its heads, model_type", m.spec.Architecture, []string{"models that have a class without heads"}}
 		}
 		report.BytesBefore = before

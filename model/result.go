@@ -90,7 +90,7 @@ func (m *Model) resultOutputs() []string {
 	for _, h := range m.heads {
 		list = append(list, h.Outputs...)
 	}
-	if m.spec.crosses() {
+	if m.spec.Crosses() {
 		list = append(list, EncoderLastHiddenState)
 	}
 	if p := m.spec.Permuted; p != nil && !p.Forgets {
@@ -123,7 +123,7 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 	}
 	r := &Result{model: m}
 	prefix := ""
-	if m.spec.crosses() {
+	if m.spec.Crosses() {
 		prefix = "decoder_"
 		if err := r.addEncoder(names); err != nil {
 			return nil, err

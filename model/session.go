@@ -69,7 +69,7 @@ func (m *Model) NewSession(o SessionOptions) (*Session, error) {
 	if m.closed {
 		return nil, ErrClosed
 	}
-	if m.spec.crosses() {
+	if m.spec.Crosses() {
 		return nil, inputError("%s is an encoder-decoder, which writes about a source", m.spec.class())
 	}
 	return m.newSession(o)

@@ -47,7 +47,7 @@ func TestSessionOfEveryDecoder(t *testing.T) {
 		m, err := Load(g.dir)
 		require.NoError(t, err)
 		defer m.Close()
-		if m.languageModel() == nil || m.spec.crosses() {
+		if m.languageModel() == nil || m.spec.Crosses() {
 			return
 		}
 		checked++

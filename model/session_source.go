@@ -16,7 +16,7 @@ func (m *Model) Encode(ctx context.Context, source Batch, o SessionOptions) (_ [
 	if m.closed {
 		return nil, ErrClosed
 	}
-	if !m.spec.crosses() {
+	if !m.spec.Crosses() {
 		return nil, inputError("%s is no encoder-decoder, and reads no source", m.spec.class())
 	}
 	if err := m.checkSource(&Batch{Source: &source, CuSeqlens: source.CuSeqlens}); err != nil {

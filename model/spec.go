@@ -167,8 +167,9 @@ func repeat(n int, l Layer) []Layer {
 	return layers
 }
 
-// crosses says whether layers attend to a source, all of them or none.
-func (s *Stack) crosses() bool { return len(s.Layers) > 0 && s.Layers[0].Cross != nil }
+// Crosses says whether layers attend to a source, all of them or none: then this is
+// the decoder of an encoder-decoder.
+func (s *Stack) Crosses() bool { return len(s.Layers) > 0 && s.Layers[0].Cross != nil }
 
 // sourceWidth is the width of what layers attend to that attend to a source.
 func (s *Spec) sourceWidth() int {

@@ -48,7 +48,7 @@ func (m *Model) forwardTensors(ctx context.Context, inputs []weights.Tensor, out
 	if err != nil {
 		return nil, err
 	}
-	if m.spec.crosses() {
+	if m.spec.Crosses() {
 		return m.forwardFromSource(ctx, inputs, r)
 	}
 	byName, err := arguments(inputs, m.inputNames())

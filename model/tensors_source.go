@@ -85,7 +85,7 @@ func (m *Model) sortInputs(inputs []weights.Tensor) (theirs, ours map[string]*we
 // as the arguments of Hugging Face's generate, and gives back those that are the
 // decoder's: decoder_input_ids and decoder_attention_mask.
 func (m *Model) ReadSource(inputs []weights.Tensor) (source Batch, rest []weights.Tensor, err error) {
-	if !m.spec.crosses() {
+	if !m.spec.Crosses() {
 		return Batch{}, nil, inputError("%s is no encoder-decoder, and reads no source", m.spec.class())
 	}
 	theirs, ours, err := m.sortInputs(inputs)

@@ -25,7 +25,8 @@ func Prune(ctx context.Context, src, dst string, p model.Pruning) (report model.
 	return report, nil
 }
 
-// Batch gives the tokens of texts as the model takes them, cut to what it takes.
+// Batch gives the tokens of texts as the model takes them, cut to what it takes. Of
+// an encoder-decoder they are the source, which its decoder reads too.
 func (m *Model) Batch(texts ...string) (model.Batch, error) {
 	var enc tokenizer.Encoding
 	b := model.Batch{CuSeqlens: []int32{0}}
@@ -38,6 +39,9 @@ func (m *Model) Batch(texts ...string) (model.Batch, error) {
 	b.IDs = enc.IDs
 	if m.model.Spec().Embeddings.Types > 0 { // others ignore what their tokenizer says
 		b.TypeIDs = enc.TypeIDs
+	}
+	if spec := m.model.Spec(); spec.Crosses() {
+		return m.model.Shifted(b)
 	}
 	return b, nil
 }

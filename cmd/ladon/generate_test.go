@@ -336,3 +336,39 @@ func TestBenchGenerate(t *testing.T) {
 	requireFailure(t, ladon(t, "", "bench", "generate", "-model", languageDir, "-prompt", "95", "-new", "5"), exitFail, "96")
 	requireFailure(t, ladon(t, "", "bench", "generate"), exitFail, "-model")
 }
+
+// An encoder-decoder reads a source, and writes what comes after the start token
+// or after what decoder_input_ids say.
+func TestGenerateFromSource(t *testing.T) {
+	const dir = "../../model/testdata/t5-lm"
+	data, err := os.ReadFile(filepath.Join(dir, "golden.json"))
+	require.NoError(t, err)
+	var g struct {
+		Generates []struct{ Source, Greedy, Beams []int64 }
+	}
+	require.NoError(t, json.Unmarshal(data, &g))
+	in, out := filepath.Join(t.TempDir(), "in.safetensors"), filepath.Join(t.TempDir(), "out.safetensors")
+	var source, mask, greedy, begin []int64
+	for _, w := range g.Generates {
+		source = append(append(source, 9), w.Source...) // what the mask hides counts for nothing
+		mask = append(append(mask, 0), slices.Repeat([]int64{1}, len(w.Source))...)
+		greedy, begin = append(greedy, w.Greedy...), append(begin, w.Greedy[1:4]...)
+	}
+	n := len(g.Generates)
+	run := func(inputs []weights.Tensor, args ...string) weights.Tensor {
+		require.NoError(t, weights.Write(in, inputs, nil))
+		r := ladon(t, "", append([]string{"generate", "-model", dir, "-in", in, "-out", out, "-ignore-eos"}, args...)...)
+		require.Zero(t, r.code, r.stderr)
+		tensors, err := readTensors(out)
+		require.NoError(t, err)
+		return tensors[0]
+	}
+	inputs := []weights.Tensor{weights.Of("input_ids", []int{n, len(source) / n}, source), weights.Of("attention_mask", []int{n, len(mask) / n}, mask)}
+	want := weights.Of("sequences", []int{n, len(greedy) / n}, greedy)
+	require.Equal(t, want.Data, run(inputs, "-max-new-tokens", "24").Data)
+	inputs = append(inputs, weights.Of("decoder_input_ids", []int{n, 3}, begin))
+	require.Equal(t, want.Data, run(inputs, "-max-new-tokens", "21").Data)
+
+	require.NoError(t, weights.Write(in, inputs[2:], nil))
+	requireFailure(t, ladon(t, "", "generate", "-model", dir, "-in", in, "-out", out), exitFail, in, "input_ids")
+}

@@ -89,25 +89,18 @@ func modelFacts(c *call, src *modelSource) ([]fact, error) {
 
 func specFacts(src *modelSource, m *model.Model) []fact {
 	spec := m.Spec()
-	layer := spec.Layers[0]
 	parameters, bytes := m.Parameters()
-	facts := []fact{
-		{"model", src.name()},
-		{"architecture", spec.Architecture},
-		{"class", spec.Class},
-		{"layers", len(spec.Layers)},
-		{"hidden", spec.Hidden},
-		{"heads", layer.Attention.Heads},
-		{"kv_heads", layer.Attention.KVHeads},
-		{"head_dim", layer.Attention.HeadDim},
-		{"ffn", layer.FeedForward.Width},
-		{"vocab", spec.Embeddings.Vocab},
-		{"positions", spec.Embeddings.Positions},
-		{"parameters", parameters},
-		{"dtype", m.DType().String()},
-		{"weight_bytes", bytes},
-		{"outputs", m.Outputs()},
+	facts := []fact{{"model", src.name()}, {"architecture", spec.Architecture}, {"class", spec.Class}}
+	facts = append(facts, stackFacts("", &spec.Stack)...)
+	if other := spec.Other; other != nil {
+		prefix := "other_"
+		if spec.Crosses() {
+			prefix = "encoder_"
+		}
+		facts = append(facts, fact{prefix + "architecture", other.Architecture})
+		facts = append(facts, stackFacts(prefix, &other.Stack)...)
 	}
+	facts = append(facts, fact{"parameters", parameters}, fact{"dtype", m.DType().String()}, fact{"weight_bytes", bytes}, fact{"outputs", m.Outputs()})
 	if m.DType() == model.Stored {
 		facts = append(facts, fact{"stored_as", formatCounts(m)})
 	}
@@ -115,6 +108,23 @@ func specFacts(src *modelSource, m *model.Model) []fact {
 		facts = append(facts, fact{"labels", spec.Labels})
 	}
 	return facts
+}
+
+// stackFacts describes a stack by its first layer.
+func stackFacts(prefix string, s *model.Stack) []fact {
+	layer := s.Layers[0]
+	facts := []fact{
+		{prefix + "layers", len(s.Layers)},
+		{prefix + "hidden", s.Hidden},
+		{prefix + "heads", layer.Attention.Heads},
+		{prefix + "kv_heads", layer.Attention.KVHeads},
+		{prefix + "head_dim", layer.Attention.HeadDim},
+		{prefix + "ffn", layer.FeedForward.Width},
+	}
+	if s.Embeddings.Patches == nil {
+		facts = append(facts, fact{prefix + "vocab", s.Embeddings.Vocab})
+	}
+	return append(facts, fact{prefix + "positions", s.Embeddings.Positions})
 }
 
 // formatCounts lists the forms of the weights, with how many numbers each has.

@@ -21,6 +21,7 @@ var pruneCommand = command{
 -heads 0:1,3;2:0 takes out heads 1 and 3 of layer 0 and head 0 of layer 2;
 -heads 50% that share of all, those that matter least. -ffn 50% takes out that
 share of the feed-forward neurons of every layer, and -ffn 768 leaves so many.
+Layers of an encoder-decoder's encoder are called encoder.0 and so on.
 What matters is found out on the lines of -texts: for heads by -by drift (what the
 output loses without them), confidence or entropy. Without -out nothing is written
 but a table of all heads. With -texts the report has times and drift.`,
@@ -53,8 +54,8 @@ type pruneFlags struct {
 
 // headsFlag is a list of heads or a share of them.
 type headsFlag struct {
-	list  map[int][]int
-	share float64
+	list, ofEncoder map[int][]int
+	share           float64
 }
 
 type headsValue struct{ to *headsFlag }
@@ -67,9 +68,17 @@ func (v headsValue) Set(s string) error {
 		*v.to = headsFlag{share: share}
 		return err
 	}
-	list := map[int][]int{}
+	var list, ofEncoder map[int][]int
 	for part := range strings.SplitSeq(s, ";") {
 		layer, heads, _ := strings.Cut(part, ":")
+		layer, encoder := strings.CutPrefix(strings.TrimSpace(layer), encoderLayer)
+		to := &list
+		if encoder {
+			to = &ofEncoder
+		}
+		if *to == nil {
+			*to = map[int][]int{}
+		}
 		l, err := strconv.Atoi(strings.TrimSpace(layer))
 		if err != nil {
 			return fmt.Errorf("want LAYER:HEAD,…;LAYER:… or a share such as 50%%, not %s", abridge(part))
@@ -79,11 +88,26 @@ func (v headsValue) Set(s string) error {
 			if err != nil {
 				return fmt.Errorf("want LAYER:HEAD,…;LAYER:… or a share such as 50%%, not %s", abridge(part))
 			}
-			list[l] = append(list[l], h)
+			(*to)[l] = append((*to)[l], h)
 		}
 	}
-	*v.to = headsFlag{list: list}
+	*v.to = headsFlag{list: list, ofEncoder: ofEncoder}
 	return nil
+}
+
+// encoderLayer begins the names of an encoder's layers.
+const encoderLayer = "encoder."
+
+// listed says whether heads are named.
+func (h *headsFlag) listed() bool { return h.list != nil || h.ofEncoder != nil }
+
+// pruning takes out the heads that are named.
+func (h *headsFlag) pruning() model.Pruning {
+	p := model.Pruning{Heads: h.list}
+	if h.ofEncoder != nil {
+		p.Other = &model.Pruning{Heads: h.ofEncoder}
+	}
+	return p
 }
 
 // ffnFlag is a share of neurons to take out, or the number that stays.
@@ -134,7 +158,7 @@ func (p *pruneFlags) run(c *call) error {
 		return errors.New("prune: -dtype int8: prune the float checkpoint, then quantise what remains")
 	case p.texts == "" && (p.chosen() || p.out == ""):
 		return errors.New("prune: -texts is needed to say what matters")
-	case p.out != "" && !p.chosen() && p.heads.list == nil:
+	case p.out != "" && !p.chosen() && !p.heads.listed():
 		return errors.New("prune: -heads or -ffn is needed")
 	}
 	var texts []string
@@ -145,7 +169,7 @@ func (p *pruneFlags) run(c *call) error {
 		}
 	}
 	if texts == nil { // no need to run anything
-		report, err := pipeline.Prune(c.ctx, p.src.path, p.out, model.Pruning{Heads: p.heads.list})
+		report, err := pipeline.Prune(c.ctx, p.src.path, p.out, p.heads.pruning())
 		if err != nil {
 			return err
 		}
@@ -159,7 +183,7 @@ func (p *pruneFlags) run(c *call) error {
 	if before.Model().DType() != model.F32 {
 		return fmt.Errorf("%s: quantised: prune the float checkpoint, then quantise what remains", p.src.path)
 	}
-	pruning := model.Pruning{Heads: p.heads.list}
+	pruning := p.heads.pruning()
 	if p.chosen() || p.out == "" {
 		found, err := p.importance(c, before, texts)
 		if err != nil {
@@ -168,7 +192,14 @@ func (p *pruneFlags) run(c *call) error {
 		if p.out == "" {
 			return writeImportance(c, found)
 		}
-		p.choose(&pruning, found, before.Model().Spec())
+		spec := before.Model().Spec()
+		p.choose(&pruning, found[0], spec)
+		if len(found) > 1 {
+			if pruning.Other == nil {
+				pruning.Other = new(model.Pruning)
+			}
+			p.choose(pruning.Other, found[1], *spec.Other)
+		}
 	}
 	report, err := pipeline.Prune(c.ctx, p.src.path, p.out, pruning)
 	if err != nil {
@@ -181,8 +212,9 @@ func (p *pruneFlags) run(c *call) error {
 	return writeFacts(c, append(pruneFacts(report), facts...))
 }
 
-// importance runs the model on the texts.
-func (p *pruneFlags) importance(c *call, m *pipeline.Model, texts []string) (*model.Importance, error) {
+// importance runs the model on the texts. Of an encoder-decoder there are two: of
+// the decoder, and of the encoder.
+func (p *pruneFlags) importance(c *call, m *pipeline.Model, texts []string) ([]*model.Importance, error) {
 	batch, err := m.Batch(texts...)
 	if err != nil {
 		return nil, err
@@ -190,9 +222,13 @@ func (p *pruneFlags) importance(c *call, m *pipeline.Model, texts []string) (*mo
 	needed := p.out == "" || p.heads.share > 0 && p.by == model.ByDrift
 	bar := newProgress(c.stderr, -1, "forward passes")
 	defer bar.finish()
-	return m.Model().Importance(c.ctx, batch, model.ImportanceOptions{
-		NoDrift: !needed, Progress: func(done, _ int) { bar.set(done) },
-	})
+	o := model.ImportanceOptions{NoDrift: !needed, Progress: func(done, _ int) { bar.set(done) }}
+	found, err := m.Model().Importance(c.ctx, batch, o)
+	if err != nil || batch.Source == nil {
+		return []*model.Importance{found}, err
+	}
+	encoder, err := m.Model().Other().Importance(c.ctx, *batch.Source, o)
+	return []*model.Importance{found, encoder}, err
 }
 
 // choose adds what the shares say.

@@ -27,6 +27,16 @@ func TestPrune(t *testing.T) {
 	r = ladon(t, "", "embed", "-model", list, "the river")
 	require.Zero(t, r.code, r.stderr)
 
+	// Heads of an encoder too, where there is one.
+	both := filepath.Join(dir, "both")
+	r = ladon(t, "", "prune", "-model", "../../model/testdata/t5-lm", "-out", both, "-heads", "encoder.1:0,2; 0:1", "-json")
+	require.Zero(t, r.code, r.stderr)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &facts))
+	require.Equal(t, facts["heads_before"]-3, facts["heads_after"])
+	r = ladon(t, "", "info", "-model", both)
+	require.Zero(t, r.code, r.stderr)
+	require.Contains(t, r.stdout, "encoder heads ")
+
 	// Shares do, and then there is a comparison.
 	shares := filepath.Join(dir, "shares")
 	r = ladon(t, "", "prune", "-model", encoderDir, "-out", shares, "-heads", "50%", "-ffn", "0.5", "-texts", texts, "-by", "entropy", "-json")

@@ -32,6 +32,11 @@ import (
 // finds Spans, it takes p_mask and cls_index. With target_mapping, hidden_states.N
 // and attentions.N are the tokens' for even N and the targets' for odd N.
 //
+// An encoder-decoder takes those of its encoder, with decoder_input_ids and
+// decoder_attention_mask (which may be missing where Spec.Target says what then is
+// read), decoder_inputs_embeds, decoder_head_mask and cross_attn_head_mask, and no
+// positions. Its results are listed at [EncoderLastHiddenState].
+//
 // A model that matches texts and pictures takes and gives what its two models do,
 // whose results it calls text_model_output.… and vision_model_output.…, and gives
 // logits_per_image, logits_per_text, text_embeds and image_embeds.

@@ -16,7 +16,9 @@ The input file holds tensors named as the arguments of Hugging Face's forward
 (input_ids, attention_mask, token_type_ids, position_ids, head_mask), of which missing ones
 take their defaults. The output file gets float32 tensors named as its results:
 last_hidden_state and those of the head that config.json names. Positions that
-attention_mask excludes are zero.`,
+attention_mask excludes are zero. An encoder-decoder takes decoder_input_ids and
+decoder_attention_mask too, and gives encoder_last_hidden_state; with the flags,
+encoder_…, decoder_… and cross_attentions.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		var f forwardFlags
 		f.src = needModelFlag(fs)

@@ -160,15 +160,34 @@ func (a *appending) next(w *workspace) bool {
 		room -= n
 		a.in = append(a.in, i)
 		a.stream = append(a.stream, a.ids[i][a.done[i]:a.done[i]+n]...)
-		for t := range n {
-			a.places = append(a.places, int32(s.n+t))
-		}
+		a.place(s, i, n)
 		a.totals = append(a.totals, int32(s.n+len(a.ids[i])-a.done[i]))
 		st.cuSeqlens = append(st.cuSeqlens, int32(len(a.stream)))
 	}
 	st.pad = -1 // no last token is passed over
 	st.ids, st.positions, st.totals, st.tokens = a.stream, a.places, a.totals, len(a.stream)
 	return len(a.stream) > 0
+}
+
+// place counts the positions of the next n tokens of session i. Padding, where it
+// counts for none, is passed over as in a text of its own: among the tokens that
+// are appended, not those before.
+func (a *appending) place(s *Session, i, n int) {
+	e, done := &s.model.spec.Embeddings, a.done[i]
+	next := e.First + s.n
+	for t, id := range a.ids[i][:done+n] {
+		padding := e.SkipPad && id == e.Pad
+		switch {
+		case t < done && padding:
+			next--
+		case t < done:
+		case padding:
+			a.places = append(a.places, int32(e.First-1))
+		default:
+			a.places = append(a.places, int32(next))
+			next++
+		}
+	}
 }
 
 // attend implements attender.

@@ -105,10 +105,9 @@ func (m *Model) newSession(o SessionOptions) (*Session, error) {
 }
 
 // languageModel is the head that scores every word as the next, nil where there
-// is none, where tokens see later ones or attend to distances, or where positions
-// depend on what the tokens are.
+// is none, and where tokens see later ones or attend to distances.
 func (m *Model) languageModel() *head {
-	if m.spec.Embeddings.SkipPad || m.spec.Distances != nil {
+	if m.spec.Distances != nil {
 		return nil
 	}
 	for i := range m.spec.Layers {

@@ -37,7 +37,7 @@ func (m *Model) Batch(texts ...string) (model.Batch, error) {
 		b.CuSeqlens = append(b.CuSeqlens, int32(enc.Len()))
 	}
 	b.IDs = enc.IDs
-	if m.model.Spec().Embeddings.Types > 0 { // others ignore what their tokenizer says
+	if spec := m.model.Spec(); takesTypes(&spec) {
 		b.TypeIDs = enc.TypeIDs
 	}
 	if spec := m.model.Spec(); spec.Crosses() {

@@ -76,12 +76,16 @@ func (w *workspace) run(ctx context.Context, result **model.Result, output strin
 	return (*result).Get(output), nil
 }
 
+// takesTypes tells models that tell the tokens of two texts apart. Others ignore
+// what their tokenizer says of it.
+func takesTypes(s *model.Spec) bool { return s.Embeddings.Types > 0 || s.Distances != nil }
+
 // forward runs the model on tokens of enc, of which w.lengths says where texts
 // end. An encoder-decoder reads them twice, as its kind wants to label them.
 func (w *workspace) forward(ctx context.Context, from, to int, r *model.Result) (err error) {
 	spec := w.m.model.Spec()
 	b := model.Batch{IDs: w.enc.IDs[from:to], CuSeqlens: w.lengths}
-	if spec.Embeddings.Types > 0 { // others ignore what their tokenizer says
+	if takesTypes(&spec) {
 		b.TypeIDs = w.enc.TypeIDs[from:to]
 	}
 	if readsSource(&spec) {

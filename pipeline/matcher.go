@@ -64,6 +64,9 @@ type Match struct {
 	Score  float32 // the softmax of the picture's logits: how much of it each text has
 }
 
+// Logit is the logit of a text and a picture whose vectors have that cosine.
+func (m *Matcher) Logit(cosine float32) float32 { return cosine * m.scale }
+
 // Compare compares pictures' vectors with texts': one row a picture, in which
 // every text has its match. [pictures][texts]
 func (m *Matcher) Compare(texts, pictures []float32) [][]Match {
@@ -74,7 +77,7 @@ func (m *Matcher) Compare(texts, pictures []float32) [][]Match {
 		row := make([]Match, 0, len(scores))
 		for t := range slices.Chunk(texts, dim) {
 			cosine := kernels.Dot(p, t)
-			row = append(row, Match{Cosine: cosine, Logit: cosine * m.scale})
+			row = append(row, Match{Cosine: cosine, Logit: m.Logit(cosine)})
 		}
 		for i := range row {
 			scores[i] = row[i].Logit

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/ladon-ml/ladon/model/picture"
@@ -22,8 +23,10 @@ JSON a picture, {"image":…,"texts":[{"text":…,"score":…,"logit":…}]}, th
 first; a picture's scores are the softmax of its logits. -text may stand several times.
 With -top K it searches: one line a text, {"text":…,"images":[{"image":…,"score":…,
 "logit":…}]}, the K best pictures of all, where the score is the cosine of the vectors.
-Arguments are files, or folders of them. A picture that cannot be read is named, the
-rest is done, and the exit code is 1.`,
+With -save the pictures' vectors go to a file, FILE.safetensors, which -in takes in
+place of the pictures from then on; without -text nothing more is done. Arguments are
+files, or folders of them. A picture that cannot be read is named, the rest is done,
+and the exit code is 1.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		f := matchFlags{src: needModelFlag(fs)}
 		fs.Func("text", "a `TEXT` to compare the pictures with", func(s string) error {
@@ -33,34 +36,46 @@ rest is done, and the exit code is 1.`,
 			f.texts = append(f.texts, s)
 			return nil
 		})
-		top := countFlag(fs, "top", 0, 0, "search: for each text the `K` best pictures; 0: compare")
+		top := countFlag(fs, "top", 0, 0, "search: for each text the `K` best pictures; 0: compare, or with -in 10")
+		fs.Var(pathValue{&f.in}, "in", "search what -save made, in place of pictures")
+		fs.Var(pathValue{&f.save}, "save", "keep the vectors of the pictures in `FILE.safetensors`")
 		readable := readableFlag(fs)
 		return func(c *call) (err error) {
 			if err := f.src.need("match"); err != nil {
 				return err
 			}
-			if len(f.texts) == 0 {
+			switch {
+			case len(f.texts) == 0 && f.save == "":
 				return errors.New("match: -text is needed")
+			case f.save != "" && !strings.HasSuffix(f.save, indexSuffix):
+				return fmt.Errorf("match: -save %s: its name must end in %s", f.save, indexSuffix)
+			case f.in != "" && len(c.args) > 0:
+				return errors.New("match: pictures and -in exclude each other")
 			}
 			if f.people, err = c.readable(*readable); err != nil {
 				return err
 			}
-			f.top = *top
+			if f.top = *top; f.top == 0 && f.in != "" {
+				f.top = 10
+			}
 			return f.run(c)
 		}
 	},
 }
 
 type matchFlags struct {
-	src    *modelSource
-	texts  []string
-	top    int
-	people bool
+	src      *modelSource
+	texts    []string
+	top      int
+	in, save string
+	people   bool
 }
 
 func (f *matchFlags) run(c *call) error {
-	if _, err := c.pictureFiles(); err != nil {
-		return err
+	if f.in == "" {
+		if _, err := c.pictureFiles(); err != nil {
+			return err
+		}
 	}
 	m, err := f.src.open(c)
 	if err != nil {
@@ -77,70 +92,65 @@ func (f *matchFlags) run(c *call) error {
 	if err != nil {
 		return err
 	}
-	var all []found
-	err = c.eachPicture(func(files []string, pics []*picture.Picture) error {
+	if f.top > 0 || f.save != "" {
+		return f.search(c, matcher, texts)
+	}
+	return c.eachPicture(func(files []string, pics []*picture.Picture) error {
 		vectors, err := matcher.Pictures(c.ctx, pics...)
 		if err != nil {
 			return err
 		}
 		for i, row := range matcher.Compare(texts, vectors) {
-			if f.top > 0 {
-				all = append(all, found{files[i], row})
-			} else if err := f.writePicture(c, files[i], row); err != nil {
+			if err := f.writePicture(c, files[i], row); err != nil {
 				return err
 			}
 		}
 		return c.stdout.Flush()
 	})
-	if unread := new(unreadError); err != nil && !errors.As(err, &unread) || f.top == 0 {
-		return err
-	}
-	for i := range f.texts {
-		if err := f.writeText(c, i, all); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-// found is a picture with its matches.
-type found struct {
-	image string
-	texts []pipeline.Match // in the order of -text
 }
 
 // writePicture writes a picture's texts.
 func (f *matchFlags) writePicture(c *call, file string, row []pipeline.Match) error {
 	order := bestFirst(len(row), func(i int) float32 { return row[i].Logit })
-	name := func(i int) string { return f.texts[i] }
-	if f.people {
-		return writeMatches(c, file, order, name, func(i int) float32 { return row[i].Score })
+	list := make([]matched, len(order))
+	for n, i := range order {
+		list[n] = matched{f.texts[i], row[i].Score, row[i].Logit}
 	}
-	line := appendString([]byte(`{"image":`), file)
-	line, err := appendMatches(append(line, `,"texts":[`...), `{"text":`, order, name, func(i int) (score, logit float32) { return row[i].Score, row[i].Logit })
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	_, err = c.stdout.Write(line)
-	return err
+	return f.write(c, "image", file, "text", list)
 }
 
-// writeText writes the best pictures of text t.
-func (f *matchFlags) writeText(c *call, t int, all []found) error {
-	order := bestFirst(len(all), func(i int) float32 { return all[i].texts[t].Cosine })
-	order = order[:min(f.top, len(order))]
-	name := func(i int) string { return all[i].image }
+// matched is something that was compared with another, under its name.
+type matched struct {
+	name         string
+	score, logit float32
+}
+
+// write writes what something was compared with, which is one of two kinds of
+// things, and the others of the other kind.
+func (f *matchFlags) write(c *call, kind, name, others string, list []matched) (err error) {
 	if f.people {
-		return writeMatches(c, f.texts[t], order, name, func(i int) float32 { return all[i].texts[t].Cosine })
+		rows := make([][]string, len(list))
+		for i, m := range list {
+			rows[i] = []string{shownScore(m.score), oneLine(m.name)}
+		}
+		return c.writeReadable(name, rows)
 	}
-	line := appendString([]byte(`{"text":`), f.texts[t])
-	line, err := appendMatches(append(line, `,"images":[`...), `{"image":`, order, name, func(i int) (score, logit float32) {
-		return all[i].texts[t].Cosine, all[i].texts[t].Logit
-	})
-	if err != nil {
-		return err
+	line := appendString([]byte(`{"`+kind+`":`), name)
+	line = append(line, `,"`+others+`s":[`...)
+	for i, m := range list {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = appendString(append(line, `{"`+others+`":`...), m.name)
+		if line, err = appendFloat(append(line, `,"score":`...), m.score); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if line, err = appendFloat(append(line, `,"logit":`...), m.logit); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		line = append(line, '}')
 	}
-	_, err = c.stdout.Write(line)
+	_, err = c.stdout.Write(append(line, "]}\n"...))
 	return err
 }
 
@@ -152,32 +162,4 @@ func bestFirst(n int, score func(i int) float32) []int {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(score(j), score(i)) })
 	return order
-}
-
-// appendMatches appends the members of a list, and ends the line.
-func appendMatches(line []byte, open string, order []int, name func(i int) string, of func(i int) (score, logit float32)) (_ []byte, err error) {
-	for n, i := range order {
-		if n > 0 {
-			line = append(line, ',')
-		}
-		score, logit := of(i)
-		line = appendString(append(line, open...), name(i))
-		if line, err = appendFloat(append(line, `,"score":`...), score); err != nil {
-			return nil, err
-		}
-		if line, err = appendFloat(append(line, `,"logit":`...), logit); err != nil {
-			return nil, err
-		}
-		line = append(line, '}')
-	}
-	return append(line, "]}\n"...), nil
-}
-
-// writeMatches writes them for people.
-func writeMatches(c *call, asked string, order []int, name func(i int) string, score func(i int) float32) error {
-	rows := make([][]string, len(order))
-	for n, i := range order {
-		rows[n] = []string{shownScore(score(i)), oneLine(name(i))}
-	}
-	return c.writeReadable(asked, rows)
 }

@@ -10,7 +10,7 @@ import (
 
 const clipDir = "../../pipeline/testdata/clip"
 
-type matched struct {
+type matchLine struct {
 	Image, Text   string
 	Texts, Images []struct {
 		Image, Text  string
@@ -36,7 +36,7 @@ func TestMatch(t *testing.T) {
 	file := pictureDir + "/rgb.png"
 	r := ladon(t, "", "match", "-model", clipDir, "-text", "a cat", "-text", "two dogs", "-text", "", file)
 	require.Zero(t, r.code, r.stderr)
-	got := decodeLines[matched](t, r.stdout)
+	got := decodeLines[matchLine](t, r.stdout)
 	require.Len(t, got, 1)
 	require.Equal(t, file, got[0].Image)
 	require.Len(t, got[0].Texts, 3)
@@ -60,12 +60,12 @@ func TestMatchFolder(t *testing.T) {
 	require.Equal(t, exitFail, r.code)
 	require.Contains(t, r.stderr, "broken.png")
 	require.Contains(t, r.stderr, "1 of 4 pictures could not be read")
-	require.Len(t, decodeLines[matched](t, r.stdout), 3)
+	require.Len(t, decodeLines[matchLine](t, r.stdout), 3)
 
 	// The best pictures of each text.
 	r = ladon(t, "", "match", "-model", clipDir, "-text", "a cat", "-text", "two dogs", "-top", "2", dir)
 	require.Equal(t, exitFail, r.code)
-	got := decodeLines[matched](t, r.stdout)
+	got := decodeLines[matchLine](t, r.stdout)
 	require.Len(t, got, 2)
 	require.Equal(t, "a cat", got[0].Text)
 	require.Len(t, got[0].Images, 2)
@@ -73,6 +73,16 @@ func TestMatchFolder(t *testing.T) {
 	require.Equal(t, filepath.Join(dir, "palette.png"), got[0].Images[1].Image)
 	require.InDelta(t, 0.41064400274477664, got[0].Images[0].Logit, 1e-4)
 	require.InDelta(t, 14.2848, got[0].Images[0].Logit/got[0].Images[0].Score, 1e-2)
+
+	// The same of a file of vectors, and of some of the pictures in it.
+	file := filepath.Join(t.TempDir(), "seen.safetensors")
+	require.Equal(t, exitFail, ladon(t, "", "match", "-model", clipDir, "-save", file, dir).code)
+	again := ladon(t, "", "match", "-model", clipDir, "-text", "a cat", "-text", "two dogs", "-top", "2", "-in", file)
+	require.Zero(t, again.code, again.stderr)
+	require.Equal(t, r.stdout, again.stdout)
+	again = ladon(t, "", "match", "-model", clipDir, "-text", "a cat", "-in", file)
+	require.Zero(t, again.code, again.stderr)
+	require.Len(t, decodeLines[matchLine](t, again.stdout)[0].Images, 3)
 }
 
 func TestLabelPictures(t *testing.T) {
@@ -102,6 +112,9 @@ func TestMatchErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "classify", "-model", clipDir, "-image", "-labels", ",", pictureDir+"/rgb.png"), exitFail, "no labels")
 	requireFailure(t, ladon(t, "", "classify", "-model", clipDir, "-labels", "a", "b"), exitFail, "cannot classify -labels")
 	requireFailure(t, ladon(t, "", "classify", "-model", clipDir, "-image", "-labels", "a", "-template", "x", pictureDir+"/rgb.png"), exitFail, "{}")
+	requireFailure(t, ladon(t, "", "match", "-model", clipDir, "-save", "x", "a.png"), exitFail, "must end in .safetensors")
+	requireFailure(t, ladon(t, "", "match", "-model", clipDir, "-text", "a", "-in", "x.safetensors", "a.png"), exitFail, "exclude each other")
+	requireFailure(t, ladon(t, "", "match", "-model", clipDir, "-text", "a", "-in", clipDir+"/model.safetensors"), exitFail, "model.safetensors")
 	r := ladon(t, "", "match", "-model", clipDir, "-text", "a", "missing.png")
 	require.Equal(t, exitFail, r.code)
 	require.Contains(t, r.stderr, "missing.png")

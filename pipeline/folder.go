@@ -25,6 +25,11 @@ type folder struct {
 	pool        pooling
 	stages      []stage // what follows pooling, in order
 	activation  string  // the cross-encoder's, as config.json names it; "" if it does not
+
+	// What transformers' pipelines take of config.json: what stands before every
+	// source, and settings of the tasks that the model was trained for.
+	sourcePrefix string
+	tasks        json.RawMessage
 }
 
 // A stage is one step after pooling.
@@ -144,12 +149,18 @@ func (f *folder) readTransformer(fsys fs.FS) error {
 		Sentence struct {
 			Activation string `json:"activation_fn"`
 		} `json:"sentence_transformers"`
-		Old string `json:"sbert_ce_default_activation_function"`
+		Old    string          `json:"sbert_ce_default_activation_function"`
+		Prefix json.RawMessage `json:"prefix"`
+		Tasks  json.RawMessage `json:"task_specific_params"`
 	}
 	// A missing config.json is for the model's loader to report.
 	if _, err := readJSON(fsys, path.Join(f.transformer, "config.json"), &config); err != nil {
 		return err
 	}
+	if json.Unmarshal(config.Prefix, &f.sourcePrefix) != nil {
+		f.sourcePrefix = "" // of prefix tuning, and no text
+	}
+	f.tasks = config.Tasks
 	f.activation = config.Sentence.Activation
 	if f.activation == "" {
 		f.activation = config.Old

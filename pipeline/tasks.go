@@ -31,6 +31,8 @@ var tasks = []task{
 		return slices.Contains(outputs, startLogits) && slices.Contains(outputs, endLogits)
 	}},
 	{"fill-mask", "a masked language model's head (…ForMaskedLM)", func(m *Model, s *model.Spec) bool { return maskOutput(m, s) != "" }},
+	{"translate", "an encoder-decoder's language model head (…ForConditionalGeneration, …MTModel)", rewrites},
+	{"summarize", "an encoder-decoder's language model head (…ForConditionalGeneration)", rewrites},
 	{"generate", "a language model's head (…ForCausalLM)", func(m *Model, s *model.Spec) bool { return m.model.Continues() && !readsSource(s) }},
 	{"caption", "an encoder of pictures with a decoder of text (VisionEncoderDecoderModel)", func(m *Model, s *model.Spec) bool {
 		return m.vision != nil && readsSource(s) && m.model.Continues()
@@ -62,6 +64,14 @@ func textTasks(s *model.Spec) []string {
 func ofClass(suffix string) func(*Model, *model.Spec) bool {
 	return func(_ *Model, s *model.Spec) bool { return strings.HasSuffix(s.Class, suffix) }
 }
+
+// rewrites tells models that write a text about another one.
+func rewrites(m *Model, s *model.Spec) bool {
+	return m.model.Continues() && readsText(s)
+}
+
+// readsText tells encoder-decoders whose source is a text.
+func readsText(s *model.Spec) bool { return readsSource(s) && s.Other.Embeddings.Patches == nil }
 
 // can tells whether the model can be used for a task; if it cannot, the error
 // says for which it can.

@@ -238,6 +238,34 @@ func (s *Settings) Obey(c *Config) {
 	}
 }
 
+// Override puts into a Config all that the settings say, but for what concerns
+// chance: what transformers' pipelines for translations and summaries do. Lengths
+// are those of the settings as they stand, so MaxNewTokens goes before MaxLength.
+func (s *Settings) Override(c *Config) {
+	for _, l := range []struct {
+		dst *[]int32
+		src []int32
+	}{{&c.EOS, s.EOS}, {&c.ForcedBOS, s.ForcedBOS}, {&c.ForcedEOS, s.ForcedEOS}, {&c.Suppress, s.Suppress}, {&c.BeginSuppress, s.BeginSuppress}} {
+		if l.src != nil {
+			*l.dst = l.src
+		}
+	}
+	if s.BadWords != nil {
+		c.BadWords = s.BadWords
+	}
+	set(&c.MaxNewTokens, s.MaxNewTokens)
+	set(&c.MaxLength, s.MaxLength)
+	set(&c.MinNewTokens, s.MinNewTokens)
+	set(&c.MinLength, s.MinLength)
+	set(&c.RepetitionPenalty, s.RepetitionPenalty)
+	set(&c.EncoderRepetitionPenalty, s.EncoderRepetitionPenalty)
+	set(&c.Beams.Width, s.NumBeams)
+	set(&c.Beams.LengthPenalty, s.LengthPenalty)
+	set(&c.Beams.Early, s.Early)
+	set(&c.NoRepeatNGram, s.NoRepeatNGram)
+	set(&c.EncoderNoRepeatNGram, s.EncoderNoRepeatNGram)
+}
+
 // Sampling puts what the settings say of sampling into a Config.
 func (s *Settings) Sampling(c *Config) {
 	c.Temperature = 1

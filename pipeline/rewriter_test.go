@@ -1,0 +1,175 @@
+package pipeline
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ladon-ml/ladon/model/generate"
+)
+
+// rewriteCase is a case of testdata/make_rewrites.py.
+type rewriteCase struct {
+	Task, Text, Source, Target, Want string
+	Options                          struct {
+		Beams     *int     `json:"num_beams"`
+		NewTokens *int     `json:"max_new_tokens"`
+		Penalty   *float64 `json:"length_penalty"`
+		Early     string   `json:"early_stopping"`
+	}
+}
+
+func (c rewriteCase) config() RewriteConfig {
+	return RewriteConfig{Generate: func(g *generate.Config) {
+		if o := c.Options; o.Beams != nil {
+			g.Beams.Width = *o.Beams
+		}
+		if o := c.Options; o.NewTokens != nil {
+			g.MaxNewTokens = *o.NewTokens
+		}
+		if o := c.Options; o.Penalty != nil {
+			g.Beams.LengthPenalty = *o.Penalty
+		}
+		if c.Options.Early == "never" {
+			g.Beams.Early = generate.EarlyNever
+		}
+	}}
+}
+
+func TestRewritesGolden(t *testing.T) {
+	folders, err := filepath.Glob("testdata/to-*")
+	require.NoError(t, err)
+	require.NotEmpty(t, folders)
+	for _, dir := range folders {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			var cases []rewriteCase
+			readGolden(t, filepath.Join(dir, "golden.json"), &cases)
+			require.Greater(t, len(cases), 15)
+			m := openTest(t, filepath.Base(dir))
+			translator, err := m.Translator()
+			require.NoError(t, err)
+			summarizer, err := m.Summarizer()
+			require.NoError(t, err)
+			for i, c := range cases {
+				var got []string
+				if c.Task == "summarization" {
+					got, err = summarizer.Summarize(t.Context(), SummarizeConfig{c.config()}, "What else?", c.Text)
+				} else {
+					cfg := TranslateConfig{RewriteConfig: c.config(), Source: c.Source, Target: c.Target}
+					got, err = translator.Translate(t.Context(), cfg, "", c.Text)
+				}
+				require.NoError(t, err, "case %d", i)
+				require.Equal(t, c.Want, got[1], "case %d: %s", i, c.Text)
+			}
+		})
+	}
+}
+
+func openTranslator(t *testing.T, dir string) *Translator {
+	r, err := openTest(t, dir).Translator()
+	require.NoError(t, err)
+	return r
+}
+
+// A text that is too long is written in parts, each as if it were alone.
+func TestTranslateLong(t *testing.T) {
+	tr := openTranslator(t, "to-t5") // reads 40 tokens
+	lines := []string{"See margin.example/orchard for glass blowing. Two people run.", "", "It was read! The river is old, \"they say.\" Who? ", "A line."}
+	long := strings.Repeat(strings.Join(lines, "\n")+"\n", 3)
+	calls := map[int]int{}
+	cfg := TranslateConfig{Target: "de"}
+	cfg.Generate = func(c *generate.Config) { c.MaxNewTokens = 6 }
+	cfg.Chunked = func(text, parts int) { calls[text] = parts }
+	done := 0
+	cfg.Progress = func(n, all int) {
+		require.Greater(t, n, done)
+		require.GreaterOrEqual(t, all, n)
+		done = n
+	}
+	got, err := tr.Translate(t.Context(), cfg, "short.", long, " \n\t")
+	require.NoError(t, err)
+	require.Len(t, calls, 1)
+	require.Greater(t, calls[1], 3)
+	require.Equal(t, calls[1]+1, done)
+	require.Empty(t, got[2])
+	// Ends of lines between parts stay.
+	require.Contains(t, got[1], "\n")
+
+	var parts []string
+	c := newCutter(tr.r.m.tokenizer, long)
+	for {
+		piece, between := c.next(20)
+		if piece == "" {
+			break
+		}
+		parts = append(parts, piece, between)
+	}
+	require.Equal(t, strings.Fields(long), strings.Fields(strings.Join(parts, "")), "nothing is lost")
+}
+
+func TestCutter(t *testing.T) {
+	tr := openTranslator(t, "to-t5")
+	for _, text := range []string{
+		"",
+		"  one.  ",
+		strings.Repeat("x", 200),
+		strings.Repeat("東京は。", 40),
+		strings.Repeat("e\u0301🦆", 60),
+		"A sentence. Another one? \"Yes!\" (Or so.) " + strings.Repeat("and on ", 30) + "\r\n\r\nThe end",
+		strings.Repeat("\n", 50) + "a" + strings.Repeat(" ", 50) + "b.",
+	} {
+		for _, room := range []int{1, 2, 7, 30, 1000} {
+			c := newCutter(tr.r.m.tokenizer, text)
+			all := ""
+			for n := 0; ; n++ {
+				piece, between := c.next(room)
+				if piece == "" {
+					break
+				}
+				require.Less(t, n, 1000)
+				require.Equal(t, strings.TrimSpace(piece), piece)
+				require.NotEmpty(t, between)
+				all += piece + between
+			}
+			squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
+			require.Equal(t, squeeze(text), squeeze(all), "room %d", room)
+		}
+	}
+	for text, want := range map[string]string{
+		"One. Two three":           "One.",
+		"One. Two! three":          "One. Two!",
+		"He said \"no.\" And left": "He said \"no.\"",
+		"version 1.2 is out":       "version 1.2 is",
+		"one two\nthree four":      "one two\n",
+		"一。二":                      "一。",
+		"Unbelievable":             "Unbelievabl",
+		"The end. ":                "The end.",
+	} {
+		require.Equal(t, want, text[:cutBefore(text, len(text)-1)])
+	}
+}
+
+func TestRewriteErrors(t *testing.T) {
+	tr := openTranslator(t, "to-t5")
+	run := func(cfg TranslateConfig, texts ...string) error {
+		_, err := tr.Translate(t.Context(), cfg, texts...)
+		return err
+	}
+	require.ErrorContains(t, run(TranslateConfig{}, "Hello."), "translates en to de, en to fr: the target language has to be said")
+	require.NoError(t, run(TranslateConfig{}, "", "translate English to French: a"))
+	require.ErrorContains(t, run(TranslateConfig{Target: "ro"}, "a"), "does not translate from any language to ro: it translates en to de, en to fr")
+	require.ErrorContains(t, run(TranslateConfig{Source: "en"}, "a"), "both the source and the target")
+	require.ErrorContains(t, run(TranslateConfig{Target: "de"}, "a", "b\xff"), "text 1: not UTF-8")
+	prefix := strings.Repeat("word ", 60)
+	require.ErrorContains(t, run(TranslateConfig{RewriteConfig: RewriteConfig{Prefix: &prefix}}, "a"), "leave no room")
+	var bad *generate.ConfigError
+	require.ErrorAs(t, run(TranslateConfig{Target: "de", RewriteConfig: RewriteConfig{Generate: func(c *generate.Config) { c.Beams.Width = -1 }}}, "a"), &bad)
+	var task *TaskError
+	_, err := openTest(t, "st-mean").Translator()
+	require.ErrorAs(t, err, &task)
+	_, err = openTest(t, "qa-gpt2").Summarizer()
+	require.True(t, errors.As(err, &task))
+}

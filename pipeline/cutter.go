@@ -51,7 +51,7 @@ func (c *cutter) next(tokens int) (piece, between string) {
 }
 
 // back takes the last piece back.
-func (c *cutter) back(piece, _ string) { c.at = strings.LastIndex(c.text[:c.at], piece) }
+func (c *cutter) back(piece string) { c.at = strings.LastIndex(c.text[:c.at], piece) }
 
 // cutBefore finds where to cut a text of which only limit bytes fit: after at least
 // one letter.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/ladon-ml/ladon/model/generate"
 	"github.com/ladon-ml/ladon/pipeline"
 )
 
@@ -178,6 +179,48 @@ func ExampleMaskFiller_Fill() {
 	// Output:
 	// 0.100 it
 	// 0.055 third
+}
+
+// A translator writes texts in the languages that its model was trained for.
+func ExampleTranslator_Translate() {
+	m, err := pipeline.Open("testdata/to-marian") // a toy that writes one line for another
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	t, err := m.Translator()
+	if err != nil {
+		log.Fatal(err)
+	}
+	texts, err := t.Translate(context.Background(), pipeline.TranslateConfig{Target: "fra"}, "The jury repaired an index of all the fields.", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%q\n", texts)
+	// Output: ["The Cello In The Operating Theatre: Notes" ""]
+}
+
+// A summarizer takes texts of any length; those that its model cannot read at once
+// are summarised in parts.
+func ExampleSummarizer_Summarize() {
+	m, err := pipeline.Open("testdata/to-bart") // likewise
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+	s, err := m.Summarizer()
+	if err != nil {
+		log.Fatal(err)
+	}
+	var cfg pipeline.SummarizeConfig
+	cfg.Generate = func(c *generate.Config) { c.Beams.Width, c.MaxNewTokens = 2, 12 } // as a flag of the command does
+	cfg.Chunked = func(text, parts int) { fmt.Println("text", text, "in", parts, "parts") }
+	texts, err := s.Summarize(context.Background(), cfg, "Best books on the offside rule")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(texts[0])
+	// Output: A floc In The Server
 }
 
 // A language model continues a text, token by token.

@@ -5,7 +5,8 @@
 // gives an [Embedder], and that or a cross-encoder a [Ranker]; a sequence classifier
 // a [Classifier], and one of entailment a [ZeroShot]; a token classifier a [Tagger],
 // a language model a [Generator], a masked one a [MaskFiller], one that marks answers
-// an [Answerer]. A model without the head that a task takes gives a [TaskError].
+// an [Answerer], an encoder-decoder a [Translator] and a [Summarizer]. A model without
+// the head that a task takes gives a [TaskError].
 //
 // An [Index] finds the nearest of many vectors.
 //

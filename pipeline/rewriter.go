@@ -104,6 +104,7 @@ func (r *rewriter) readTasks() error {
 // pipelines read it.
 func (r *rewriter) config(task string) generate.Config {
 	c := generate.Config{MaxNewTokens: rewriteNewTokens, Beams: generate.BeamSearch(rewriteBeams)}
+	c.MaxNewTokens = min(c.MaxNewTokens, r.m.model.Spec().Embeddings.Positions-len(r.start))
 	// 20 is what generation_config.json has where nobody chose.
 	if s := r.settings; s.MaxNewTokens == nil && s.MaxLength != nil && *s.MaxLength != 20 {
 		c.MaxNewTokens = 0
@@ -133,6 +134,8 @@ type RewriteConfig struct {
 	Generate func(*generate.Config)
 	// Prefix stands before every text, in place of what config.json says. nil: that.
 	Prefix *string
+	// KV is the type of the cache of keys and values; the zero value is float32.
+	KV model.KVType
 	// Chunked is called for each text that is longer than the model reads at once,
 	// with its index and the number of parts that it is written in.
 	Chunked func(text, parts int)
@@ -243,7 +246,7 @@ func (j *job) together(ctx context.Context, parts []part) error {
 		source.CuSeqlens = append(source.CuSeqlens, int32(len(source.IDs)))
 		prompts = append(prompts, generate.Prompt{IDs: j.r.start})
 	}
-	list, err := generate.SequencesFrom(ctx, j.r.m.model, model.SessionOptions{}, source, prompts, j.cfg)
+	list, err := generate.SequencesFrom(ctx, j.r.m.model, model.SessionOptions{KV: j.report.KV}, source, prompts, j.cfg)
 	if err != nil {
 		return err
 	}
@@ -261,19 +264,38 @@ func (j *job) together(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// encode appends the tokens that the model reads for a text.
-func (j *job) encode(dst []int32, text string) ([]int32, error) {
+// A frame is what stands around each part of a text.
+type frame struct {
+	code   int32 // -1: none
+	prefix string
+}
+
+// frame takes off the beginning of a text what each of its parts has to begin with.
+func (j *job) frame(text string) (frame, string) {
+	f := frame{prefix: j.prefix}
+	if f.code, text = j.r.languageCode(text); f.code < 0 {
+		f.code = j.dir.code
+	}
+	if f.prefix != "" {
+		return f, text
+	}
+	for _, t := range j.r.tasks {
+		if t.prefix != nil && len(*t.prefix) > len(f.prefix) && strings.HasPrefix(text, *t.prefix) {
+			f.prefix = *t.prefix
+		}
+	}
+	return f, text[len(f.prefix):]
+}
+
+// encode appends the tokens that the model reads for a part.
+func (j *job) encode(dst []int32, f frame, text string) ([]int32, error) {
 	e := &j.enc
 	e.Reset()
-	code, rest := j.r.languageCode(text)
-	if code < 0 {
-		code = j.dir.code
-	}
-	if _, err := j.r.m.tokenizer.AppendEncode(e, j.prefix+rest, tokenizer.Options{MaxLen: -1, IDsOnly: true}); err != nil {
+	if _, err := j.r.m.tokenizer.AppendEncode(e, f.prefix+text, tokenizer.Options{MaxLen: -1, IDsOnly: true}); err != nil {
 		return nil, err
 	}
-	if code >= 0 {
-		dst = append(dst, code)
+	if f.code >= 0 {
+		dst = append(dst, f.code)
 	}
 	for _, id := range e.IDs {
 		if j.dir.source >= 0 && j.r.isLanguage(id) {
@@ -292,14 +314,15 @@ func (j *job) split(text int, s string) ([]part, error) {
 	if !utf8.ValidString(s) {
 		return nil, errors.New("not UTF-8")
 	}
-	ids, err := j.encode(nil, s)
+	f, s := j.frame(s)
+	ids, err := j.encode(nil, f, s)
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) <= j.r.limit {
 		return []part{{text: text, ids: ids, whole: true}}, nil
 	}
-	empty, err := j.encode(nil, "")
+	empty, err := j.encode(nil, f, "")
 	if err != nil {
 		return nil, err
 	}
@@ -314,7 +337,7 @@ func (j *job) split(text int, s string) ([]part, error) {
 		if piece == "" {
 			return parts, nil
 		}
-		if ids, err = j.encode(nil, piece); err != nil {
+		if ids, err = j.encode(nil, f, piece); err != nil {
 			return nil, err
 		}
 		if len(ids) > j.r.limit {
@@ -322,7 +345,7 @@ func (j *job) split(text int, s string) ([]part, error) {
 			if room = room * 3 / 4; room < 1 {
 				return nil, fmt.Errorf("%q does not fit into the %d tokens that the model reads at once", piece, j.r.limit)
 			}
-			cutter.back(piece, between)
+			cutter.back(piece)
 			continue
 		}
 		parts = append(parts, part{text: text, ids: ids, glue: glue})

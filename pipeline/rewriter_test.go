@@ -110,6 +110,25 @@ func TestTranslateLong(t *testing.T) {
 	require.Equal(t, strings.Fields(long), strings.Fields(strings.Join(parts, "")), "nothing is lost")
 }
 
+// What a text begins with to say what is to be done goes before each of its parts.
+func TestTranslateLongMarked(t *testing.T) {
+	long := strings.Repeat("The river is old. ", 30)
+	for _, c := range []struct{ dir, mark, target string }{{"to-marian", ">>fra<< ", "fra"}, {"to-t5", "translate English to German: ", "de"}} {
+		tr := openTranslator(t, c.dir)
+		var cfg TranslateConfig
+		cfg.Generate = func(g *generate.Config) { g.MaxNewTokens = 5 }
+		parts := 0
+		cfg.Chunked = func(_, n int) { parts = n }
+		marked, err := tr.Translate(t.Context(), cfg, c.mark+long)
+		require.NoError(t, err)
+		require.Greater(t, parts, 2)
+		cfg.Target = c.target
+		told, err := tr.Translate(t.Context(), cfg, long)
+		require.NoError(t, err)
+		require.Equal(t, told, marked)
+	}
+}
+
 func TestCutter(t *testing.T) {
 	tr := openTranslator(t, "to-t5")
 	for _, text := range []string{

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/ladon-ml/ladon/model/generate"
 )
 
 // A Translator writes texts in another language. It is safe for concurrent use,
@@ -19,6 +21,12 @@ func (m *Model) Translator() (*Translator, error) {
 	}
 	return &Translator{r}, nil
 }
+
+// Settings gives what the checkpoint's generation_config.json says.
+func (t *Translator) Settings() *generate.Settings { return t.r.settings }
+
+// MaxSource is how many tokens of a text are read at once, special ones included.
+func (t *Translator) MaxSource() int { return t.r.limit }
 
 // TranslateConfig changes one call. Its zero value is the default.
 type TranslateConfig struct {
@@ -80,6 +88,12 @@ func (m *Model) Summarizer() (*Summarizer, error) {
 	}
 	return &Summarizer{r}, nil
 }
+
+// Settings gives what the checkpoint's generation_config.json says.
+func (s *Summarizer) Settings() *generate.Settings { return s.r.settings }
+
+// MaxSource is how many tokens of a text are read at once, special ones included.
+func (s *Summarizer) MaxSource() int { return s.r.limit }
 
 // SummarizeConfig changes one call. Its zero value is the default.
 type SummarizeConfig struct{ RewriteConfig }

@@ -56,6 +56,8 @@ func commands() []command {
 		tagCommand,
 		answerCommand,
 		fillMaskCommand,
+		translateCommand,
+		summarizeCommand,
 		detectCommand,
 		matchCommand,
 		captionCommand,

@@ -112,17 +112,22 @@ def cases(name, root, tok, settings):
     models_ = [transformers.AutoModelForSeq2SeqLM.from_pretrained(root, dtype=t) for t in (torch.float32, torch.float64)]
 
     def case(task, text, source="", target="", forced=None, edit=lambda ids: ids, kwargs={}):
-        got = []
+        got, options = [], kwargs
+        # What generation_config.json says goes before the pipelines' own 4 beams, as their documentation has it; their code does not.
+        if "num_beams" not in kwargs and models_[0].generation_config.num_beams > 1:
+            kwargs = {**kwargs, "num_beams": models_[0].generation_config.num_beams}
         for model in models_:
             p = pipeline(task, model=copy.deepcopy(model), tokenizer=tokenizer, device="cpu")
             inputs = p.preprocess(text)
             ids = torch.tensor([edit(inputs["input_ids"][0].tolist())])
+            if ids.shape[1] > tokenizer.model_max_length:
+                return  # Ladon reads such texts in parts
             if forced is not None:
                 p.generation_config.forced_bos_token_id = forced
             generated = p._forward({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, **kwargs)
             got.append(p.postprocess(generated)[0][p.return_name + "_text"])
         if got[0] == got[1]:
-            out.append({"task": task, "text": text, "source": source, "target": target, "options": kwargs, "want": got[0]})
+            out.append({"task": task, "text": text, "source": source, "target": target, "options": options, "want": got[0]})
 
     for text in rng.sample(SENTENCES, 12) + ["Élodie 東京 🦆!", "a"]:
         options = rng.choice([{}, {}, {"num_beams": 1}, {"max_new_tokens": 5}, {"num_beams": 3, "length_penalty": 0.3, "early_stopping": "never"}])
@@ -130,7 +135,8 @@ def cases(name, root, tok, settings):
             case("summarization", text, kwargs=options)
             case("translation_en_to_de", text, "en", "de", kwargs=options)
             case("translation_en_to_fr", text, "", "fr", kwargs=options)
-            case("translation", "translate English to German: " + text, kwargs=options)
+            # "translation" would get the prefix of translation_en_to_de once more.
+            case("text2text-generation", "translate English to German: " + text, kwargs=options)
         elif name == "to-marian":
             case("translation", text, kwargs=options)
             case("translation", text, "", "fra", edit=lambda ids: [2] + ids, kwargs=options)

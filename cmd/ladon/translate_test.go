@@ -155,5 +155,5 @@ func TestRewriteErrors(t *testing.T) {
 	for _, name := range []string{"source.spm", "target.spm"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
 	}
-	requireFailure(t, ladon(t, "", "translate", "-model", dir, "a"), exitFail, "tokenizer.json", "source.spm")
+	requireFailure(t, ladon(t, "", "translate", "-model", dir, "a"), exitFail, "tokenizer.json", "source.spm with target.spm")
 }

@@ -55,11 +55,14 @@ func missing(fsys fs.FS, dir string) error {
 		if _, err := fs.Stat(fsys, path.Join(dir, base)); err != nil {
 			continue
 		}
-		lacks := "is not read by itself"
-		if base == "vocab.json" {
+		lacks, how := "is not read by itself", howToMake
+		switch base {
+		case "vocab.json":
 			lacks = "needs a merges.txt beside it"
+		case "source.spm": // transformers reads Marian's vocabularies with SentencePiece alone
+			lacks, how = "with target.spm and vocab.json is not read in its place", "a converter of Marian's tokenizers makes one"
 		}
-		return fmt.Errorf("tokenizer: %s is missing and %s %s; %s: %w", path.Join(dir, "tokenizer.json"), base, lacks, howToMake, fs.ErrNotExist)
+		return fmt.Errorf("tokenizer: %s is missing and %s %s; %s: %w", path.Join(dir, "tokenizer.json"), base, lacks, how, fs.ErrNotExist)
 	}
 	return fmt.Errorf("tokenizer: %s is missing, as are vocab.json with merges.txt, and vocab.txt: %w", path.Join(dir, "tokenizer.json"), fs.ErrNotExist)
 }

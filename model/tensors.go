@@ -85,6 +85,9 @@ func (m *Model) read(byName map[string]*weights.Tensor, r *Result) (*padded, Bat
 			return nil, Batch{}, err
 		}
 		if p.needsAll(r) {
+			if p.rows*p.length > maxBlocked/p.length {
+				return nil, Batch{}, inputError("%d rows of %d tokens, of which not all see all, but at most %d rows of so many are supported", p.rows, p.length, maxBlocked/p.length/p.length)
+			}
 			return p, p.whole(), nil
 		}
 		return p, p.batch(nil), nil

@@ -19,6 +19,9 @@ type permutedInputs struct {
 	noAnswerAt []int32 // [batch]; nil: the last
 }
 
+// maxBlocked is how large the masks of who sees whom may be, in bytes.
+const maxBlocked = 1 << 30
+
 // permutedNames lists what a model with Permuted takes beside others.
 func (m *Model) permutedNames() []string {
 	names := []string{"input_mask", "perm_mask", "target_mapping"}

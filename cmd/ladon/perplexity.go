@@ -11,6 +11,7 @@ import (
 	"github.com/ladon-ml/ladon/model"
 	"github.com/ladon-ml/ladon/model/generate"
 	"github.com/ladon-ml/ladon/model/tokenizer"
+	"github.com/ladon-ml/ladon/pipeline"
 )
 
 var perplexityCommand = command{
@@ -50,6 +51,12 @@ func runPerplexity(c *call, src *modelSource, chunk, chunks int) error {
 		return err
 	}
 	defer m.Close()
+	// What generation_config.json says does not matter here, but the head does.
+	if _, err := m.Generator(); err != nil {
+		if task, ok := errors.AsType[*pipeline.TaskError](err); ok {
+			return task
+		}
+	}
 	ids, bos, err := rawTokens(m.Tokenizer(), string(bytes.TrimSuffix(text, []byte{'\n'})))
 	if err != nil {
 		return inFile(file, err)

@@ -72,3 +72,28 @@ func TestTagErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "tag", "-model", taggerDir, "-stride", "22", "a"), exitFail, "22")
 	requireFailure(t, ladon(t, "", "tag", "-model", taggerDir, "-nonesuch", "a"), exitUsage, "-nonesuch")
 }
+
+// Every command that takes a head says what a model without it can be used for.
+func TestMissingHeads(t *testing.T) {
+	file := pictureDir + "/rgb.png"
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"classify", "-model", encoderDir, "a"}, []string{"cannot classify", "embed, rank"}},
+		{[]string{"classify", "-model", encoderDir, "-labels", "a", "b"}, []string{"cannot classify -labels", "embed, rank"}},
+		{[]string{"tag", "-model", encoderDir, "a"}, []string{"cannot tag", "embed, rank"}},
+		{[]string{"answer", "-model", encoderDir, "-question", "a", "-context", "b"}, []string{"cannot answer", "embed, rank"}},
+		{[]string{"fill-mask", "-model", encoderDir, "a"}, []string{"cannot fill-mask", "embed, rank"}},
+		{[]string{"generate", "-model", encoderDir, "-prompt", "a"}, []string{"cannot generate", "embed, rank"}},
+		{[]string{"perplexity", "-model", encoderDir, "tag_test.go"}, []string{"cannot generate", "embed, rank"}},
+		{[]string{"match", "-model", encoderDir, "-text", "a", file}, []string{"cannot match", "embed, rank"}},
+		{[]string{"caption", "-model", encoderDir, file}, []string{"cannot caption", "embed, rank"}},
+		{[]string{"rank", "-model", "../../pipeline/testdata/ce-three", "-query", "a", "b"}, []string{"cannot rank", "embed, classify"}},
+		{[]string{"detect", "-model", encoderDir, file}, []string{"cannot look at pictures", "embed"}},
+		{[]string{"detect", "-model", vitDir, file}, []string{"cannot detect", "embed -image, classify -image"}},
+		{[]string{"tag", "-model", vitDir, "a"}, []string{"cannot read texts", "embed -image, classify -image"}},
+	} {
+		requireFailure(t, ladon(t, "", tt.args...), exitFail, append(tt.want, tt.args[2])...)
+	}
+}

@@ -25,6 +25,7 @@ type ggufKind struct {
 	keys      [][2]string // a key of the metadata after "NAME.", and config.json's
 	required  int         // so many keys, from the first on, must be there
 	paired    bool        // see names
+	joined    bool        // gate and up are one tensor
 	// settle adds what the metadata leave to llama.cpp's own code.
 	settle func(g *ggufConfig)
 }
@@ -50,6 +51,34 @@ var ggufKinds = []*ggufKind{
 		{"embedding_length", "n_embd"},
 		{"block_count", "n_layer"},
 		{"feed_forward_length", "n_inner"},
+		{"attention.head_count", "n_head"},
+		{"attention.layer_norm_epsilon", "layer_norm_epsilon"},
+	}},
+	{name: "phi3", modelType: "phi3", class: "Phi3ForCausalLM", keys: ggufDecoderKeys, required: 6, joined: true, settle: func(g *ggufConfig) {
+		g.turnedPart("partial_rotary_factor")
+	}},
+	{name: "gptneox", modelType: "gpt_neox", class: "GPTNeoXForCausalLM", required: 6, keys: [][2]string{
+		{"context_length", "max_position_embeddings"},
+		{"embedding_length", "hidden_size"},
+		{"block_count", "num_hidden_layers"},
+		{"feed_forward_length", "intermediate_size"},
+		{"attention.head_count", "num_attention_heads"},
+		{"attention.layer_norm_epsilon", "layer_norm_eps"},
+		{"rope.freq_base", "rotary_emb_base"},
+	}, settle: func(g *ggufConfig) {
+		g.turnedPart("rotary_pct")
+		_, g.config["attention_bias"] = g.set.Lookup("blk.0.attn_qkv.bias")
+		if v, full, ok := g.value("use_parallel_residual"); ok {
+			if g.config["use_parallel_residual"], ok = v.Bool(); !ok {
+				g.problem(full, "%v is neither true nor false", v)
+			}
+		}
+	}},
+	{name: "bloom", modelType: "bloom", class: "BloomForCausalLM", required: 6, keys: [][2]string{
+		{"context_length", "seq_length"},
+		{"embedding_length", "hidden_size"},
+		{"block_count", "n_layer"},
+		{"feed_forward_length", ""},
 		{"attention.head_count", "n_head"},
 		{"attention.layer_norm_epsilon", "layer_norm_epsilon"},
 	}},
@@ -91,11 +120,12 @@ const (
 
 // ggufNames are what tensors are called in every architecture.
 func (k *ggufKind) names() names {
-	return names{
-		Words:     ggufWords,
-		Positions: "position_embd",
-		FinalNorm: "output_norm",
-		Layer:     "blk.%d.",
+	n := names{
+		Words:         ggufWords,
+		Positions:     "position_embd",
+		EmbeddingNorm: "token_embd_norm",
+		FinalNorm:     "output_norm",
+		Layer:         "blk.%d.",
 
 		AttentionNorm: "attn_norm",
 		Query:         "attn_q",
@@ -114,8 +144,12 @@ func (k *ggufKind) names() names {
 		FeedForwardPostNorm: "post_ffw_norm",
 
 		PairedQK: k.paired,
-		Heads:    map[string]string{"lm_head": ggufOutput},
+		Heads:    map[string]string{"lm_head": ggufOutput, "embed_out": ggufOutput},
 	}
+	if k.joined {
+		n.GateUp = n.Up
+	}
+	return n
 }
 
 // A ggufConfig is a config.json in the making.
@@ -192,6 +226,9 @@ func (g *ggufConfig) take(key, to string, required bool) {
 		}
 		return
 	}
+	if to == "" { // it follows from others, and is looked at where it must
+		return
+	}
 	g.from[to] = full
 	if v.Kind() == weights.KindArray {
 		list, ok := v.Ints()
@@ -228,36 +265,6 @@ func (g *ggufConfig) whole(key string) (n int64, full string, ok bool) {
 	return n, full, ok
 }
 
-// ropeScaling translates how positions beyond those of the training are reached.
-func (g *ggufConfig) ropeScaling() {
-	v, full, ok := g.value("rope.scaling.type")
-	kind, isText := v.Text()
-	if !ok || isText && kind == "none" {
-		return
-	}
-	if !isText || kind != "linear" && kind != "yarn" {
-		g.problem(full, "%v is not supported; supported: none, linear, yarn", v)
-		return
-	}
-	scaling := map[string]any{"rope_type": kind}
-	for _, key := range [][2]string{
-		{"factor", "factor"}, {"original_context_length", "original_max_position_embeddings"},
-		{"attn_factor", "attention_factor"}, {"yarn_beta_fast", "beta_fast"}, {"yarn_beta_slow", "beta_slow"},
-	} {
-		v, full, ok := g.value("rope.scaling." + key[0])
-		if !ok {
-			continue
-		}
-		n, ok := number(v)
-		if !ok {
-			g.problem(full, "%v is no number", v)
-			continue
-		}
-		scaling[key[1]] = n
-	}
-	g.config["rope_scaling"] = scaling
-}
-
 // ggufToConfig translates the metadata of set.
 func ggufToConfig(set *weights.Set) (*ggufConfig, error) {
 	v, ok := set.Value("general.architecture")
@@ -289,6 +296,7 @@ func ggufToConfig(set *weights.Set) (*ggufConfig, error) {
 			g.config[to], _ = number(v)
 		}
 	}
+	g.longRope()
 	g.ropeScaling()
 	if n, full, ok := g.whole("expert_count"); ok && n > 0 {
 		g.problem(full, "mixtures of experts are not supported")

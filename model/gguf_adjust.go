@@ -50,10 +50,13 @@ func (g *ggufConfig) adjust(s *Spec, n *names) {
 			return
 		}
 	}
-	for _, key := range []string{"attention.value_length", "rope.dimension_count"} {
-		if size, full, ok := g.whole(key); ok && size != int64(a.HeadDim) && (a.Rotary != nil || key != "rope.dimension_count") {
-			g.problem(full, "%d is not supported where keys have %d elements", size, a.HeadDim)
+	for _, key := range []string{"attention.key_length", "attention.value_length"} {
+		if size, full, ok := g.whole(key); ok && size != int64(a.HeadDim) {
+			g.problem(full, "%d is not supported where heads have %d elements", size, a.HeadDim)
 		}
+	}
+	if size, full, ok := g.whole("rope.dimension_count"); ok && a.Rotary != nil && size != int64(a.Rotary.Dim) {
+		g.problem(full, "%d is not supported where %d elements turn", size, a.Rotary.Dim)
 	}
 	if v, full, ok := g.value("attention.scale"); ok {
 		scale, ok := v.Float()
@@ -155,40 +158,4 @@ func (g *ggufConfig) json() ([]byte, error) {
 		return nil, fmt.Errorf("model: %s: %w", g.set, err)
 	}
 	return data, nil
-}
-
-// llama3Of finds the settings of Llama 3's rule that give these divisors (see
-// config.llama3): what it cannot have made is found out by who reads them back.
-// The share s of the undivided frequency is linear in the turns per position,
-// from low_freq_factor to high_freq_factor turns over the trained length; only two
-// of these three numbers show, so low is 1.
-func llama3Of(divisors []float32, theta float64) map[string]any {
-	factor := 1.0
-	for _, d := range divisors {
-		factor = max(factor, float64(d))
-	}
-	low, high, trained := 1.0, 4.0, 8192.0
-	type point struct{ turns, share float64 }
-	var slope []point
-	for i, f := range rotaryFreqs(theta, 2*len(divisors)) {
-		if d := float64(divisors[i]); d > 1 && d < factor {
-			slope = append(slope, point{float64(f) / (2 * math.Pi), (1/d - 1/factor) / (1 - 1/factor)})
-		}
-	}
-	if n := len(slope); n > 1 {
-		p, q := slope[0], slope[n-1]
-		rise := (p.share - q.share) / (p.turns - q.turns)
-		if at0 := rise*p.turns - p.share; at0 > 0 {
-			high, trained = 1+1/at0, math.Round(rise/at0)
-		}
-	} else if n == 1 {
-		trained = math.Round((slope[0].share*(high-low) + low) / slope[0].turns)
-	}
-	if near := math.Round(high*100) / 100; math.Abs(high-near) < 1e-3 {
-		high = near // the divisors have 24 bits
-	}
-	return map[string]any{
-		"rope_type": "llama3", "factor": realNumber(factor, 32), "low_freq_factor": realNumber(low, 64), "high_freq_factor": realNumber(high, 64),
-		"original_max_position_embeddings": int64(min(max(trained, 1), maxPositions)),
-	}
 }

@@ -34,7 +34,7 @@ func (w *ggufWriter) fromFolder(p place) error {
 	if kind == nil {
 		return &UnsupportedError{file, "for GGUF, model_type", arch.modelType, GGUFArchitectures()}
 	}
-	if len(spec.Heads) != 1 || spec.Heads[0].Layers[0].Name != "lm_head" {
+	if len(spec.Heads) != 1 || kind.names().Heads[spec.Heads[0].Layers[0].Name] == "" {
 		return &UnsupportedError{file, "for GGUF, architectures", spec.class(), []string{kind.class}}
 	}
 	theirs, ours := arch.names(&spec), kind.names()
@@ -92,18 +92,24 @@ func (w *ggufWriter) addConfig(file string, data []byte, k *ggufKind) error {
 	w.say("general.name", weights.ValueOf(filepath.Base(filepath.Dir(file))))
 	whole := func(key string, n int) { w.say(k.name+"."+key, weights.ValueOf(uint32(n))) }
 	real := func(key string, x float64) { w.say(k.name+"."+key, weights.ValueOf(float32(x))) }
-	whole("context_length", c.int("max_position_embeddings", s.Embeddings.Positions, 1, maxPositions))
+	whole("context_length", c.int("max_position_embeddings", c.int("seq_length", min(s.Embeddings.Positions, 1<<17), 1, maxPositions), 1, maxPositions))
 	whole("embedding_length", s.Hidden)
 	whole("block_count", len(s.Layers))
 	whole("feed_forward_length", s.Layers[0].FeedForward.Width)
 	whole("attention.head_count", a.Heads)
 	whole("vocab_size", s.Embeddings.Vocab)
+	if k.modelType == gptNeoX.modelType {
+		w.say(k.name+".use_parallel_residual", weights.ValueOf(s.Norm.Place == ParallelNorm))
+	}
 	if s.Norm.Kind == LayerNorm {
 		real("attention.layer_norm_epsilon", float64(s.Norm.Eps))
+	} else {
+		real("attention.layer_norm_rms_epsilon", float64(s.Norm.Eps))
+	}
+	whole("attention.head_count_kv", a.KVHeads)
+	if a.Rotary == nil {
 		return c.err()
 	}
-	real("attention.layer_norm_rms_epsilon", float64(s.Norm.Eps))
-	whole("attention.head_count_kv", a.KVHeads)
 	whole("attention.key_length", a.HeadDim)
 	whole("attention.value_length", a.HeadDim)
 	whole("rope.dimension_count", a.Rotary.Dim)
@@ -111,6 +117,7 @@ func (w *ggufWriter) addConfig(file string, data []byte, k *ggufKind) error {
 	if k.modelType == gemma3.modelType {
 		theta = 1e6
 	}
+	theta = c.float("rotary_emb_base", theta, minTheta, maxTheta)
 	theta = scaling.float("rope_theta", c.float("rope_theta", theta, minTheta, maxTheta), minTheta, maxTheta)
 	real("rope.freq_base", theta)
 	if k.modelType == gemma3.modelType {
@@ -153,18 +160,48 @@ func (w *ggufWriter) addRope(scaling *config, k *ggufKind, theta float64) {
 		w.say(key+"type", weights.ValueOf("yarn"))
 		real("factor", scaling.float("factor", 1, 0, math.MaxFloat32))
 		w.say(key+"original_context_length", weights.ValueOf(uint32(scaling.int("original_max_position_embeddings", w.spec.Embeddings.Positions, 1, maxPositions))))
+	case "longrope", "su":
+		r := w.spec.Layers[0].Attention.Rotary
+		if k.modelType != llama.modelType && k.modelType != phi3.modelType {
+			return // llama.cpp looks for the tensors in these
+		}
+		w.say(key+"type", weights.ValueOf("longrope"))
+		w.say(key+"original_context_length", weights.ValueOf(uint32(r.Trained)))
+		if r.Scale != 0 {
+			real("attn_factor", r.Scale)
+		}
+		w.addFloats(ggufShort, scaling.floats("short_factor", r.Dim/2))
+		w.addFloats(ggufLong, scaling.floats("long_factor", r.Dim/2))
 	case "llama3":
 		r := w.spec.Layers[0].Attention.Rotary
 		divisors := rotaryFreqs(theta, r.Dim)
 		for i := range divisors {
 			divisors[i] /= r.Freqs[i]
 		}
-		t := &exported{name: ggufFreqs, shape: []int{len(divisors)}, dtype: weights.F32}
-		t.rows = func() func([]float32, int) error {
-			return func(dst []float32, _ int) error { copy(dst, divisors); return nil }
-		}
-		w.tensors = append(w.tensors, t)
+		w.addFloats(ggufFreqs, wide(divisors))
 	}
+}
+
+func wide(list []float32) []float64 {
+	out := make([]float64, len(list))
+	for i, x := range list {
+		out[i] = float64(x)
+	}
+	return out
+}
+
+// addFloats adds a tensor that the folder does not have.
+func (w *ggufWriter) addFloats(name string, values []float64) {
+	t := &exported{name: name, shape: []int{len(values)}, dtype: weights.F32}
+	t.rows = func() func([]float32, int) error {
+		return func(dst []float32, _ int) error {
+			for i, x := range values {
+				dst[i] = float32(x)
+			}
+			return nil
+		}
+	}
+	w.tensors = append(w.tensors, t)
 }
 
 // differs says what of a model is lost between two Specs; "" if nothing is.
@@ -206,10 +243,6 @@ func sameRotary(a, b *Rotary) bool {
 	if a.Dim != b.Dim || a.Interleaved != b.Interleaved || a.Trained != b.Trained || !(math.Abs(cmp.Or(a.Scale, 1)-cmp.Or(b.Scale, 1)) <= 1e-6) {
 		return false
 	}
-	for i := range a.Freqs {
-		if !(math.Abs(float64(a.Freqs[i]-b.Freqs[i])) <= 1e-6*float64(a.Freqs[i])) {
-			return false
-		}
-	}
-	return true
+	near := func(x, y float32) bool { return math.Abs(float64(x-y)) <= 1e-6*float64(x) }
+	return slices.EqualFunc(a.Freqs, b.Freqs, near) && slices.EqualFunc(a.LongFreqs, b.LongFreqs, near)
 }

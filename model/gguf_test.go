@@ -19,10 +19,10 @@ import (
 func TestGGUFKeepsModels(t *testing.T) {
 	refused := map[string]string{
 		"gpt2-scales": "layer 0", "gpt-lm": "model_type", "gemma3-both-ways": "layer 0",
-		"llama-dynamic": "positions", "llama-dynamic-short": "positions", "llama-longrope": "positions", "llama-longrope-short": "positions",
+		"llama-dynamic": "positions", "llama-dynamic-short": "positions",
 		"llama-yarn-mscale": "positions", "gemma2-unbounded": "the head", "gpt2-lm-untied": "layer 0", "qwen3-lm": "layer 1",
 	}
-	known := []string{"llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "gpt2"}
+	known := []string{"llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "gpt2", "phi3", "gpt_neox", "bloom"}
 	done := map[string]int{}
 	forGoldens(t, func(t *testing.T, g golden) {
 		name := filepath.Base(g.dir)
@@ -259,8 +259,8 @@ func TestGGUFRefuses(t *testing.T) {
 		change func(meta, tensors)
 		want   string
 	}{
-		"no architecture":    {func(m meta, _ tensors) { delete(m, "general.architecture") }, "general.architecture: missing; supported: gemma2, gemma3, gpt2, llama, qwen2, qwen3"},
-		"unknown":            {func(m meta, _ tensors) { m["general.architecture"] = weights.ValueOf("rwkv7") }, `general.architecture "rwkv7" is not supported; supported: gemma2`},
+		"no architecture":    {func(m meta, _ tensors) { delete(m, "general.architecture") }, "general.architecture: missing; supported: bloom, gemma2, gemma3, gpt2, gptneox, llama, phi3, qwen2, qwen3"},
+		"unknown":            {func(m meta, _ tensors) { m["general.architecture"] = weights.ValueOf("rwkv7") }, `general.architecture "rwkv7" is not supported; supported: bloom`},
 		"missing":            {func(m meta, _ tensors) { delete(m, "llama.block_count"); delete(m, "llama.context_length") }, "llama.context_length: missing; llama.block_count: missing"},
 		"a text":             {func(m meta, _ tensors) { m["llama.block_count"] = weights.ValueOf("two") }, "llama.block_count: two is no number"},
 		"a fraction":         {func(m meta, _ tensors) { m["llama.block_count"] = weights.ValueOf(1.5) }, "llama.block_count: 1.5 is not a whole number"},
@@ -269,7 +269,7 @@ func TestGGUFRefuses(t *testing.T) {
 		"heads of layers":    {func(m meta, _ tensors) { m["llama.attention.head_count"] = weights.ValuesOf([]int32{4, 2, 4}) }, "llama.attention.head_count: 3 numbers for 2 layers"},
 		"a layer of 0 heads": {func(m meta, _ tensors) { m["llama.attention.head_count_kv"] = weights.ValuesOf([]int32{2, 0}) }, "0, of layer 1, is outside"},
 		"heads by threes":    {func(m meta, _ tensors) { m["llama.attention.head_count_kv"] = weights.ValuesOf([]int32{2, 3}) }, "does not divide"},
-		"value size":         {func(m meta, _ tensors) { m["llama.attention.value_length"] = weights.ValueOf(uint32(32)) }, "llama.attention.value_length: 32 is not supported where keys have 64"},
+		"value size":         {func(m meta, _ tensors) { m["llama.attention.value_length"] = weights.ValueOf(uint32(32)) }, "llama.attention.value_length: 32 is not supported where heads have 64"},
 		"partial rotation":   {func(m meta, _ tensors) { m["llama.rope.dimension_count"] = weights.ValueOf(uint32(32)) }, "llama.rope.dimension_count"},
 		"scaling":            {func(m meta, _ tensors) { m["llama.rope.scaling.type"] = weights.ValueOf("longrope") }, "llama.rope.scaling.type: longrope is not supported"},
 		"experts":            {func(m meta, _ tensors) { m["llama.expert_count"] = weights.ValueOf(uint32(8)) }, "experts"},

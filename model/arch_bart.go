@@ -125,13 +125,13 @@ func (c *config) bart(def bartDefaults) Spec {
 		e.Scale = float32(math.Sqrt(float64(hidden)))
 	}
 
-	encoder, decoder := stack, stack
-	decoder.Layers = c.bartLayers("decoder", hidden)
+	encoder, decoder, act := stack, stack, c.activation("activation_function", "gelu")
+	decoder.Layers = c.bartLayers("decoder", hidden, act)
 	s := Spec{Stack: decoder, Labels: c.labels(), Problem: c.string("problem_type", ""), Target: target}
 	if c.decoderAlone() {
 		return s
 	}
-	encoder.Layers = c.bartLayers("encoder", hidden)
+	encoder.Layers = c.bartLayers("encoder", hidden, act)
 	encoder.Embeddings.Shared = c.bool("tie_word_embeddings", true) && c.bool("share_encoder_decoder_embeddings", true)
 	if !encoder.Embeddings.Shared {
 		s.Embeddings.Vocab = c.int("decoder_vocab_size", e.Vocab, 1, maxVocab)
@@ -152,17 +152,13 @@ func (c *config) decoderAlone() bool {
 }
 
 // bartLayers reads the layers of an encoder or a decoder, as side says.
-func (c *config) bartLayers(side string, hidden int) []Layer {
+func (c *config) bartLayers(side string, hidden int, act Activation) []Layer {
 	key := side + "_attention_heads"
 	heads := c.int(key, 16, 1, maxHeads)
 	dim := c.headDim("d_model", hidden, key, heads)
 	return repeat(c.int(side+"_layers", 12, 1, maxLayers), Layer{
-		Attention: Attention{Heads: heads, KVHeads: heads, HeadDim: dim, Scale: rsqrt(dim), Causal: side == "decoder", QKVBias: true, OutBias: true},
-		FeedForward: FeedForward{
-			Width: c.int(side+"_ffn_dim", 4096, 1, maxWidth),
-			Act:   c.activation("activation_function", "gelu"),
-			Bias:  true,
-		},
+		Attention:   Attention{Heads: heads, KVHeads: heads, HeadDim: dim, Scale: rsqrt(dim), Causal: side == "decoder", QKVBias: true, OutBias: true},
+		FeedForward: FeedForward{Width: c.int(side+"_ffn_dim", 4096, 1, maxWidth), Act: act, Bias: true},
 	})
 }
 

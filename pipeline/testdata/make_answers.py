@@ -68,11 +68,25 @@ def gpt2(arch, **config):
     return arch, transformers.GPT2Config(**shape), bytelevel(template=False, pad_token="<|endoftext|>", **config)
 
 
+def bart(arch):
+    shape = dict(d_model=16, encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=24, decoder_ffn_dim=24, encoder_layers=1, decoder_layers=1)
+    *_, tok = roberta(arch)
+    return arch, transformers.BartConfig(**shape, vocab_size=400, max_position_embeddings=64), tok
+
+
+def t5(arch):
+    shape = dict(d_model=16, d_kv=8, d_ff=24, num_heads=2, num_layers=1, relative_attention_num_buckets=8)
+    *_, tok = roberta(arch)
+    return arch, transformers.T5Config(**shape, vocab_size=400, pad_token_id=1, eos_token_id=2, decoder_start_token_id=1), tok
+
+
 FOLDERS = {
     "qa-bert": lambda: bert("BertForQuestionAnswering"),
     "qa-roberta": lambda: roberta("RobertaForQuestionAnswering"),
     "qa-gpt2": lambda: gpt2("GPT2ForQuestionAnswering"),
     "qa-gpt2-left": lambda: gpt2("GPT2ForQuestionAnswering", padding_side="left"),
+    "qa-bart": lambda: bart("BartForQuestionAnswering"),
+    "qa-t5": lambda: t5("T5ForQuestionAnswering"),
     "mlm-bert": lambda: bert("BertForMaskedLM"),
     "mlm-roberta": lambda: roberta("RobertaForMaskedLM"),
 }

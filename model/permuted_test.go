@@ -142,3 +142,23 @@ func TestBadSpans(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorAs(t, other.Forward(t.Context(), Batch{IDs: ids, CuSeqlens: []int32{0, 6}, NoAnswerAt: []int32{1}}, r), new(*InputError))
 }
+
+// Outputs of targets are there where targets are.
+func TestTargetOutputs(t *testing.T) {
+	m := loadGolden(t, "xlnet-perm")
+	r, err := m.NewResult(HiddenStates, Attentions)
+	require.NoError(t, err)
+	for _, b := range []Batch{
+		{IDs: []int32{1, 2}, CuSeqlens: []int32{0, 2}, Targets: [][]float32{{1, 0, 0, 1, 0, 1}}},
+		{IDs: []int32{1, 2}, CuSeqlens: []int32{0, 2}},
+	} {
+		require.NoError(t, m.Forward(t.Context(), b, r))
+		n := 0
+		for o := range r.All {
+			n++
+			require.NotEmpty(t, o.Data, o.Name)
+		}
+		require.Equal(t, b.Targets != nil, r.Get(TargetAttentions+".1").Data != nil)
+		require.Equal(t, b.Targets != nil, n == 2*(len(r.hidden)+len(r.attentions)))
+	}
+}

@@ -125,12 +125,8 @@ func (r *Result) squares(b *Batch) {
 		o, p := &r.cross[l], r.crossProbes[l]
 		o.Data, o.Rows = p.Weights, len(p.Weights)
 	}
-	for l := range r.targetWeights {
-		o := &r.targetWeights[l]
-		o.Data, o.Rows = nil, 0
-		if b.Targets != nil {
-			o.Data, o.Rows = r.targetProbes[l].Weights, len(r.targetProbes[l].Weights)
-		}
+	for l := 0; r.targeted && l < len(r.targetWeights); l++ {
+		r.targetWeights[l].Data, r.targetWeights[l].Rows = r.targetProbes[l].Weights, len(r.targetProbes[l].Weights)
 	}
 	for l := range r.attentions {
 		o, p := &r.attentions[l], r.probes[l]

@@ -53,6 +53,7 @@ type Result struct {
 	heads      []headResult
 
 	memory        []Output // what each layer took in
+	targeted      bool     // the batch has targets
 	targetHidden  []Output // of the targets of a batch that has any
 	targetWeights []Output
 	targetProbes  []*mha.Probe
@@ -233,7 +234,11 @@ func (r *Result) all(yield func(*Output) bool) {
 	if r.encoder != nil && !r.allOfEncoder(yield) {
 		return
 	}
-	for _, list := range [][]Output{r.hidden, r.attentions, r.cross, r.memory, r.targetHidden, r.targetWeights} {
+	lists := [][]Output{r.hidden, r.attentions, r.cross, r.memory, r.targetHidden, r.targetWeights}
+	if !r.targeted {
+		lists = lists[:4]
+	}
+	for _, list := range lists {
 		for i := range list {
 			if !yield(&list[i]) {
 				return
@@ -273,11 +278,9 @@ func (r *Result) resize(b *Batch) {
 			list[i].resize(b.tokens())
 		}
 	}
-	for i := range r.targetHidden {
+	r.targeted = b.Targets != nil
+	for i := 0; r.targeted && i < len(r.targetHidden); i++ {
 		r.targetHidden[i].resize(outputs)
-		if b.Targets == nil {
-			r.targetHidden[i].resize(0)
-		}
 	}
 	for i := range r.heads {
 		h := &r.heads[i]

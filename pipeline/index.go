@@ -125,7 +125,7 @@ func (x *Index) row(i int) []float32 {
 	return x.blocks[i/x.rows].Float32s()[i%x.rows*x.dim:][:x.dim]
 }
 
-// AppendVector appends vector i, as a unit vector, to dst.
+// AppendVector appends vector i, which must be below Len(), as a unit vector to dst.
 func (x *Index) AppendVector(dst []float32, i int) []float32 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()

@@ -20,6 +20,8 @@ const (
 	maxSparse = 96 << 20
 	// maxTop is how many weights a row keeps where there are too many.
 	maxTop = 24
+	// maxWhole is how many queries may have whole rows besides.
+	maxWhole = 4
 )
 
 // quantum is the byte of a weight.
@@ -34,6 +36,10 @@ func weight(b byte) float32 { return float32(b) / 255 * float32(b) / 255 }
 type encoded struct {
 	Top  int    `json:"top"` // weights a row, each three bytes: key, low byte first, and quantum; 0: all of them, a byte each
 	Data string `json:"data"`
+	// Where rows of keys that are patches are cut short, the first queries, which
+	// are class tokens, have theirs whole besides: a byte a weight.
+	Whole     int    `json:"whole,omitempty"`
+	WholeData string `json:"wholeData,omitempty"`
 }
 
 func (f *field) encode() (encoded, error) { return f.encodeWithin(maxDense, maxSparse) }
@@ -68,6 +74,21 @@ func (f *field) encodeWithin(maxDense, maxSparse int) (encoded, error) {
 		}
 	})
 	e.Data = data
+	if err != nil || e.Top == 0 || f.Picture == nil || !f.self() {
+		return e, err
+	}
+	e.Whole = min(f.Picture.First, maxWhole)
+	e.WholeData, err = deflated(func(z io.Writer) {
+		for _, layer := range f.planes {
+			for _, p := range layer {
+				line = line[:0]
+				for _, w := range p.weights[:e.Whole*f.k] {
+					line = append(line, quantum(w))
+				}
+				z.Write(line)
+			}
+		}
+	})
 	return e, err
 }
 

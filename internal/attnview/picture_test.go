@@ -81,6 +81,27 @@ func TestPictureInPNG(t *testing.T) {
 	}
 }
 
+func TestClassTokensAreWhole(t *testing.T) {
+	f := mustField(t, &pictured(7).Maps[0])
+	e, err := f.encodeWithin(1, 1<<20)
+	require.NoError(t, err)
+	require.Equal(t, 1, e.Whole)
+	data := unpack(t, encoded{Data: e.WholeData})
+	require.Len(t, data, 9*8)
+	for _, layer := range f.planes {
+		for _, p := range layer {
+			for i, w := range p.weights[:8] {
+				require.Equal(t, quantum(w), data[i])
+			}
+			data = data[8:]
+		}
+	}
+	f = mustField(t, &pictured(7).Maps[1])
+	e, err = f.encodeWithin(1, 1<<20)
+	require.NoError(t, err)
+	require.Zero(t, e.Whole, "a text's tokens have no such")
+}
+
 func TestOverlay(t *testing.T) {
 	// On black, a patch has the colour of its place between the least and the most.
 	r := pictured(4)

@@ -18,6 +18,8 @@ async function inflate(base64) {
 async function unpack(map) {
   map.bytes = await inflate(map.data);
   map.data = null;
+  if (map.whole) map.wholeBytes = await inflate(map.wholeData);
+  map.wholeData = null;
   map.keys ||= map.queries;
   map.q = map.queries.length;
   map.k = map.keys.length;

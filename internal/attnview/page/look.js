@@ -30,13 +30,17 @@ function lookToken(map) {
   return map.self && map.picture.first > 0 ? 0 : -1;
 }
 
+// isCut tells whether a query has its largest weights alone.
+const isCut = (map, query) => map.top > 0 && !(query < map.whole);
+
 // lookRow gives what a query gives to every key.
 function lookRow(map, plane, query) {
   const row = new Float32Array(map.k);
   const add = (q, share) => {
-    if (!map.top) {
-      const at = (plane.index * map.q + q) * map.k;
-      for (let k = 0; k < map.k; k++) row[k] += share * weight(map.bytes[at + k]);
+    if (!isCut(map, q)) {
+      const [bytes, rows] = map.top ? [map.wholeBytes, map.whole] : [map.bytes, map.q];
+      const at = (plane.index * rows + q) * map.k;
+      for (let k = 0; k < map.k; k++) row[k] += share * weight(bytes[at + k]);
       return;
     }
     let at = (plane.index * map.q + q) * map.top * 3;
@@ -129,7 +133,7 @@ function drawLook() {
   const others = [];
   for (let key = 0; key < map.k; key++) if (!isPatch(map, key)) others.push(key);
   others.sort((a, b) => row[b] - row[a]);
-  const say = [query < 0 ? "All tokens together" : label(map.queries[query]), ` give${query < 0 ? "" : "s"} `, element("b", {}, percent(onPicture)),
+  const say = [query < 0 ? "All tokens together" : label(map.queries[query]), ` give${query < 0 ? "" : "s"} ${isCut(map, query) ? "at least " : ""}`, element("b", {}, percent(onPicture)),
     " to the picture, most of it to ", label(map.keys[best])];
   for (const key of others.slice(0, 2)) if (row[key] >= 0.005) say.push(", ", element("b", {}, percent(row[key])), " to ", label(map.keys[key]));
   document.getElementById("looked").replaceChildren(...say);

@@ -108,7 +108,7 @@ function fill(select, values, names = values) {
 function note() {
   const kept = report.maps.filter((m) => m.top).map((m) => m.top);
   let text = "Weights are stored here as bytes, 255·√w: the error of a weight w is below 0.004·√w.";
-  if (kept.length) text += ` There are too many for a page, so each row keeps its ${Math.max(...kept)} largest.`;
+  if (kept.length) text += ` There are too many for a page, so each row keeps its ${Math.max(...kept)} largest${report.maps.some((m) => m.whole) ? ", but the class token's all" : ""}.`;
   control("note").textContent = text + " Statistics were computed from the weights as they are.";
 }
 

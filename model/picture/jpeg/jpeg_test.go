@@ -165,6 +165,7 @@ func TestRefuses(t *testing.T) {
 		"lossless":      {with(t, data, sof0, func(s []byte) { s[1] = 0xc3 }), "kind 0xc3"},
 		"12 bits":       {with(t, data, sof0, func(s []byte) { s[4] = 12 }), "12 bits"},
 		"no pixels":     {with(t, data, sof0, func(s []byte) { s[5], s[6] = 0, 0 }), "61×0"},
+		"too huge":      {with(t, data, sof0, func(s []byte) { s[5], s[6], s[7], s[8] = 255, 255, 255, 255 }), "65535×65535"},
 		"huge":          {with(t, data, sof0, func(s []byte) { s[5], s[7] = 0xff, 0xff }), "cannot be in"},
 		"huge, refined": {with(t, progressive, sof2, func(s []byte) { s[5], s[7] = 0xff, 0xff }), "cannot be in"},
 		"2 components":  {with(t, data, sof0, func(s []byte) { s[3], s[9] = 14, 2 }), "2 components"},

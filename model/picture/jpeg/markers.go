@@ -3,6 +3,7 @@ package jpeg
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // Markers, T.81 table B.1.
@@ -223,6 +224,9 @@ func (d *decoder) readFrame(b []byte, progressive bool) error {
 		c.width, c.height = ceil(d.width*c.h, d.maxH), ceil(d.height*c.v, d.maxV)
 		c.across, c.down = ceil(d.width, 8*d.maxH)*c.h, ceil(d.height, 8*d.maxV)*c.v
 		c.stride = 8 * c.across
+		if int64(c.stride)*int64(8*c.down) > math.MaxInt32/2 { // what 32 bits can count, with two bytes for each
+			return fmt.Errorf("%w: %d×%d pixels", ErrUnsupported, d.width, d.height)
+		}
 	}
 	d.components = list
 	return nil

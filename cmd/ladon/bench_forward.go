@@ -18,7 +18,8 @@ var benchForwardCase = command{
 The tokens, or the pixels of a model that looks at pictures, are random. gflops
 counts the products with the layers' matrices, with patches, and attention's;
 the peak of an int8 run is that of bytes, although its attention computes in
-float32.`,
+float32. An encoder-decoder reads the tokens twice: its decoder its own source, or
+where that is a picture, the token that texts begin with.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		w := forwardWork{src: modelFlag(fs)}
 		batch := countFlag(fs, "batch", 1, 1, "`sequences` or pictures at once")
@@ -130,7 +131,20 @@ func (w *forwardWork) passes(m *model.Model) ([]forwardPass, error) {
 		w.lens, _ = repeated(pass.tokens(), w.batch)
 		return []forwardPass{pass}, err
 	}
+	spec := m.Spec()
+	if spec.Crosses() && spec.Other.Embeddings.Patches != nil {
+		pass, err := picturesPass(m.Other(), w.batch)
+		w.lens, _ = repeated(pass.tokens(), w.batch)
+		if err == nil {
+			pass.model = m
+			pass.batch, err = m.Shifted(pass.batch)
+		}
+		return []forwardPass{pass}, err
+	}
 	texts, err := textsPass(m, w.lens)
+	if err == nil && spec.Crosses() {
+		texts.batch, err = m.Shifted(texts.batch)
+	}
 	if err != nil || *w.images == 0 {
 		return []forwardPass{texts}, err
 	}
@@ -153,6 +167,10 @@ func (p *forwardPass) tokens() int {
 func textsPass(m *model.Model, lens []int) (forwardPass, error) {
 	spec := m.Spec()
 	p := forwardPass{model: m, batch: model.Batch{CuSeqlens: []int32{0}}}
+	reader := &spec // of the words
+	if spec.Crosses() {
+		reader = spec.Other
+	}
 	tokens := 0
 	for _, n := range lens {
 		tokens += n
@@ -162,11 +180,11 @@ func textsPass(m *model.Model, lens []int) (forwardPass, error) {
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, n := range lens {
-		if most := spec.Embeddings.Positions; n > most {
+		if most := reader.Embeddings.Positions; n > most {
 			return p, fmt.Errorf("bench forward: %d tokens, but the model takes at most %d", n, most)
 		}
 		for range n {
-			p.batch.IDs = append(p.batch.IDs, rng.Int32N(int32(spec.Embeddings.Vocab)))
+			p.batch.IDs = append(p.batch.IDs, rng.Int32N(int32(reader.Embeddings.Vocab)))
 		}
 		p.batch.CuSeqlens = append(p.batch.CuSeqlens, int32(len(p.batch.IDs)))
 		p.ops += peak.ForwardOps(spec, n)

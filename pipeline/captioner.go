@@ -33,9 +33,9 @@ func (m *Model) Captioner() (*Captioner, error) {
 	if err := g.settings.Check(g.vocab); err != nil {
 		return nil, err
 	}
-	start := g.settings.Start(spec.Target.Start)
-	if len(start) != 1 || int(start[0]) >= g.vocab {
-		return nil, fmt.Errorf("pipeline: %s: decoder_start_token_id: %v, want one of %d tokens for a caption to begin with", m.name, start, g.vocab)
+	start, err := m.startOf(&spec)
+	if err != nil {
+		return nil, err
 	}
 	return &Captioner{g, start[0]}, nil
 }

@@ -14,12 +14,13 @@ import (
 // caller nor the checkpoint's generation_config.json says.
 const DefaultNewTokens = 128
 
-// A Generator continues texts. It is safe for concurrent use, and ends with its
-// Model.
+// A Generator continues texts, or with an encoder-decoder writes texts about
+// others. It is safe for concurrent use, and ends with its Model.
 type Generator struct {
 	m        *Model
 	settings *generate.Settings
 	vocab    int
+	start    []int32 // what a text about a source begins with; nil: the model continues texts
 }
 
 // Generator gives the model's text generation. Models that do not predict the
@@ -28,21 +29,33 @@ func (m *Model) Generator() (*Generator, error) {
 	if err := m.can("generate"); err != nil {
 		return nil, err
 	}
+	if m.settingsErr != nil {
+		return nil, m.settingsErr
+	}
+	spec := m.model.Spec()
+	g := &Generator{m: m, settings: m.generation, vocab: spec.Embeddings.Vocab}
+	if err := g.settings.Check(g.vocab); err != nil {
+		return nil, err
+	}
+	if readsSource(&spec) {
+		start, err := m.startOf(&spec)
+		g.start = start
+		return g, err
+	}
 	s, err := m.model.NewSession(model.SessionOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: %w", err)
 	}
-	if err := s.Close(); err != nil {
-		return nil, err
+	return g, s.Close()
+}
+
+// startOf gives the token that a text about a source begins with.
+func (m *Model) startOf(spec *model.Spec) ([]int32, error) {
+	start := m.generation.Start(spec.Target.Start)
+	if vocab := spec.Embeddings.Vocab; len(start) != 1 || start[0] < 0 || int(start[0]) >= vocab {
+		return nil, fmt.Errorf("pipeline: %s: decoder_start_token_id: %v, want one of %d tokens for a text to begin with", m.name, start, vocab)
 	}
-	if m.settingsErr != nil {
-		return nil, m.settingsErr
-	}
-	g := &Generator{m: m, settings: m.generation, vocab: m.model.Spec().Embeddings.Vocab}
-	if err := g.settings.Check(g.vocab); err != nil {
-		return nil, err
-	}
-	return g, nil
+	return start, nil
 }
 
 // Settings gives what the checkpoint's generation_config.json says. Its lengths
@@ -81,7 +94,8 @@ type Token struct {
 // Generate continues a text token by token. The text is raw: it gets the special
 // tokens that the tokenizer puts before a text, and no chat template. Only what
 // follows the prompt is given. An error ends the stream; cancelling ctx ends it
-// within a token. With beams all tokens come at the end of the search.
+// within a token. With beams all tokens come at the end of the search. For an
+// encoder-decoder the prompt is the source, and all that it writes is given.
 func (g *Generator) Generate(ctx context.Context, prompt string, cfg GenerateConfig) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
 		s, err := g.NewSession(cfg)

@@ -271,7 +271,7 @@ func TestGenerateAllocates(t *testing.T) {
 	s, err := g.NewSession(GenerateConfig{IgnoreEOS: true, Config: generate.Config{Temperature: 1, TopK: 20, MaxNewTokens: 1 << 20}})
 	require.NoError(t, err)
 	defer s.Close()
-	require.NoError(t, s.begin("The "))
+	require.NoError(t, s.begin(t.Context(), "The "))
 	next := func() {
 		if _, err := s.next(t.Context()); err != nil {
 			t.Error(err)

@@ -57,8 +57,9 @@ func (m *Model) newRewriter(task string) (*rewriter, error) {
 	if err := r.settings.Check(r.vocab); err != nil {
 		return nil, err
 	}
-	if r.start = r.settings.Start(spec.Target.Start); len(r.start) != 1 {
-		return nil, fmt.Errorf("pipeline: %s: decoder_start_token_id: %d tokens, where one begins every text", m.name, len(r.start))
+	var err error
+	if r.start, err = m.startOf(&spec); err != nil {
+		return nil, err
 	}
 	switch most := m.tokenizer.ModelMaxLen(); {
 	case most > 0:

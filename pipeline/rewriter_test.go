@@ -192,3 +192,41 @@ func TestRewriteErrors(t *testing.T) {
 	_, err = openTest(t, "qa-gpt2").Summarizer()
 	require.True(t, errors.As(err, &task))
 }
+
+// A Generator writes what a Translator does with the same settings.
+func TestGenerateAbout(t *testing.T) {
+	for _, dir := range []string{"to-marian", "to-mbart", "to-t5"} {
+		m := openTest(t, dir)
+		tr, err := m.Translator()
+		require.NoError(t, err)
+		g, err := m.Generator()
+		require.NoError(t, err)
+		for _, beams := range []int{1, 3} {
+			text := "translate English to German: Best books"
+			var cfg TranslateConfig
+			cfg.Generate = func(c *generate.Config) { c.Beams, c.MaxNewTokens = generate.BeamSearch(beams), 20 }
+			want, err := tr.Translate(t.Context(), cfg, text)
+			require.NoError(t, err)
+			how := GenerateConfig{Config: generate.Config{MaxNewTokens: 20, Beams: generate.BeamSearch(beams)}}
+			got, err := g.Text(t.Context(), text, how)
+			require.NoError(t, err)
+			require.Equal(t, want[0], got, "%s, %d beams", dir, beams)
+		}
+		s, err := g.NewSession(GenerateConfig{Config: generate.Config{MaxNewTokens: 2}})
+		require.NoError(t, err)
+		for _, err := range s.Generate(t.Context(), "a river") {
+			require.NoError(t, err)
+		}
+		require.Len(t, s.IDs(), 3)
+		require.NotEmpty(t, s.Source())
+		for _, err := range s.Generate(t.Context(), "a river") {
+			require.ErrorContains(t, err, "another session")
+		}
+		require.NoError(t, s.Close())
+	}
+	g, err := openTest(t, "to-bart").Generator()
+	require.NoError(t, err)
+	_, err = g.Text(t.Context(), strings.Repeat("book ", 90), GenerateConfig{})
+	require.ErrorContains(t, err, "48")
+	require.ErrorContains(t, err, "the prompt: ")
+}

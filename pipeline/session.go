@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -21,8 +22,9 @@ type Session struct {
 	g       *Generator
 	cfg     generate.Config
 	kv      model.KVType
-	model   *model.Session
+	model   *model.Session // nil: about a source that nobody has given
 	sampler *generate.Sampler
+	source  []int32 // what the encoder of an encoder-decoder has read
 	ids     []int32 // the whole text
 	ended   int     // of ids, those that the model has been given
 
@@ -44,6 +46,9 @@ func (g *Generator) NewSession(cfg GenerateConfig) (*Session, error) {
 	if s.sampler, err = generate.NewSampler(s.cfg, g.vocab); err != nil {
 		return nil, err
 	}
+	if g.start != nil {
+		return s, nil // it begins with its source
+	}
 	if s.model, err = g.m.model.NewSession(model.SessionOptions{KV: cfg.KV}); err != nil {
 		return nil, err
 	}
@@ -51,13 +56,23 @@ func (g *Generator) NewSession(cfg GenerateConfig) (*Session, error) {
 }
 
 // Close frees the session's memory.
-func (s *Session) Close() error { return s.model.Close() }
+func (s *Session) Close() error {
+	if s.model == nil {
+		return nil
+	}
+	return s.model.Close()
+}
 
-// IDs are the tokens of the text so far. They are valid until the next call.
+// IDs are the tokens of the text so far, of an encoder-decoder those that it writes.
+// They are valid until the next call.
 func (s *Session) IDs() []int32 { return s.ids }
 
+// Source are the tokens that an encoder-decoder has read; nil for other models.
+func (s *Session) Source() []int32 { return s.source }
+
 // Generate appends text to what there is and continues it: see Generator.Generate.
-// Special tokens stand only before the first text.
+// Special tokens stand only before the first text. With an encoder-decoder there is
+// one call, whose text is the source.
 func (s *Session) Generate(ctx context.Context, text string) iter.Seq2[Token, error] {
 	return func(yield func(Token, error) bool) {
 		if !s.busy.CompareAndSwap(false, true) {
@@ -65,7 +80,11 @@ func (s *Session) Generate(ctx context.Context, text string) iter.Seq2[Token, er
 			return
 		}
 		defer s.busy.Store(false)
-		if err := s.begin(text); err != nil {
+		begin := s.begin
+		if s.g.start != nil {
+			begin = s.beginAbout
+		}
+		if err := begin(ctx, text); err != nil {
 			yield(Token{}, err)
 			return
 		}
@@ -83,25 +102,54 @@ func (s *Session) Generate(ctx context.Context, text string) iter.Seq2[Token, er
 }
 
 // begin appends a text.
-func (s *Session) begin(text string) error {
-	s.enc.Reset()
-	first := len(s.ids) == 0
-	_, err := s.g.m.tokenizer.AppendEncode(&s.enc, s.g.m.folder.text(text), tokenizer.Options{
-		NoSpecial: !first, MaxLen: -1, IDsOnly: true, Strict: true,
-	})
+func (s *Session) begin(_ context.Context, text string) error {
+	ids, err := s.encode(text, len(s.ids) > 0)
 	if err != nil {
-		return fmt.Errorf("pipeline: the prompt: %w", err)
+		return err
 	}
-	ids := s.enc.IDs
 	if len(s.ids)+len(ids) == 0 {
 		return errors.New("pipeline: the prompt is empty, and its tokenizer puts no token before a text")
 	}
-	// The sampler checks lengths before anything is kept.
-	all := append(s.ids[:len(s.ids):len(s.ids)], ids...)
-	if err := s.sampler.Begin(generate.Prompt{IDs: all}, s.model.Max()); err != nil {
+	return s.append(generate.Prompt{IDs: append(s.ids[:len(s.ids):len(s.ids)], ids...)})
+}
+
+// beginAbout reads a source.
+func (s *Session) beginAbout(ctx context.Context, text string) error {
+	if s.model != nil {
+		return errors.New("pipeline: this session has its source: a text about another takes another session")
+	}
+	ids, err := s.encode(text, false)
+	if err != nil {
+		return err
+	}
+	source := model.Batch{IDs: ids, CuSeqlens: []int32{0, int32(len(ids))}}
+	list, err := s.g.m.model.Encode(ctx, source, model.SessionOptions{KV: s.kv})
+	if err != nil {
+		return fmt.Errorf("pipeline: the prompt: %w", err)
+	}
+	s.model, s.source = list[0], slices.Clone(ids)
+	return s.append(generate.Prompt{IDs: s.g.start, Source: s.source})
+}
+
+// encode gives the tokens of a text, valid until the next call.
+func (s *Session) encode(text string, noSpecial bool) ([]int32, error) {
+	s.enc.Reset()
+	_, err := s.g.m.tokenizer.AppendEncode(&s.enc, s.g.m.folder.text(text), tokenizer.Options{
+		NoSpecial: noSpecial, MaxLen: -1, IDsOnly: true, Strict: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pipeline: the prompt: %w", err)
+	}
+	return s.enc.IDs, nil
+}
+
+// append takes over a text that is to go on. The sampler checks lengths before
+// anything is kept.
+func (s *Session) append(p generate.Prompt) error {
+	if err := s.sampler.Begin(p, s.model.Max()); err != nil {
 		return fmt.Errorf("pipeline: %w", err)
 	}
-	s.ids = append(s.ids, ids...)
+	s.ids = append(s.ids, p.IDs[len(s.ids):]...)
 	s.stop.Reset()
 	s.stream.Reset()
 	s.stream.Skip(s.ids)
@@ -129,7 +177,7 @@ func (s *Session) search() func(context.Context) (Token, error) {
 	var finish generate.Finish
 	return func(ctx context.Context) (Token, error) {
 		if found == nil {
-			list, err := generate.Sequences(ctx, s.g.m.model, model.SessionOptions{KV: s.kv}, []generate.Prompt{{IDs: s.ids}}, s.cfg)
+			list, err := s.beams(ctx)
 			if err != nil {
 				return Token{}, fmt.Errorf("pipeline: %w", err)
 			}
@@ -142,6 +190,15 @@ func (s *Session) search() func(context.Context) (Token, error) {
 		s.ids = append(s.ids, t.ID)
 		return s.show(t), nil
 	}
+}
+
+func (s *Session) beams(ctx context.Context) ([]generate.Sequence, error) {
+	o, prompts := model.SessionOptions{KV: s.kv}, []generate.Prompt{{IDs: s.ids}}
+	if s.source == nil {
+		return generate.Sequences(ctx, s.g.m.model, o, prompts, s.cfg)
+	}
+	source := model.Batch{IDs: s.source, CuSeqlens: []int32{0, int32(len(s.source))}}
+	return generate.SequencesFrom(ctx, s.g.m.model, o, source, prompts, s.cfg)
 }
 
 // show finds out what a token lets be known of the text.

@@ -33,7 +33,9 @@ var tasks = []task{
 	{"fill-mask", "a masked language model's head (…ForMaskedLM)", func(m *Model, s *model.Spec) bool { return maskOutput(m, s) != "" }},
 	{"translate", "an encoder-decoder's language model head (…ForConditionalGeneration, …MTModel)", rewrites},
 	{"summarize", "an encoder-decoder's language model head (…ForConditionalGeneration)", rewrites},
-	{"generate", "a language model's head (…ForCausalLM)", func(m *Model, s *model.Spec) bool { return m.model.Continues() && !readsSource(s) }},
+	{"generate", "a language model's head (…ForCausalLM, …ForConditionalGeneration)", func(m *Model, s *model.Spec) bool {
+		return m.model.Continues() && (!readsSource(s) || readsText(s))
+	}},
 	{"caption", "an encoder of pictures with a decoder of text (VisionEncoderDecoderModel)", func(m *Model, s *model.Spec) bool {
 		return m.vision != nil && readsSource(s) && m.model.Continues()
 	}},

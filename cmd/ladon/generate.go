@@ -22,7 +22,9 @@ var generateCommand = command{
 	help: `
 The prompt is -prompt, or standard input without its last line end, and is taken
 as it is: no chat template is applied. Standard output gets the continuation
-alone, as it comes; how fast it came is told on standard error. With -json one
+alone, as it comes; how fast it came is told on standard error. With an
+encoder-decoder (T5, BART, …) the prompt is the source, and what is written about it
+follows: translate and summarize do so by their models' own settings. With -json one
 object comes at the end: {"text":…,"ids":[…],"finish":"eos"|"stop"|"length",
 "prompt_tokens":…,"new_tokens":…}, and with -logprobs "logprobs".
 
@@ -187,7 +189,9 @@ func (f *generateFlags) runText(c *call) error {
 		}
 		if w.tokens++; w.tokens == 1 {
 			first = time.Now()
-			w.prompt = len(s.IDs()) - 1
+			if w.prompt = len(s.IDs()) - 1; s.Source() != nil {
+				w.prompt = len(s.Source())
+			}
 		}
 		if err := w.token(t); err != nil {
 			return err

@@ -157,3 +157,16 @@ func TestRewriteErrors(t *testing.T) {
 	}
 	requireFailure(t, ladon(t, "", "translate", "-model", dir, "a"), exitFail, "tokenizer.json", "source.spm with target.spm")
 }
+
+func TestGenerateAbout(t *testing.T) {
+	const text = "the source of the noise"
+	r := ladon(t, "", "generate", "-model", rewriteDirs+"to-marian", "-prompt", text)
+	require.Zero(t, r.code, r.stderr)
+	require.Equal(t, rewriteCases(t, "to-marian")[0].Want, r.stdout, "-num-beams 1 of the pipeline")
+	require.Regexp(t, `^\d+ tokens of prompt`, r.stderr)
+	r = ladon(t, text+"\n", "generate", "-model", rewriteDirs+"to-bart", "-json", "-num-beams", "2")
+	require.Zero(t, r.code, r.stderr)
+	require.Contains(t, r.stdout, `"finish":"eos","prompt_tokens":13,`)
+	r = ladon(t, strings.Repeat("book ", 90), "generate", "-model", rewriteDirs+"to-bart")
+	requireFailure(t, r, exitFail, "the prompt", "tokens", "at most 48")
+}

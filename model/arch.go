@@ -33,7 +33,7 @@ func init() {
 		&roberta, &xlmRoberta, &albert, &electra, &mpnet, &xlnet,
 		&clip, &clipText, &clipVision,
 		&t5, &bart, &mbart, &marian, &pegasus, &transformer,
-		&visionEncoderDecoder,
+		&visionEncoderDecoder, &trocr,
 	}
 }
 

@@ -23,8 +23,13 @@ var visionEncoderDecoder = architecture{
 		}
 		encoder.Heads, encoder.Other = nil, nil
 		s.Other, s.Writer, s.Target = &encoder, writes.modelType, c.target(NoShift)
-		if s.Bridged = encoder.Hidden != s.Hidden; s.Bridged && c.object("decoder").has("cross_attention_hidden_size") {
-			c.problem("decoder.cross_attention_hidden_size", "attention to a width of its own is not supported")
+		// A decoder that says a width attends to it, and others get their own.
+		const width = "cross_attention_hidden_size"
+		switch d := c.object("decoder"); {
+		case !d.has(width):
+			s.Bridged = encoder.Hidden != s.Hidden
+		case d.int(width, 0, 1, maxWidth) != encoder.Hidden:
+			c.problem("decoder."+width, "is not the encoder's %d", encoder.Hidden)
 		}
 		return s
 	},

@@ -129,7 +129,8 @@ func TestConfigErrors(t *testing.T) {
 		captioner(`{"model_type": "vit"}`, `{"model_type": "gpt2"}`):                              "decoder: a gpt2 that attends to no encoder",
 		captioner(`{"model_type": "vit"}`, `{"model_type": "t5"}`):                                "decoder: a t5 that attends to no encoder",
 		captioner(`{"model_type": "vit"}`, `{"model_type": "bert", "add_cross_attention": true}`): "decoder: a bert that attends to no encoder",
-		captioner(`{"model_type": "vit"}`, `{"model_type": "gpt2", "add_cross_attention": true, "n_embd": 24, "cross_attention_hidden_size": 768}`): "decoder.cross_attention_hidden_size",
+		captioner(`{"model_type": "vit"}`, `{"model_type": "gpt2", "add_cross_attention": true, "n_embd": 24, "cross_attention_hidden_size": 24}`): "decoder.cross_attention_hidden_size: is not the encoder's 768",
+		captioner(`{"model_type": "vit"}`, `{"model_type": "trocr", "is_decoder": true, "use_learned_position_embeddings": false}`):                "decoder.use_learned_position_embeddings",
 	} {
 		_, err := ParseConfig("dir/config.json", []byte(text))
 		require.ErrorContains(t, err, want, text)

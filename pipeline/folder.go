@@ -83,6 +83,10 @@ func readFolder(fsys fs.FS) (folder, error) {
 		case kind == "Transformer" && i == 0:
 			transformers++
 			f.transformer = dir
+		case kind == "CLIPModel" && i == 0: // which pools by itself
+			transformers++
+			poolings++
+			f.transformer = dir
 		case kind == "Pooling" && i > 0 && poolings == 0:
 			poolings++
 			if f.pool, err = readPooling(fsys, dir); err != nil {
@@ -97,10 +101,10 @@ func readFolder(fsys fs.FS) (folder, error) {
 		case kind == "Normalize" && poolings == 1:
 			f.stages = append(f.stages, stage{normalize: true})
 		case kind == "Dropout": // does nothing outside training
-		case slices.Contains([]string{"Transformer", "Pooling", "Dense", "Normalize"}, kind):
+		case slices.Contains([]string{"Transformer", "CLIPModel", "Pooling", "Dense", "Normalize"}, kind):
 			return folder{}, fmt.Errorf("modules.json: module %d: %s out of place (supported: one Transformer, one Pooling, then Dense and Normalize)", i, kind)
 		default:
-			return folder{}, fmt.Errorf("modules.json: module %d: type %q is not supported (Transformer, Pooling, Dense, Normalize and Dropout are)", i, m.Type)
+			return folder{}, fmt.Errorf("modules.json: module %d: type %q is not supported (Transformer, CLIPModel, Pooling, Dense, Normalize and Dropout are)", i, m.Type)
 		}
 	}
 	if transformers != 1 || poolings != 1 {

@@ -91,6 +91,28 @@ func TestMatcher(t *testing.T) {
 	require.Equal(t, [][]Label{{{"a cat", 1}}}, labels)
 }
 
+// As sentence-transformers writes a CLIP model: its files are a module's.
+func TestMatcherModule(t *testing.T) {
+	answers := readMatches(t)
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "0_CLIPModel"), os.DirFS("testdata/clip")))
+	modules := `[{"idx": 0, "name": "0", "path": "0_CLIPModel", "type": "sentence_transformers.models.CLIPModel"}]`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "modules.json"), []byte(modules), 0o644))
+	m, err := Open(dir)
+	require.NoError(t, err)
+	defer m.Close()
+	e, err := m.Embedder()
+	require.NoError(t, err)
+	got, err := e.AppendEmbed(t.Context(), nil, answers.Texts[0])
+	require.NoError(t, err)
+	requireVector(t, answers.Embeddings[0], got)
+	_, err = m.Matcher()
+	require.NoError(t, err)
+	v, err := OpenVision(dir)
+	require.NoError(t, err)
+	require.NoError(t, v.Close())
+}
+
 func TestMatcherErrors(t *testing.T) {
 	m, err := Open("testdata/clip")
 	require.NoError(t, err)

@@ -59,18 +59,26 @@ func (s source) openVision(opts []Option) (*VisionModel, error) {
 	for _, opt := range opts {
 		opt(&set)
 	}
-	spec, err := s.checkConfig(".")
+	root, err := fs.Sub(s.fsys, s.dir)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	f, err := readFolder(root)
+	if err != nil {
+		return nil, s.fail(err)
+	}
+	spec, err := s.checkConfig(f.transformer)
 	if err != nil {
 		return nil, err
 	}
 	if spec.Embeddings.Patches == nil && spec.Other == nil {
 		return nil, &TaskError{Name: s.shown, Model: kindOf(&spec), Task: "look at pictures", Needs: "a model of pictures", Can: textTasks(&spec)}
 	}
-	p, err := s.readProcessor(".")
+	p, err := s.readProcessor(f.transformer)
 	if err != nil {
 		return nil, err
 	}
-	m, headless, err := s.loadModel(".", set.model())
+	m, headless, err := s.loadModel(f.transformer, set.model())
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ FAMILIES = {
 
 GPT2 = dict(model_type="gpt2", n_embd=24, n_head=3, n_inner=37, n_layer=2, vocab_size=61, n_positions=40, is_decoder=True, add_cross_attention=True,
             bos_token_id=3, eos_token_id=4)
+TROCR = dict(model_type="trocr", d_model=24, decoder_attention_heads=3, decoder_ffn_dim=37, decoder_layers=2, vocab_size=61, max_position_embeddings=40,
+             is_decoder=True, add_cross_attention=True, pad_token_id=1, bos_token_id=3, eos_token_id=4)
 BERT = dict(model_type="bert", hidden_size=20, num_attention_heads=4, intermediate_size=37, num_hidden_layers=2, vocab_size=61,
             max_position_embeddings=40, is_decoder=True, add_cross_attention=True)
 
@@ -36,7 +38,10 @@ def parts(conf):
     if conf.model_type == "vision-encoder-decoder":
         if conf.encoder.hidden_size == conf.decoder.hidden_size:
             return [Part("", conf.encoder, "")]
-        return [Part(("encoder.", "enc_to_dec_proj"), conf.encoder, "encoder_"), Part("decoder.", conf.decoder, "decoder_")]
+        reads = ["encoder.", "enc_to_dec_proj"]
+        if getattr(conf.decoder, "cross_attention_hidden_size", None):
+            reads += [f"decoder.model.decoder.layers.{i}.encoder_attn.{p}_proj.weight" for i in range(conf.decoder.decoder_layers) for p in "kv"]
+        return [Part(tuple(reads), conf.encoder, "encoder_"), Part("decoder.", conf.decoder, "decoder_")]
     if conf.model_type != "clip":
         return [Part("", conf, "")]
     return [Part(("text_", "logit_scale"), conf.text_config, "text_model_output."),
@@ -70,7 +75,10 @@ DECODER_AXES = [
     (r"attention\.self\.(query|key|value)\.weight", (None, "h")),
     (r"output\.dense\.weight", ("h", None)),
     (r"output\.dense\.bias", ("h",)),
-    (r"(intermediate\.dense|lm_head)\.weight", (None, "h")),
+    (r"(intermediate\.dense|lm_head|output_projection|embed_tokens|embed_positions|[qkv]_proj|fc1)\.weight", (None, "h")),
+    (r"(out_proj|fc2)\.weight", ("h", None)),
+    (r"(out_proj|fc2)\.bias", ("h",)),
+    (r"(layer_norm|layernorm_embedding)\.(weight|bias)", ("h",)),
     (r"(transform|lm_head)\.dense\.weight", ("h", "h")),
     (r"(transform|lm_head)\.dense\.bias", ("h",)),
     (r"predictions\.decoder\.weight", (None, "h")),
@@ -82,9 +90,10 @@ def axes(name, case):
         return (None, "h")[: 2 if name.endswith("weight") else 1]
     if case.arch.startswith("VisionEncoderDecoder"):
         found = next((which for pattern, which in DECODER_AXES if re.search("(" + pattern + ")$", name)), (None, None))
-        if re.search(r"crossattention\.(c_attn|self\.key|self\.value)\.weight$", name):
+        if re.search(r"(crossattention\.(c_attn|self\.key|self\.value)|encoder_attn\.[kv]_proj)\.weight$", name):
             d, reads = case.config["decoder"], ("h", None) if "c_attn" in name else (None, "h")
-            return reads if case.config["encoder"]["hidden_size"] == d.get("n_embd", d.get("hidden_size")) else (None, None)
+            width = d.get("n_embd", d.get("d_model", d.get("hidden_size")))
+            return reads if case.config["encoder"]["hidden_size"] in (width, d.get("cross_attention_hidden_size")) else (None, None)
         if name.startswith("decoder."):
             return found
         if not case.config["encoder"]["model_type"].startswith("clip"):
@@ -210,6 +219,11 @@ CASES = [
     Case("caption-gpt2-scaled", "VisionEncoderDecoderModel", "as wide as the decoder, scores scaled by layer, one token, a picture of another size",
          captioner(dict(VIT, model_type="vit", hidden_size=24, num_attention_heads=3), dict(GPT2, scale_attn_by_inverse_layer_idx=True)),
          decoding(pictures(1, 17, 22, **INTERPOLATE), 1)),
+    Case("caption-trocr", "VisionEncoderDecoderModel", "TrOCR, which attends to the encoder's width; scaled words without a norm, what is written",
+         captioner(dict(VIT, model_type="deit", qkv_bias=False), dict(TROCR, cross_attention_hidden_size=20, scale_embedding=True, layernorm_embedding=False)),
+         decoding(pictures(2, 12, 12), 5, 3), attentions=True, writes=True),
+    Case("caption-trocr-plain", "VisionEncoderDecoderModel", "a projected encoder, a norm of the words, a matrix of its own",
+         captioner(dict(VIT, model_type="vit"), dict(TROCR, tie_word_embeddings=False)), decoding(pictures(1, 12, 12), 4)),
     Case("caption-bert", "VisionEncoderDecoderModel", "DeiT and BERT, padding on the left of what the decoder reads, what is written",
          captioner(dict(VIT, model_type="deit"), BERT), decoding(pictures(2, 12, 12), 6, 4, side=left_padded), attentions=True, writes=True),
     Case("caption-clip", "VisionEncoderDecoderModel", "CLIP's tower, without its last norm, and RoBERTa",

@@ -22,7 +22,7 @@ var trocr = architecture{
 				End:       c.end(2),
 			},
 			Norm:   Norm{Kind: LayerNorm, Eps: 1e-5},
-			Layers: c.bartLayers("decoder", hidden),
+			Layers: c.bartLayers("decoder", hidden, c.activation("activation_function", "gelu")),
 		}}
 		if c.bool("scale_embedding", false) {
 			s.Embeddings.Scale = float32(math.Sqrt(float64(hidden)))

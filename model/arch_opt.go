@@ -9,8 +9,9 @@ var opt = architecture{
 		heads := c.int("num_attention_heads", 12, 1, maxHeads)
 		headDim := c.headDim("hidden_size", hidden, "num_attention_heads", heads)
 		positions := c.int("max_position_embeddings", 2048, 1, maxPositions)
-		if n := c.int("word_embed_proj_dim", hidden, 1, maxWidth); n != hidden {
-			c.problem("word_embed_proj_dim", "%d is not supported; supported: hidden_size %d", n, hidden)
+		narrow := c.int("word_embed_proj_dim", hidden, 1, maxWidth)
+		if narrow == hidden {
+			narrow = 0
 		}
 		if !c.bool("layer_norm_elementwise_affine", true) {
 			c.problem("layer_norm_elementwise_affine", "norms without weights are not supported")
@@ -22,8 +23,11 @@ var opt = architecture{
 		}
 		return Spec{
 			Stack: Stack{
-				Hidden: hidden,
+				Hidden:   hidden,
+				OutWidth: narrow,
 				Embeddings: Embeddings{
+					Width:        narrow,
+					WordsOnly:    narrow != 0,
 					Vocab:        c.int("vocab_size", 50272, 1, maxVocab),
 					Positions:    positions,
 					Rows:         positions + 2,
@@ -44,9 +48,13 @@ var opt = architecture{
 	},
 	names: func(*Spec) names {
 		return names{
-			Prefix:          "model.",
-			Words:           "decoder.embed_tokens",
-			Positions:       "decoder.embed_positions",
+			Prefix:    "model.",
+			Words:     "decoder.embed_tokens",
+			Positions: "decoder.embed_positions",
+
+			EmbeddingProject: "decoder.project_in",
+			OutProject:       "decoder.project_out",
+
 			Layer:           "decoder.layers.%d.",
 			AttentionNorm:   "self_attn_layer_norm",
 			Query:           "self_attn.q_proj",

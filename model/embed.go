@@ -6,7 +6,8 @@ import "github.com/ladon-ml/ladon/kernels"
 const gatherTokens = 64
 
 // embed: x = Norm(word·Scale + type + position), projected where it is not as
-// wide as the layers; or what pictures are.
+// wide as the layers, or where words alone are not, projected before the rest is
+// added; or what pictures are.
 func (w *workspace) embed() {
 	m, tokens, width := w.model, w.stream.tokens, w.model.spec.embedWidth()
 	to := w.x
@@ -17,8 +18,8 @@ func (w *workspace) embed() {
 	if m.spec.Embeddings.Patches != nil {
 		w.patches.embed()
 	} else {
-		w.gather.to, w.gather.waves = to, w.wavesTable()
-		w.Do((tokens+gatherTokens-1)/gatherTokens, &w.gather)
+		w.gather.waves = w.wavesTable()
+		w.gatherTo(to, width, true, !m.spec.Embeddings.WordsOnly)
 	}
 	if m.spec.Embeddings.Norm {
 		w.norm(to, to, tokens, width, &m.embed.norm)
@@ -26,12 +27,26 @@ func (w *workspace) embed() {
 	if width != m.spec.Hidden {
 		w.MatMul(kernels.Out{C: w.x, LD: m.spec.Hidden}, w.e, tokens, width, m.embed.project.w, kernels.Epilogue{Bias: m.embed.project.bias})
 	}
+	if m.spec.Embeddings.WordsOnly {
+		w.gatherTo(w.x, m.spec.Hidden, false, true)
+	}
+}
+
+// gatherTo sets rows of to, of some width, to those of words, and adds what else
+// there is.
+func (w *workspace) gatherTo(to []float32, width int, words, rest bool) {
+	g := &w.gather
+	g.to, g.width, g.words, g.rest = to, width, words, rest
+	w.Do((w.stream.tokens+gatherTokens-1)/gatherTokens, g)
 }
 
 // gather sums rows of the embedding tables for one piece of the tokens.
 type gather struct {
 	w  *workspace
-	to []float32 // [tokens, embedWidth]
+	to []float32 // [tokens, width]
+
+	width       int
+	words, rest bool // which of the embeddings
 
 	waves []float32 // [positions, embedWidth]; nil: they are learned, or there are none
 }
@@ -55,7 +70,7 @@ func (w *workspace) wavesTable() []float32 {
 
 func (g *gather) Run(_, i int) {
 	m, s := g.w.model, &g.w.stream
-	e, width := &m.embed, m.spec.embedWidth()
+	e, width := &m.embed, g.width
 	seq := 0 // that holds token t
 	for t := i * gatherTokens; t < min((i+1)*gatherTokens, s.tokens); t++ {
 		x := g.to[t*width : (t+1)*width]
@@ -63,13 +78,11 @@ func (g *gather) Run(_, i int) {
 			copy(x, e.target)
 			continue
 		}
-		if s.embeds != nil {
-			copy(x, s.embeds[t*width:])
-		} else {
-			e.words.row(x, int(s.ids[t]))
-			if scale := m.spec.Embeddings.Scale; scale != 0 {
-				kernels.Scale(x, x, scale)
-			}
+		if g.words {
+			g.word(x, t)
+		}
+		if !g.rest {
+			continue
 		}
 		if m.spec.Embeddings.Types > 0 {
 			kind := 0
@@ -93,5 +106,18 @@ func (g *gather) Run(_, i int) {
 			continue
 		}
 		e.positions.addRow(x, position+m.spec.Embeddings.Offset)
+	}
+}
+
+// word sets x to the word of token t.
+func (g *gather) word(x []float32, t int) {
+	m, s := g.w.model, &g.w.stream
+	if s.embeds != nil {
+		copy(x, s.embeds[t*len(x):])
+		return
+	}
+	m.embed.words.row(x, int(s.ids[t]))
+	if scale := m.spec.Embeddings.Scale; scale != 0 {
+		kernels.Scale(x, x, scale)
 	}
 }

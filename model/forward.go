@@ -114,6 +114,10 @@ func (w *workspace) layers(r *Result) {
 	if s.FinalNorm {
 		w.norm(w.x, w.x, w.rows, s.Hidden, &w.model.finalNorm)
 	}
+	if s.OutWidth > 0 {
+		w.MatMul(kernels.Out{C: w.y, LD: s.OutWidth}, w.x, w.rows, s.Hidden, w.model.narrow.w, kernels.Epilogue{})
+		w.x, w.y = w.y, w.x
+	}
 	if !s.LastUnnormed {
 		w.keepHidden(len(s.Layers), r)
 	}
@@ -249,6 +253,7 @@ func (w *workspace) keepHidden(l int, r *Result) {
 	}
 	s, hidden := &w.stream, w.model.spec.Hidden
 	if r.hidden != nil {
+		hidden := r.hidden[l].Cols
 		copy(r.hidden[l].Data[s.token*hidden:], w.x[:s.texts()*hidden])
 		if s.targets != nil {
 			copy(r.targetHidden[l].Data[s.target*hidden:], w.x[s.texts()*hidden:s.tokens*hidden])

@@ -167,7 +167,7 @@ func (w *workspace) headRows(from Rows) []float32 {
 // means finds the mean of each sequence's states, or of all but the first, and
 // where that is read too, puts it before.
 func (w *workspace) means(of Rows) []float32 {
-	hidden, s := w.model.spec.Hidden, &w.stream
+	hidden, s := w.model.spec.outWidth(), &w.stream
 	width := hidden * of.states()
 	w.first = grow(w.first, width*s.sequences())
 	for i := range s.sequences() {
@@ -191,7 +191,7 @@ func (w *workspace) means(of Rows) []float32 {
 
 // gatherRows copies rows of the last hidden states together.
 func (w *workspace) gatherRows(rows []int32) []float32 {
-	hidden := w.model.spec.Hidden
+	hidden := w.model.spec.outWidth()
 	w.first = grow(w.first, len(rows)*hidden)
 	for i, t := range rows {
 		copy(w.first[i*hidden:(i+1)*hidden], w.x[int(t)*hidden:])
@@ -202,7 +202,7 @@ func (w *workspace) gatherRows(rows []int32) []float32 {
 // headOn runs a head on rows of last hidden states. Its outputs, each [total,
 // columns], lie one after the other in data and get the rows from at on.
 func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, total int) {
-	width := w.model.spec.Hidden * h.From.states()
+	width := w.model.spec.outWidth() * h.From.states()
 	if h.norm.weight != nil {
 		w.normed = grow(w.normed, rows*width)
 		w.norm(w.normed, a, rows, width, &h.norm)

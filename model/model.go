@@ -24,6 +24,7 @@ type Model struct {
 	biases    [][]mha.Bias // [layers]: of scores
 	distances distanceKeys
 	finalNorm norm
+	narrow    linear // [OutWidth, hidden], of the last hidden states
 	heads     []head
 	params    []param   // of the other model too
 	memory    mem.Arena // holds the matrices and tables, likewise

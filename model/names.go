@@ -31,6 +31,7 @@ type names struct {
 	AttentionScale, FeedForwardScale string
 
 	EmbeddingProject string // to the width of the layers
+	OutProject       string // from it, of the last hidden states
 	Relative         string // the table of relative biases
 
 	Layer string // of layer %d; the names below follow it

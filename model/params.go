@@ -116,12 +116,15 @@ func (m *Model) parameters(n *names, c *checkpoint, stored func(name string) ker
 	if s.FinalNorm {
 		p.norm("final_norm", &m.finalNorm, s.Hidden, prefix+n.FinalNorm)
 	}
+	if s.OutWidth > 0 {
+		p.linear("project_out", &m.narrow, s.Hidden, false, part{name: prefix + n.OutProject, rows: s.OutWidth})
+	}
 	m.heads = make([]head, len(s.Heads))
 	for i := range s.Heads {
 		h := &m.heads[i]
 		h.Head = s.Heads[i]
 		h.layers = make([]dense, len(h.Layers))
-		width := s.Hidden * h.From.states()
+		width := s.outWidth() * h.From.states()
 		if h.Norm != "" {
 			p.norm(ownHead+h.Norm, &h.norm, width, prefix+h.Norm)
 		}
@@ -200,13 +203,17 @@ func (p *paramList) embeddings(e *embeddings) {
 		p.words("embeddings.words", &e.words, s.Vocab, width, p.Words, p.spec.tied())
 	}
 	if s.Rows > 0 && s.Waves == NoWaves {
-		p.table(ownPositions, &e.positions, s.Rows, width, p.Positions)
+		rows := width
+		if s.WordsOnly {
+			rows = p.spec.Hidden
+		}
+		p.table(ownPositions, &e.positions, s.Rows, rows, p.Positions)
 	}
 	if s.Types > 0 {
 		p.table("embeddings.types", &e.types, s.Types, width, p.Types)
 	}
 	if width != p.spec.Hidden {
-		p.linear("embeddings.project", &e.project, width, true, part{name: p.prefix + p.EmbeddingProject, rows: p.spec.Hidden})
+		p.linear("embeddings.project", &e.project, width, !s.WordsOnly, part{name: p.prefix + p.EmbeddingProject, rows: p.spec.Hidden})
 	}
 	if p.spec.Permuted != nil {
 		p.add(param{name: "embeddings.target", rows: 1, cols: width, vector: &e.target, from: []source{{names: []string{p.prefix + p.Target}, shape: []int{1, 1, width}, rows: width}}})

@@ -131,7 +131,7 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 		}
 	}
 	if slices.Contains(names, LastHiddenState) {
-		r.last = &Output{Name: LastHiddenState, Cols: m.spec.Hidden}
+		r.last = &Output{Name: LastHiddenState, Cols: m.spec.outWidth()}
 	}
 	if slices.Contains(names, HiddenStates) {
 		for i := range len(m.spec.Layers) + 1 {
@@ -139,6 +139,9 @@ func (m *Model) newResult(names ...string) (*Result, error) {
 			if m.spec.Permuted != nil {
 				r.targetHidden = append(r.targetHidden, Output{Name: TargetHiddenStates + "." + strconv.Itoa(i), Cols: m.spec.Hidden})
 			}
+		}
+		if !m.spec.LastUnnormed {
+			r.hidden[len(m.spec.Layers)].Cols = m.spec.outWidth()
 		}
 	}
 	if slices.Contains(names, Attentions) {
@@ -206,7 +209,7 @@ func (m *Model) columns(h Head) int {
 		return m.columns(m.heads[h.Mean[0]].Head)
 	}
 	if len(h.Layers) == 0 {
-		return m.spec.Hidden * h.From.states()
+		return m.spec.outWidth() * h.From.states()
 	}
 	return h.Layers[len(h.Layers)-1].Width
 }

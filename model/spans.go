@@ -58,7 +58,7 @@ type spanning struct {
 
 // findSpans runs the head on every sequence of the group.
 func (w *workspace) findSpans(h *head, r *headResult) {
-	s, hidden := &w.stream, w.model.spec.Hidden
+	s, hidden := &w.stream, w.model.spec.outWidth()
 	for i := range s.sequences() {
 		from, to := int(s.cuSeqlens[i]), int(s.cuSeqlens[i+1])
 		row := func(output int) []float32 {
@@ -79,7 +79,7 @@ func (w *workspace) findSpans(h *head, r *headResult) {
 
 // spansOf does so for one sequence of states.
 func (w *workspace) spansOf(h *head, x []float32, barred []uint8, last int, out func(output int) []float32) {
-	p, hidden, starts := &w.spanning, w.model.spec.Hidden, h.Spans.Starts
+	p, hidden, starts := &w.spanning, w.model.spec.outWidth(), h.Spans.Starts
 	n := len(x) / hidden
 	p.probs, p.start = grow(p.probs, n), grow(p.start, hidden)
 	w.probable(x, n, &h.layers[0], barred)
@@ -101,7 +101,7 @@ func (w *workspace) spansOf(h *head, x []float32, barred []uint8, last int, out 
 
 // beside puts the same state after each of n states.
 func (w *workspace) beside(x, state []float32, n int) []float32 {
-	hidden := w.model.spec.Hidden
+	hidden := w.model.spec.outWidth()
 	w.spanning.pairs = grow(w.spanning.pairs, 2*hidden*n)
 	for i := range n {
 		pair := w.spanning.pairs[2*hidden*i:][:2*hidden]

@@ -79,6 +79,7 @@ const (
 // A Stack is layers one above the other, over embeddings.
 type Stack struct {
 	Hidden     int // width of the residual stream
+	OutWidth   int // that of the last hidden states, which are projected to it; 0: Hidden
 	Embeddings Embeddings
 	Norm       Norm
 	FinalNorm  bool // after the last layer, where the layers' own norms stand before their work
@@ -195,6 +196,7 @@ type Embeddings struct {
 	Vocab     int
 	Shared    bool    // the words are the model's that has this one as its Other
 	Width     int     // 0: the stack's
+	WordsOnly bool    // words alone have that width; projected, without a bias, before the rest is added
 	Scale     float32 // 0: 1
 	Types     int     // rows of the token type table; 0: there is none
 	Norm      bool
@@ -230,6 +232,14 @@ func (e *Embeddings) positions() int {
 func (s *Stack) embedWidth() int {
 	if s.Embeddings.Width > 0 {
 		return s.Embeddings.Width
+	}
+	return s.Hidden
+}
+
+// outWidth is the width of the last hidden states.
+func (s *Stack) outWidth() int {
+	if s.OutWidth > 0 {
+		return s.OutWidth
 	}
 	return s.Hidden
 }

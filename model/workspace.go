@@ -81,8 +81,8 @@ func (w *workspace) resize() {
 			gate = max(gate, kernels.Stride(f.Width))
 		}
 	}
-	w.x = grow(w.x, tokens*s.Hidden)
-	w.y = grow(w.y, tokens*s.Hidden)
+	w.x = grow(w.x, tokens*max(s.Hidden, s.OutWidth))
+	w.y = grow(w.y, tokens*max(s.Hidden, s.OutWidth))
 	w.o = grow(w.o, tokens*out)
 	w.qkv = grow(w.qkv, tokens*qkv)
 	w.h, w.g = grow(w.h, tokens*ffn), grow(w.g, tokens*gate)

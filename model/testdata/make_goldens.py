@@ -150,6 +150,8 @@ def reorder(model, case, seed):
                     order = perm[which]
                     if p.shape[axis] == 2 * len(order):  # two states beside each other
                         order = torch.cat([order, order + len(order)])
+                    if p.shape[axis] != len(order):  # of another width: before or after a projection
+                        continue
                     p.copy_(p.index_select(axis, order))
     return {part.outputs: perm["h"] for part, perm in perms}
 
@@ -196,7 +198,7 @@ def outputs_of(model, case, inputs, perm=None):
         back = {part: torch.argsort(p) for part, p in perm.items()}
         for k, v in out.items():
             part = next((part for part in back if k.startswith(part)), None)
-            if part is not None and ("hidden_state" in k or k in case.states):
+            if part is not None and ("hidden_state" in k or k in case.states) and v.shape[-1] == len(back[part]):
                 out[k] = v[..., back[part]]
     return {k: v.numpy() if k in pooled(case) else mask_out(k, v.numpy(), inputs) for k, v in out.items()}
 

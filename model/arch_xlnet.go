@@ -2,6 +2,9 @@ package model
 
 import "github.com/ladon-ml/ladon/kernels"
 
+// longestText bounds texts of models that have no limit of their own.
+const longestText = 1 << 16
+
 // maxSpans bounds how many starts and ends a checkpoint may choose.
 const maxSpans = 1 << 10
 
@@ -40,7 +43,7 @@ var xlnet = architecture{
 		return Spec{
 			Stack: Stack{
 				Hidden:     hidden,
-				Embeddings: Embeddings{Vocab: c.int("vocab_size", 32000, 1, maxVocab), Positions: maxPositions, Pad: -1},
+				Embeddings: Embeddings{Vocab: c.int("vocab_size", 32000, 1, maxVocab), Positions: longestText, Pad: -1},
 				Norm:       Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_eps", 1e-12)},
 				Layers:     repeat(c.int("n_layer", 24, 1, maxLayers), layer),
 				Permuted:   permuted,

@@ -125,6 +125,9 @@ func (m *Model) checkPermuted(b *Batch) error {
 		if b.Blocked != nil && b.Blocked[s] != nil && len(b.Blocked[s]) != n*n {
 			return inputError("sequence %d has %d tokens, which a mask of %d is not for", s, n, len(b.Blocked[s]))
 		}
+		if most := m.spec.Embeddings.Positions; b.targets(s) > most {
+			return inputError("sequence %d has %d targets, but at most %d are supported", s, b.targets(s), most)
+		}
 		if b.Targets != nil && len(b.Targets[s]) != b.targets(s)*n {
 			return inputError("sequence %d has %d tokens, among which %d numbers place no targets", s, n, len(b.Targets[s]))
 		}

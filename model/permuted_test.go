@@ -96,6 +96,7 @@ func TestBadPermuted(t *testing.T) {
 		"memory of two lengths":     func(b *Batch) { b.Memory = [][]float32{make([]float32, 40), make([]float32, 80)} },
 		"memory of half a state":    func(b *Batch) { b.Memory = [][]float32{make([]float32, 30), make([]float32, 30)} },
 		"unseen tokens":             func(b *Batch) { b.Unseen = []int32{1, 0} },
+		"70000 targets":             func(b *Batch) { b.Targets = [][]float32{make([]float32, 140000), {1}} },
 		"a negative token type":     func(b *Batch) { b.TypeIDs = []int32{0, -1, 0} },
 		"a policy beside the masks": func(b *Batch) { b.Blocked, b.Policy = make([][]uint8, 2), &EntropyBudget{} },
 	} {

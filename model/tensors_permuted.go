@@ -141,8 +141,8 @@ func (p *padded) readMemory(m *Model, byName map[string]*weights.Tensor) error {
 		}
 		p.memory = append(p.memory, byRow)
 	}
-	if p.remembered+p.length > maxPositions {
-		return inputError("input tensor %q: a memory of %d tokens, but at most %d are supported", Memory+".0", p.remembered, maxPositions-p.length)
+	if most := m.spec.Embeddings.Positions - p.length; p.remembered > most {
+		return inputError("input tensor %q: a memory of %d tokens, but at most %d are supported beside %d", Memory+".0", p.remembered, most, p.length)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (m *Model) attention(ctx context.Context, text string, cfg AttentionConfig)
 		return nil, err
 	}
 	b := model.Batch{IDs: enc.IDs, CuSeqlens: []int32{0, int32(n)}}
-	if takesTypes(&spec) {
+	if m.takesTypes() {
 		b.TypeIDs = enc.TypeIDs
 	}
 	if err := m.model.Forward(ctx, b, r); err != nil {

@@ -37,7 +37,7 @@ func (m *Model) Batch(texts ...string) (model.Batch, error) {
 		b.CuSeqlens = append(b.CuSeqlens, int32(enc.Len()))
 	}
 	b.IDs = enc.IDs
-	if spec := m.model.Spec(); takesTypes(&spec) {
+	if m.takesTypes() {
 		b.TypeIDs = enc.TypeIDs
 	}
 	if spec := m.model.Spec(); spec.Crosses() {

@@ -76,16 +76,20 @@ func (w *workspace) run(ctx context.Context, result **model.Result, output strin
 	return (*result).Get(output), nil
 }
 
-// takesTypes tells models that tell the tokens of two texts apart. Others ignore
-// what their tokenizer says of it.
-func takesTypes(s *model.Spec) bool { return s.Embeddings.Types > 0 || s.Distances != nil }
+// takesTypes says whether the model is told the tokens of two texts apart. Others
+// ignore what their tokenizer says of it; XLNet is told where tokenizer_config.json
+// has it so, as transformers 5 does.
+func (m *Model) takesTypes() bool {
+	s := m.model.Spec()
+	return s.Embeddings.Types > 0 || s.Distances != nil && m.tokenizer.GivesTypes(false)
+}
 
 // forward runs the model on tokens of enc, of which w.lengths says where texts
 // end. An encoder-decoder reads them twice, as its kind wants to label them.
 func (w *workspace) forward(ctx context.Context, from, to int, r *model.Result) (err error) {
 	spec := w.m.model.Spec()
 	b := model.Batch{IDs: w.enc.IDs[from:to], CuSeqlens: w.lengths}
-	if takesTypes(&spec) {
+	if w.m.takesTypes() {
 		b.TypeIDs = w.enc.TypeIDs[from:to]
 	}
 	if readsSource(&spec) {

@@ -234,6 +234,23 @@ func TestRolesAndPadding(t *testing.T) {
 	}
 }
 
+func TestGivesTypes(t *testing.T) {
+	for _, c := range []struct {
+		config      string
+		unless, yes bool
+	}{
+		{`{}`, false, false},
+		{`{}`, true, true},
+		{`{"model_input_names":null}`, true, true},
+		{`{"model_input_names":["input_ids","attention_mask"]}`, true, false},
+		{`{"model_input_names":["input_ids","token_type_ids"]}`, false, true},
+	} {
+		var parsed Config
+		require.NoError(t, parsed.parse([]byte(c.config)), c.config)
+		require.Equal(t, c.yes, (&Tokenizer{inputs: parsed.Inputs}).GivesTypes(c.unless), c.config)
+	}
+}
+
 func TestLoadFS(t *testing.T) {
 	vocab := []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nHello\n##s\ncafe\ncafé\n中\n<x>\n中文\n")
 	file := func(data string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(data)} }

@@ -28,6 +28,7 @@ type Tokenizer struct {
 	roles      map[string]string // "cls_token" → "[CLS]"
 	side       string            // "left" or "right": padding_side of tokenizer_config.json; "" if it does not say
 	class      string            // tokenizer_class of tokenizer_config.json
+	inputs     []string          // model_input_names of tokenizer_config.json; nil if it does not say
 	modelMax   int
 	size       int
 }
@@ -152,6 +153,15 @@ func (t *Tokenizer) PadsLeft(modelType string) bool {
 		return slices.Contains([]string{"xlnet", "llama", "code_llama", "mistral", "gemma", "gemma2", "gemma3", "gemma3_text", "cohere"}, modelType)
 	}
 	return slices.Contains([]string{"XLNetTokenizer", "LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"}, class)
+}
+
+// GivesTypes says whether a model is told which text a token belongs to: by model_input_names of tokenizer_config.json,
+// else as is usual.
+func (t *Tokenizer) GivesTypes(usual bool) bool {
+	if t.inputs == nil {
+		return usual
+	}
+	return slices.Contains(t.inputs, "token_type_ids")
 }
 
 // SpecialCount is the number of tokens that the template adds to a text, or to a pair.

@@ -22,6 +22,8 @@ type Config struct {
 	PaddingSide string // "left" or "right"; "": unknown
 	Class       string // tokenizer_class; "": unknown
 
+	Inputs []string // model_input_names; nil: unknown
+
 	Roles map[string]string // the tokens of "unk_token", "cls_token" and so on
 	Added []AddedToken      // further tokens; those that the vocabulary lacks get the ids after it, in this order
 
@@ -95,6 +97,7 @@ func (c *Config) parse(data []byte) error {
 		MaxLen       float64       `json:"model_max_length"`
 		Side         string        `json:"padding_side"`
 		Class        *string       `json:"tokenizer_class"`
+		Inputs       []string      `json:"model_input_names"`
 		AddBOS       bool          `json:"add_bos_token"`
 		Additional   []configToken `json:"additional_special_tokens"`
 		Decoder      map[string]struct {
@@ -126,6 +129,9 @@ func (c *Config) parse(data []byte) error {
 	}
 	if v.Class != nil {
 		c.Class = *v.Class
+	}
+	if v.Inputs != nil {
+		c.Inputs = v.Inputs
 	}
 	c.addBOS = c.addBOS || v.AddBOS
 	for _, a := range v.Additional {
@@ -168,7 +174,7 @@ func (c *Config) parse(data []byte) error {
 
 // configure takes over what a tokenizer.json does not hold.
 func (t *Tokenizer) configure(c Config) {
-	t.modelMax, t.side, t.class = c.MaxLen, c.PaddingSide, c.Class
+	t.modelMax, t.side, t.class, t.inputs = c.MaxLen, c.PaddingSide, c.Class, c.Inputs
 	t.roles = c.Roles
 	has := func(token string) bool { return t.special[token] }
 	for _, family := range usualRoles {
@@ -215,7 +221,7 @@ func loadVocab(name string, data []byte, c Config) (*Tokenizer, error) {
 			roles[role[0]] = token
 		}
 	}
-	t := &Tokenizer{name: name, classes: newClasses(), spelled: -1, roles: roles, modelMax: c.MaxLen, side: c.PaddingSide, class: c.Class}
+	t := &Tokenizer{name: name, classes: newClasses(), spelled: -1, roles: roles, modelMax: c.MaxLen, side: c.PaddingSide, class: c.Class, inputs: c.Inputs}
 	if t.model, err = newWordPiece(v, roles["unk_token"], defaultPrefix, defaultMaxChars); err != nil {
 		return nil, err
 	}

@@ -133,6 +133,8 @@ func TestBench(t *testing.T) {
 		{[]string{"forward", "-model", encoderDir, "-seq", "5", "-batch", "2"}, append(timed, "tokens_per_s")},
 		{[]string{"forward", "-model", goldenDir + "/bert-qa", "-lens", "1,5"}, append(timed, "tokens_per_s")},
 		{[]string{"forward", "-model", vitDir, "-batch", "2"}, append(timed, "tokens_per_s")},
+		{[]string{"forward", "-model", goldenDir + "/t5-lm", "-lens", "1,5"}, append(timed, "tokens_per_s")},
+		{[]string{"forward", "-model", goldenDir + "/caption-gpt2"}, append(timed, "tokens_per_s")},
 		{[]string{"forward", "-model", goldenDir + "/clip-model", "-seq", "5", "-images", "2"}, append(timed, "images")},
 		{[]string{"picture", "-image", pictureDir + "/photo-420.jpg", "-edge", "20"}, append(keys, "ms_min", "megapixels_per_s")},
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -19,6 +20,10 @@ type Attention struct {
 	Picture *AttentionPicture // nil: it is a text
 	Tokens  []AttentionToken
 	Layers  []AttentionLayer
+
+	// Written is what the decoder of an encoder-decoder makes, whose encoder has all
+	// the rest; nil for other models.
+	Written *AttentionWritten
 }
 
 // Rollout says how much of each token is in the last hidden state of one, if
@@ -73,16 +78,25 @@ type AttentionConfig struct {
 	// Pair is a second text, which the model reads together with the first.
 	Pair    string
 	HasPair bool
-	// MaxTokens cuts the text to fewer tokens than the model takes, or makes the
-	// picture smaller. 0: no.
+	// Target is what the decoder of an encoder-decoder writes about the text. Without
+	// it that is what the model itself writes, by the rules of [Translator.Translate]
+	// without its prefixes, or in models that write nothing what they read to label the
+	// text.
+	Target    string
+	HasTarget bool
+	// MaxTokens cuts the text, and the target, to fewer tokens than the model takes, or
+	// makes the picture smaller. 0: no.
 	MaxTokens int
 	// Truncated is called if the text is cut, or the picture made smaller, with the
 	// tokens that it keeps.
 	Truncated func(kept int)
+	// TargetTruncated is called likewise if the target is cut.
+	TargetTruncated func(kept int)
 }
 
 // Attention gives the weights of every head for a text. They take
 // 4·layers·heads·tokens² bytes, and more than 1 GiB of them are an error.
+// An encoder-decoder's are those of both, and of the attention between them.
 func (m *Model) Attention(ctx context.Context, text string, cfg AttentionConfig) (*Attention, error) {
 	w, err := m.gate.enter(ctx)
 	if err != nil {
@@ -114,8 +128,13 @@ func (m *Model) attention(ctx context.Context, text string, cfg AttentionConfig)
 		cfg.Truncated(enc.Len())
 	}
 	n, spec := enc.Len(), m.model.Spec()
-	if n == 0 {
-		return nil, fmt.Errorf("the text gives no tokens")
+	switch {
+	case n == 0:
+		return nil, errors.New("the text gives no tokens")
+	case spec.Crosses():
+		return a, m.attentionAcross(ctx, a, &enc, limit, cfg)
+	case cfg.HasTarget:
+		return nil, fmt.Errorf("a %s writes nothing about a text: a target is for encoder-decoders", kindOf(&spec))
 	}
 	all := 0
 	for i := range spec.Layers {

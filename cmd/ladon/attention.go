@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -27,7 +28,12 @@ gives a picture of all heads, or with -layer and -head of one; .json the weights
 as they are. The text is -text, or standard input. With -image and a -model that
 looks at pictures, heads are drawn over the picture: what its class token looks
 at, or on the page any patch that one points at. A picture with too many patches
-for its weights to fit into 1 GiB is made smaller where the model lets it be.`,
+for its weights to fit into 1 GiB is made smaller where the model lets it be.
+
+Of an encoder-decoder there are three: cross, from what is written to the text,
+decoder and encoder, each of its own tokens. What is written is -target, or what the
+model itself writes. The page has all and begins with -of (cross unless said), a PNG
+has that one, and so has JSON where -of is given.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		a := &attentionFlags{src: modelFlag(fs), layer: -1}
 		fs.Func("text", "the `TEXT` to read (default: standard input)", func(s string) error {
@@ -38,6 +44,11 @@ for its weights to fit into 1 GiB is made smaller where the model lets it be.`,
 			a.pair, a.hasPair = s, true
 			return nil
 		})
+		fs.Func("target", "what an encoder-decoder writes: `TEXT` (default: what it does write)", func(s string) error {
+			a.target, a.hasTarget = s, true
+			return nil
+		})
+		fs.Var(choiceValue{&a.of, attentionParts}, "of", "the `PART` of an encoder-decoder: cross, decoder or encoder")
 		fs.Var(pathValue{&a.image}, "image", "the picture `FILE` to look at, in place of a text")
 		fs.Var(pathValue{&a.out}, "o", "the `FILE` to write: .html, .png or .json")
 		fs.Var(countValue{&a.layer, 0}, "layer", "the layer `N`, from 0: drawn or written alone, or shown first")
@@ -48,14 +59,19 @@ for its weights to fit into 1 GiB is made smaller where the model lets it be.`,
 }
 
 type attentionFlags struct {
-	src              *modelSource
-	text, pair       string
-	hasText, hasPair bool
-	image, out       string
-	layer            int
-	head             string
-	maxTokens        *int
+	src                *modelSource
+	text, pair, target string
+	hasText, hasPair   bool
+	hasTarget          bool
+	of                 string // "": cross first, and all
+	image, out         string
+	layer              int
+	head               string
+	maxTokens          *int
 }
+
+// attentionParts are the maps of an encoder-decoder, in their order.
+var attentionParts = []string{"cross", "decoder", "encoder"}
 
 // planeValue is a head's number or one of the planes made of heads.
 type planeValue struct{ s *string }
@@ -100,6 +116,9 @@ func (a *attentionFlags) run(c *call) error {
 	if err != nil {
 		return err
 	}
+	if a.of != "" && got.Written == nil {
+		return fmt.Errorf("attention: -of %s: %s is no encoder-decoder", a.of, a.src.name())
+	}
 	report := a.report(got)
 	return atomicfile.Write(a.out, func(w io.Writer) error {
 		return write(report, c.ctx, w, attnview.Selection{Layer: a.layer, Plane: a.head})
@@ -120,14 +139,15 @@ func (a *attentionFlags) look(c *call) (*pipeline.Attention, error) {
 	}
 	defer m.Close()
 	return m.Attention(c.ctx, a.text, pipeline.AttentionConfig{
-		Pair: a.pair, HasPair: a.hasPair, MaxTokens: *a.maxTokens,
-		Truncated: func(kept int) { c.warnf("the text is cut to %d tokens", kept) },
+		Pair: a.pair, HasPair: a.hasPair, Target: a.target, HasTarget: a.hasTarget, MaxTokens: *a.maxTokens,
+		Truncated:       func(kept int) { c.warnf("the text is cut to %d tokens", kept) },
+		TargetTruncated: func(kept int) { c.warnf("the target is cut to %d tokens", kept) },
 	})
 }
 
 func (a *attentionFlags) lookAtPicture(c *call) (*pipeline.Attention, error) {
-	if a.hasText || a.hasPair {
-		return nil, errors.New("attention: -image goes without -text and -pair")
+	if a.hasText || a.hasPair || a.hasTarget {
+		return nil, errors.New("attention: -image goes without -text, -pair and -target")
 	}
 	if err := a.src.need("attention -image"); err != nil {
 		return nil, err
@@ -166,7 +186,7 @@ func (a *attentionFlags) readText(c *call) error {
 		}
 		a.text = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	}
-	for _, t := range []struct{ where, text string }{{where, a.text}, {"-pair", a.pair}} {
+	for _, t := range []struct{ where, text string }{{where, a.text}, {"-pair", a.pair}, {"-target", a.target}} {
 		if !utf8.ValidString(t.text) {
 			return fmt.Errorf("%s: byte %d is not UTF-8", t.where, invalidUTF8([]byte(t.text)))
 		}
@@ -176,34 +196,67 @@ func (a *attentionFlags) readText(c *call) error {
 
 // report names what the pipeline gave for people to see.
 func (a *attentionFlags) report(got *pipeline.Attention) *attnview.Report {
-	m := attnview.Map{Name: "self-attention"}
-	for _, t := range got.Tokens {
-		surface := t.Surface
-		if t.Special {
-			surface = "" // [UNK] and the like: what the model sees
-		}
-		label := t.Token
-		if got.Picture == nil {
-			label = attnview.Label(t.Token, surface)
-		}
-		m.Queries = append(m.Queries, attnview.Token{ID: t.ID, Token: t.Token, Label: label, Special: t.Special, Joined: t.Joined})
-	}
-	for _, l := range got.Layers {
-		m.Layers = append(m.Layers, attnview.Layer(l))
-	}
+	own := attnview.Map{Name: "self-attention", Queries: shownTokens(got.Tokens, got.Picture != nil), Layers: shownLayers(got.Layers)}
 	text := got.Text
 	if a.hasPair {
 		text += "\n" + got.Pair
 	}
 	if p := got.Picture; p != nil {
-		m.Picture = &attnview.Picture{
+		own.Picture = &attnview.Picture{
 			RGB: p.Picture.RGB(), Width: p.Picture.Width, Height: p.Picture.Height,
 			First: p.First, Rows: p.Rows, Cols: p.Cols, PatchWidth: p.PatchWidth, PatchHeight: p.PatchHeight,
 		}
 		text = fmt.Sprintf("%s, %d×%d pixels for the model, %d×%d patches", filepath.Base(a.image), p.Picture.Width, p.Picture.Height, p.Cols, p.Rows)
 	}
+	maps := []attnview.Map{own}
+	if w := got.Written; w != nil {
+		text += "\n→ " + w.Text
+		maps = a.ofBoth(own, w)
+	}
 	name := filepath.Base(a.src.name())
-	return &attnview.Report{Model: name, Text: abridgeTo(text, 2000), Maps: []attnview.Map{m}}
+	return &attnview.Report{Model: name, Text: abridgeTo(text, 2000), Maps: maps}
+}
+
+// ofBoth are the maps of an encoder-decoder, the one that was asked for first.
+func (a *attentionFlags) ofBoth(encoder attnview.Map, w *pipeline.AttentionWritten) []attnview.Map {
+	written := shownTokens(w.Tokens, false)
+	encoder.Name = "encoder's self-attention"
+	maps := []attnview.Map{
+		{Name: "cross-attention", Queries: written, Keys: encoder.Queries, Layers: shownLayers(w.Source)},
+		{Name: "decoder's self-attention", Queries: written, Layers: shownLayers(w.Layers)},
+		encoder,
+	}
+	first := slices.Index(attentionParts, a.of)
+	switch {
+	case first < 0:
+		return maps
+	case strings.EqualFold(filepath.Ext(a.out), ".json"):
+		return maps[first : first+1]
+	}
+	return slices.Concat(maps[first:first+1], maps[:first], maps[first+1:])
+}
+
+func shownLayers(list []pipeline.AttentionLayer) (layers []attnview.Layer) {
+	for _, l := range list {
+		layers = append(layers, attnview.Layer(l))
+	}
+	return layers
+}
+
+// shownTokens names tokens, which may be patches of a picture.
+func shownTokens(list []pipeline.AttentionToken, patches bool) (tokens []attnview.Token) {
+	for _, t := range list {
+		surface := t.Surface
+		if t.Special {
+			surface = "" // [UNK] and the like: what the model sees
+		}
+		label := t.Token
+		if !patches {
+			label = attnview.Label(t.Token, surface)
+		}
+		tokens = append(tokens, attnview.Token{ID: t.ID, Token: t.Token, Label: label, Special: t.Special, Joined: t.Joined})
+	}
+	return tokens
 }
 
 // abridgeTo cuts a text after about that many bytes.

@@ -164,3 +164,45 @@ func TestAttentionOnPicture(t *testing.T) {
 		require.NoFileExists(t, out)
 	}
 }
+
+func TestAttentionAcross(t *testing.T) {
+	dir := t.TempDir()
+	bart, out := rewriteDirs+"to-bart", filepath.Join(dir, "a.json")
+	look := func(args ...string) attended {
+		r := ladon(t, "", append([]string{"attention", "-model", bart, "-text", "Best books", "-o", out}, args...)...)
+		require.Equal(t, result{}, r)
+		return readAttended(t, out)
+	}
+	got := look("-target", "The river")
+	require.Equal(t, "Best books\n→ The river", got.Text)
+	require.Len(t, got.Maps, 3)
+	cross, decoder, encoder := got.Maps[0], got.Maps[1], got.Maps[2]
+	require.Equal(t, decoder.Queries, cross.Queries)
+	require.Equal(t, "</s>", cross.Queries[0].Label)
+	require.Len(t, cross.Planes[0].Weights, len(cross.Queries))
+	require.Len(t, cross.Planes[0].Weights[0], len(encoder.Queries))
+	require.Len(t, look("-of", "encoder", "-layer", "0", "-head", "rollout").Maps, 1)
+	require.Greater(t, len(look().Text), len("Best books\n→ "))
+
+	for _, name := range []string{"b.html", "b.png"} {
+		for _, part := range attentionParts {
+			r := ladon(t, "Best books\n", "attention", "-model", bart, "-o", filepath.Join(dir, name), "-of", part, "-layer", "0", "-head", "1")
+			require.Equal(t, result{}, r)
+		}
+	}
+	require.NoError(t, os.Remove(out))
+	for _, c := range []struct {
+		args  []string
+		parts []string
+	}{
+		{[]string{"-model", bart, "-text", "a", "-of", "middle"}, []string{"-of", "cross, decoder, encoder"}},
+		{[]string{"-model", encoderDir, "-text", "a", "-of", "cross"}, []string{"-of cross", "st-mean"}},
+		{[]string{"-model", encoderDir, "-text", "a", "-target", "b"}, []string{"encoder-decoders"}},
+		{[]string{"-model", bart, "-text", "a", "-target", "\xff"}, []string{"-target", "byte 0", "UTF-8"}},
+		{[]string{"-model", bart, "-text", "a", "-head", "rollout"}, []string{"cross-attention", `"rollout"`}},
+		{[]string{"-model", vitDir, "-image", "a.jpg", "-target", "a"}, []string{"-image", "-target"}},
+	} {
+		requireFailure(t, ladon(t, "", append([]string{"attention", "-o", out}, c.args...)...), exitFail, c.parts...)
+		require.NoFileExists(t, out)
+	}
+}

@@ -24,7 +24,7 @@ type picked struct {
 // pick gives the selected planes, layer after layer.
 func (f *field) pick(s Selection) ([][]picked, error) {
 	if s.Layer >= len(f.planes) {
-		return nil, fmt.Errorf("attnview: no layer %d: there are %d, from 0", s.Layer, len(f.planes))
+		return nil, fmt.Errorf("attnview: %s: no layer %d: there are %d, from 0", f.Name, s.Layer, len(f.planes))
 	}
 	var list [][]picked
 	for l, layer := range f.planes {
@@ -48,5 +48,5 @@ func (f *field) pick(s Selection) ([][]picked, error) {
 	for i, p := range from {
 		names[i] = p.name
 	}
-	return nil, fmt.Errorf("attnview: no head %q; one of %s", s.Plane, strings.Join(names, ", "))
+	return nil, fmt.Errorf("attnview: %s: no head %q; one of %s", f.Name, s.Plane, strings.Join(names, ", "))
 }

@@ -16,7 +16,7 @@ import (
 
 // A pen writes text into a picture. The font is the Go font, outlines that cover
 // Latin, Greek and Cyrillic and stay readable at any size; basicfont has ASCII
-// alone. A rune that it lacks is written as its code.
+// alone. A rune that it lacks is written as its code, or as what stands for it.
 type pen struct {
 	font   *opentype.Font
 	face   font.Face
@@ -37,16 +37,24 @@ func newPen(size float64) (*pen, error) {
 	return &pen{font: f, face: face, height: m.Height.Ceil(), ascent: m.Ascent.Ceil()}, nil
 }
 
+// plain is what stands for the marks that labels have for white space, where the
+// font lacks them.
+var plain = map[rune]string{'␣': "_", '▁': "_", '↵': `\n`, '⇥': `\t`, '␀': `""`}
+
 // known replaces the runes that the font lacks.
 func (p *pen) known(s string) string {
 	var b strings.Builder
 	var buf sfnt.Buffer
 	for _, r := range s {
-		if i, err := p.font.GlyphIndex(&buf, r); err != nil || i == 0 {
+		i, err := p.font.GlyphIndex(&buf, r)
+		switch mark, ok := plain[r]; {
+		case err == nil && i != 0:
+			b.WriteRune(r)
+		case ok:
+			b.WriteString(mark)
+		default:
 			fmt.Fprintf(&b, `\u{%x}`, r)
-			continue
 		}
-		b.WriteRune(r)
 	}
 	return b.String()
 }

@@ -11,6 +11,7 @@ var albert = architecture{
 	spec: func(c *config) Spec {
 		s := c.bert(bertDefaults{vocab: 30000, hidden: 4096, heads: 64, ffn: 16384, act: "gelu_new"})
 		s.Embeddings.Width = c.int("embedding_size", 128, 1, maxWidth)
+		s.Embeddings.Projected = true
 		groups := c.int("num_hidden_groups", 1, 1, len(s.Layers))
 		if n := c.int("inner_group_num", 1, 1, maxLayers); n != 1 {
 			c.problem("inner_group_num", "%d is not supported; supported: 1", n)

@@ -5,13 +5,13 @@ import "github.com/ladon-ml/ladon/kernels"
 // gatherTokens is how many tokens are one piece of work when embedding.
 const gatherTokens = 64
 
-// embed: x = Norm(word·Scale + type + position), projected where it is not as
-// wide as the layers, or where words alone are not, projected before the rest is
+// embed: x = Norm(word·Scale + type + position), projected where the Spec says
+// so, or where words alone have a width of their own, projected before the rest is
 // added; or what pictures are.
 func (w *workspace) embed() {
 	m, tokens, width := w.model, w.stream.tokens, w.model.spec.embedWidth()
-	to := w.x
-	if width != m.spec.Hidden {
+	to, projected := w.x, m.spec.Embeddings.projected(m.spec.Hidden)
+	if projected {
 		w.e = grow(w.e, tokens*width)
 		to = w.e
 	}
@@ -24,7 +24,7 @@ func (w *workspace) embed() {
 	if m.spec.Embeddings.Norm {
 		w.norm(to, to, tokens, width, &m.embed.norm)
 	}
-	if width != m.spec.Hidden {
+	if projected {
 		w.MatMul(kernels.Out{C: w.x, LD: m.spec.Hidden}, w.e, tokens, width, m.embed.project.w, kernels.Epilogue{Bias: m.embed.project.bias})
 	}
 	if m.spec.Embeddings.WordsOnly {

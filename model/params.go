@@ -46,7 +46,7 @@ type layer struct {
 type embeddings struct {
 	words, positions, types table
 	norm                    norm
-	project                 linear    // [hidden, embedWidth], where they differ
+	project                 linear    // [hidden, embedWidth], where they are projected
 	relative                table     // [buckets, heads]
 	target                  []float32 // [hidden], of Permuted
 
@@ -206,7 +206,7 @@ func (p *paramList) embeddings(e *embeddings) {
 	if s.Types > 0 {
 		p.table("embeddings.types", &e.types, s.Types, width, p.Types)
 	}
-	if width != p.spec.Hidden {
+	if s.projected(p.spec.Hidden) {
 		p.linear("embeddings.project", &e.project, width, !s.WordsOnly, part{name: p.prefix + p.EmbeddingProject, rows: p.spec.Hidden})
 	}
 	if p.spec.Permuted != nil {

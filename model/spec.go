@@ -197,6 +197,7 @@ type Embeddings struct {
 	Shared    bool    // the words are the model's that has this one as its Other
 	Width     int     // 0: the stack's
 	WordsOnly bool    // words alone have that width; projected, without a bias, before the rest is added
+	Projected bool    // to the stack's width, also where Width is just that
 	Scale     float32 // 0: 1
 	Types     int     // rows of the token type table; 0: there is none
 	Norm      bool
@@ -242,6 +243,11 @@ func (s *Stack) outWidth() int {
 		return s.OutWidth
 	}
 	return s.Hidden
+}
+
+// projected says whether embeddings go through a matrix to get the stack's width.
+func (e *Embeddings) projected(hidden int) bool {
+	return e.Projected || e.Width > 0 && e.Width != hidden
 }
 
 // NormKind is a way to bring a row to unit scale.

@@ -43,7 +43,7 @@ PLAIN = [
 def axes(name, case):
     if name == "classifier.weight" and case.arch.endswith("TokenClassification"):
         return (None, "h")
-    wide = not case.arch.startswith(("Albert", "Electra")) or "embedding_size" in case.config
+    wide = not case.arch.startswith("Albert") and (not case.arch.startswith("Electra") or "embedding_size" in case.config)  # ALBERT projects always
     return next((which for pattern, which in (PLAIN if wide else []) + AXES if re.search("(" + pattern + ")$", name)), (None, None))
 
 
@@ -94,6 +94,7 @@ CASES = roberta("roberta", "Roberta") + roberta("xlmr", "XLMRoberta") + roberta(
 
     Case("albert-model", "AlbertModel", "three layers that are one, embeddings of 12; all hidden states and attentions",
          {}, ragged(9, 4, 1, types=True), H, hidden_states=True, attentions=True),
+    Case("albert-square", "AlbertModel", "embeddings as wide as the layers, and projected all the same", dict(embedding_size=20), ragged(7, 3), H),
     Case("albert-groups", "AlbertModel", "five layers in two groups, holes in the mask", dict(num_hidden_layers=5, num_hidden_groups=2, hidden_act="gelu"), holes, H, attentions=True),
     Case("albert-pretraining", "AlbertForPreTraining", "both heads", {}, ragged(7, 3, types=True), H),
     Case("albert-mlm", "AlbertForMaskedLM", "tied", {}, ragged(7, 3), H),

@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"io"
 	"math"
+	"strconv"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/basicfont"
@@ -33,7 +34,7 @@ the one picture is written as a PNG with its boxes drawn in.`,
 		src := needModelFlag(fs)
 		threshold := 0.5
 		fs.Func("threshold", "leave out what has no higher `SCORE` (default 0.5)", func(s string) (err error) {
-			if _, err = fmt.Sscanf(s, "%g", &threshold); err != nil || !(threshold >= 0 && threshold <= 1) {
+			if threshold, err = strconv.ParseFloat(s, 64); err != nil || !(threshold >= 0 && threshold <= 1) {
 				return errors.New("a number from 0 to 1")
 			}
 			return nil

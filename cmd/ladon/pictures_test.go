@@ -125,6 +125,7 @@ func TestPictureErrors(t *testing.T) {
 	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, "-o", filepath.Join(t.TempDir(), "none", "x.png"), pictureDir+"/rgb.png"), exitFail, "none/x.png")
 	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, "-o", "x.png", "a.png", "b.png"), exitFail, "one picture")
 	requireFailure(t, ladon(t, "", "detect", "-threshold", "2", "-model", yolosDir, "a.png"), exitFail, "-threshold", "from 0 to 1")
+	requireFailure(t, ladon(t, "", "detect", "-threshold", "0.5x", "-model", yolosDir, "a.png"), exitFail, "-threshold", "from 0 to 1")
 	r := ladon(t, "", "embed", "-model", vitDir, "-image", "missing.png")
 	require.Equal(t, exitFail, r.code)
 	require.Contains(t, r.stderr, "missing.png")

@@ -53,6 +53,9 @@ func TestMatcher(t *testing.T) {
 		requireVector(t, want, raw[i*e.Dim():(i+1)*e.Dim()])
 	}
 	v := openVision(t, "clip")
+	_, err = v.Classify(t.Context(), 0, testPicture(t, "rgb.png"))
+	require.ErrorContains(t, err, "a CLIPModel cannot classify pictures")
+	require.ErrorContains(t, err, "embed -image, match, classify -image -labels")
 	require.Equal(t, e.Dim(), v.Dim())
 	names, pics := pictures(t, answers.Pictures)
 	vectors, err := v.Embed(t.Context(), pics...)

@@ -117,6 +117,10 @@ func pictureTasks(s *model.Spec) []string {
 		list = append(list, "detect")
 	case strings.Contains(s.Class, "ForImageClassification"):
 		list = append(list, "classify -image")
+	case s.Matches:
+		list = append(list, "match", "classify -image -labels")
+	case readsSource(s):
+		list = append(list, "caption")
 	}
 	return list
 }

@@ -140,7 +140,7 @@ func (v *VisionModel) Close() error { return v.whole.Close() }
 
 // cannot is the error of a task whose head the model lacks.
 func (v *VisionModel) cannot(task, needs string) error {
-	spec := v.model.Spec()
+	spec := v.whole.Spec()
 	kind := kindOf(&spec)
 	if v.headless != nil {
 		kind = withoutHead(v.headless)

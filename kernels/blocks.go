@@ -20,8 +20,8 @@ const (
 	kindOffset blockKind = iota // codes less an offset, one scale
 	kindBytes                   // kindOffset with codes of 8 bits, too wide for some instructions
 	kindMins                    // codes, one scale, and a number added to each weight
-	kindHalves                  // codes less an offset, a scale for each half
 	numKinds
+	kindHalves = numKinds // codes less an offset, a scale for each half: only in super-blocks
 )
 
 // values is the float32 that the scales of a block and one output expand to.
@@ -58,25 +58,27 @@ const superLen = 8
 // codeBytes is the size of the codes of one block of a panel.
 func (f *blockForm) codeBytes() int { return blockLen * panelWidth * f.bits / 8 }
 
-// scaleBytes is the size of the scales of a panel of n blocks: for each block
-// its scale and perhaps its minimum, in half precision; for each super-block two
-// or one in half precision and then a byte for every block or half of one.
-func (f *blockForm) scaleBytes(n int) int {
-	switch {
-	case !f.super:
-		return n * 2 * panelWidth * f.kind.values()
-	case f.kind == kindMins:
-		return n / superLen * superMinsBytes
+// codesAt is where the codes of block b of a panel begin.
+func (f *blockForm) codesAt(b int) int {
+	if f.super {
+		return b/superLen*f.superBytes() + f.superHead() + b%superLen*f.codeBytes()
 	}
-	return n / superLen * superHalvesBytes
+	return b * f.codeBytes()
 }
 
-const (
-	superMinsBytes   = panelWidth * (2 + 2 + superLen + superLen)
-	superHalvesBytes = panelWidth * (2 + 2*superLen)
-)
+// scalesAt is where the scales of block b of a panel of n begin, or those of its
+// super-block.
+func (f *blockForm) scalesAt(b, n int) int {
+	if f.super {
+		return b / superLen * f.superBytes()
+	}
+	return n*f.codeBytes() + 2*panelWidth*f.kind.values()*b
+}
 
 // panelBytes is the distance between panels of n blocks.
 func (f *blockForm) panelBytes(n int) int {
-	return roundUp(n*f.codeBytes()+f.scaleBytes(n), cacheLine)
+	if f.super {
+		return n / superLen * f.superBytes()
+	}
+	return roundUp(f.scalesAt(n, n), cacheLine)
 }

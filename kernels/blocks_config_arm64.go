@@ -21,7 +21,6 @@ var blockNEON = blockConfig{
 		kindOffset: {nil, neon.BlockOffset1, neon.BlockOffset2, neon.BlockOffset3},
 		kindBytes:  {nil, neon.BlockBytes1, neon.BlockBytes2, neon.BlockBytes3},
 		kindMins:   {nil, neon.BlockMins1, neon.BlockMins2, neon.BlockMins3},
-		kindHalves: {nil, neon.BlockHalves1, neon.BlockHalves2},
 	},
 	rows: [numDTypes]blockRow{
 		Q8_0: neon.BlockRowQ8016,
@@ -29,9 +28,11 @@ var blockNEON = blockConfig{
 		Q4_1: neon.BlockRowQ4116,
 		Q5_0: neon.BlockRowQ5016,
 		Q5_1: neon.BlockRowQ5116,
-		Q4_K: neon.BlockRowQ4K16,
-		Q5_K: neon.BlockRowQ5K16,
-		Q6_K: neon.BlockRowQ6K16,
+	},
+	super: [numDTypes]superTiles{
+		Q4_K: {one: neon.BlockQ4K1, rows: []superTile{nil, neon.BlockWideQ4K1, neon.BlockWideQ4K2}, wide: true},
+		Q5_K: {one: neon.BlockQ5K1, rows: []superTile{nil, neon.BlockWideQ5K1, neon.BlockWideQ5K2}, wide: true},
+		Q6_K: {one: neon.BlockQ6K1, rows: []superTile{nil, neon.BlockWideQ6K1, neon.BlockWideQ6K2}, wide: true},
 	},
 	chunk: 512 << 10,
 	rate:  60,

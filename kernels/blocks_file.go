@@ -70,14 +70,12 @@ func (f *blockForm) halves(src []byte) (h [2]uint16, n int) {
 	return h, 2
 }
 
-// superBytes are the bytes of a super-block that scale its scales: for kindMins
+// superScales are the bytes of a super-block that scale its scales: for kindMins
 // those of the eight scales and the eight minimums, which have 6 bits; for
-// kindHalves those of the 16 halves, 128 more than the file's.
-func (f *blockForm) superBytes(src []byte) (b [2 * superLen]byte) {
+// kindHalves those of the 16 halves, signed.
+func (f *blockForm) superScales(src []byte) (b [2 * superLen]byte) {
 	if f.kind == kindHalves {
-		for i, v := range src[192:208] {
-			b[i] = v ^ 0x80
-		}
+		copy(b[:], src[192:208])
 		return b
 	}
 	s := src[4:16]
@@ -121,7 +119,7 @@ func (f *blockForm) dequantize(dst []float32, src []byte) {
 	h, _ := f.halves(src)
 	var b [2 * superLen]byte
 	if f.super {
-		b = f.superBytes(src)
+		b = f.superScales(src)
 	}
 	for sub := range len(dst) / blockLen {
 		w := f.words(src, sub)
@@ -145,8 +143,8 @@ func (f *blockForm) values(h [2]uint16, b *[2 * superLen]byte, sub int) (s [2]fl
 	switch {
 	case f.kind == kindHalves:
 		d := s[0]
-		s[0] = d * float32(int(b[2*sub])-128)
-		s[1] = d * float32(int(b[2*sub+1])-128)
+		s[0] = d * float32(int8(b[2*sub]))
+		s[1] = d * float32(int8(b[2*sub+1]))
 	case f.super:
 		s[0] *= float32(b[sub])
 		s[1] *= -float32(b[superLen+sub])

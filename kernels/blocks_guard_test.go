@@ -3,6 +3,7 @@ package kernels
 import (
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,27 +42,41 @@ func TestMatMulBlocksStaysInside(t *testing.T) {
 	})
 }
 
-// Records are filled from 32 elements at a time and no more, equal on every set
-// where the values are finite.
+// Records are filled from 32 or 256 elements at a time and no more, equal on
+// every set where the values are finite.
 func TestQuantiseBlocks(t *testing.T) {
+	type fill8 func(dst *uint8, src []float32, n int)
 	type op struct {
-		name string
-		run  func(dst *uint8, src []float32, n int, factor float32)
-		want func(dst *uint8, src []float32, n int, factor float32)
+		name            string
+		elements, bytes int
+		run, want       fill8
+	}
+	by := func(f func(dst *uint8, src []float32, n int, factor float32)) fill8 {
+		return func(dst *uint8, src []float32, n int) { f(dst, src, n, -8) }
 	}
 	forEachSet(t, func(t *testing.T, _ cpu.Set) {
 		r := rand.New(rand.NewPCG(35, 36))
-		for _, o := range []op{{"blocks", quantiseBlocks, quantiseBlocksGeneric}, {"halves", quantiseHalves, quantiseHalvesGeneric}} {
+		for _, o := range []op{
+			{"blocks", blockLen, recordBytes, by(quantiseBlocks), by(quantiseBlocksGeneric)},
+			{"super-blocks", superWeights, superRecordBytes, quantiseSuper, quantiseSuperGeneric},
+			{"super-blocks of halves", superWeights, superRecordBytes, quantiseSuperHalves, quantiseSuperHalvesGeneric},
+		} {
 			for _, n := range []int{1, 2, 7} {
 				for _, spread := range []float64{1, 1e-30, 1e-36, 1e-42, 1e37, 0} {
 					for where, slice := range places[float32]() {
-						src := slice(t, n*blockLen)
+						src := slice(t, n*o.elements)
 						fill(r, src, spread)
 						src[r.IntN(len(src))] = float32(r.IntN(5)) / 2 * float32(spread) // ties
-						got := places[byte]()[where](t, n*recordBytes)
-						want := make([]byte, n*recordBytes)
-						o.run(&got[0], src, n, -8)
-						o.want(&want[0], src, n, -8)
+						got := places[byte]()[where](t, n*o.bytes)
+						clear(got) // of what is left free
+						want := make([]byte, n*o.bytes)
+						o.run(&got[0], src, n)
+						o.want(&want[0], src, n)
+						if o.name == "super-blocks" { // only eight sums
+							for i := range n {
+								clear(got[i*o.bytes+superRecordSums+2*superLen : (i+1)*o.bytes])
+							}
+						}
 						require.Equal(t, want, append([]byte(nil), got...), "%s, %d of %g", o.name, n, spread)
 					}
 				}
@@ -77,29 +92,35 @@ func TestExpandPanels(t *testing.T) {
 		for _, d := range blockTypes {
 			packed, _ := packRandom(t, r, d, 16, 512)
 			f := d.form()
-			const blocks = 512 / blockLen
-			codes := places[byte]()["end"](t, blocks*f.codeBytes())
-			for i := range codes {
-				codes[i] = uint8(packed.i8[i])
+			blocks := 512 / blockLen
+			if f.super {
+				blocks = superLen
 			}
-			scales := places[byte]()["end"](t, f.scaleBytes(blocks))
-			for i := range scales {
-				scales[i] = uint8(packed.i8[len(codes)+i])
+			codes := places[byte]()["end"](t, blocks*f.codeBytes())
+			copy(codes, bytesOf(packed.i8[f.codesAt(0):]))
+			scales := places[byte]()["end"](t, blocks*2*panelWidth*f.kind.values())
+			if !f.super {
+				copy(scales, bytesOf(packed.i8[f.scalesAt(0, blocks):]))
 			}
 			ws := workspace{
 				q:      places[int8]()["end"](t, blocks*blockLen*panelWidth),
 				scales: places[float32]()["end"](t, blocks*f.kind.values()*panelWidth),
 			}
-			wide := ws.expand(f, &codes[0], &scales[0], blocks)
+			var wide *uint8
+			if f.super {
+				f.expandCodes((*uint8)(unsafe.Pointer(&ws.q[0])), &codes[0], blocks)
+			} else {
+				wide = ws.expand(f, &codes[0], &scales[0], blocks)
+			}
 			for j := range panelWidth {
 				c := packed.column(j)
 				for b := range blocks {
 					s := c.values(b)
-					for v := range f.kind.values() {
+					for v := 0; !f.super && v < f.kind.values(); v++ {
 						require.Equal(t, s[v], ws.scales[(b*f.kind.values()+v)*panelWidth+j], "%v", d)
 					}
 					for i := range blockLen {
-						want := c.code(b*f.codeBytes(), i/4, i%4)
+						want := c.code(f.codesAt(b), i/4, i%4)
 						if f.bits == 8 {
 							require.Equal(t, &codes[0], wide, "bytes are multiplied where they lie")
 							continue

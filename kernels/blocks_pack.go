@@ -145,17 +145,18 @@ func (p *Packer) packHalves(first, end int, src []byte, row func(i int, dst []by
 // column is one row of W in its panel.
 type column struct {
 	f      *blockForm
-	codes  []byte // from the row's first code on
-	scales []int8 // the panel's
+	codes  []byte // the panel from the row's first code on
+	panel  []byte
+	blocks int
 	lane   int
 }
 
 func (m *Matrix) column(i int) column {
 	f := m.dtype.form()
 	blocks := m.k / blockLen
-	panel := m.i8[i/panelWidth*f.panelBytes(blocks):][:f.panelBytes(blocks)]
+	panel := bytesOf(m.i8[i/panelWidth*f.panelBytes(blocks):][:f.panelBytes(blocks)])
 	lane := i % panelWidth
-	return column{f, bytesOf(panel[4*lane:]), panel[blocks*f.codeBytes():], lane}
+	return column{f, panel[4*lane:], panel, blocks, lane}
 }
 
 // set packs block b of the file's row, a super-block where the format has them.
@@ -170,7 +171,7 @@ func (c *column) set(b int, src []byte) error {
 	blocks := f.elements / blockLen
 	c.setScales(b, src, h)
 	for sub := range blocks {
-		c.setWords((b*blocks+sub)*f.codeBytes(), f.words(src, sub))
+		c.setWords(f.codesAt(b*blocks+sub), f.words(src, sub))
 	}
 	return nil
 }
@@ -187,8 +188,9 @@ func (c *column) setWords(o int, w codeWords) {
 		}
 		return
 	}
+	planes := c.f.bits - 4
 	for g := range 4 {
-		put(g, w[g]&lowNibbles|w[g+4]&lowNibbles<<4)
+		put(planes+g, w[g]&lowNibbles|w[g+4]&lowNibbles<<4)
 	}
 	switch c.f.bits {
 	case 5:
@@ -196,39 +198,27 @@ func (c *column) setWords(o int, w codeWords) {
 		for g, v := range w {
 			plane |= v >> 4 & lowBits << g
 		}
-		put(4, plane)
+		put(0, plane)
 	case 6:
 		for h := range 2 {
 			var plane uint32
 			for g, v := range w[4*h : 4*h+4] {
 				plane |= v >> 4 & lowPairs << (2 * g)
 			}
-			put(4+h, plane)
+			put(h, plane)
 		}
 	}
 }
 
 func (c *column) setScales(b int, src []byte, h [2]uint16) {
-	put := func(o int, v uint16) {
-		c.scales[o+2*c.lane], c.scales[o+2*c.lane+1] = int8(v), int8(v>>8)
-	}
-	const halves = 2 * panelWidth
-	if !c.f.super {
-		n := c.f.kind.values()
-		for i, v := range h[:n] {
-			put((n*b+i)*halves, v)
-		}
+	if c.f.super {
+		bytes := c.f.superScales(src)
+		c.setSuper(b, h, &bytes)
 		return
 	}
-	o := b * c.f.scaleBytes(superLen)
-	put(o, h[0])
-	o += halves
-	if c.f.kind == kindMins {
-		put(o, h[1])
-		o += halves
-	}
-	for i, v := range c.f.superBytes(src) {
-		c.scales[o+i*panelWidth+c.lane] = int8(v)
+	o := c.f.scalesAt(b, c.blocks) + 2*c.lane
+	for i, v := range h[:c.f.kind.values()] {
+		binary.LittleEndian.PutUint16(c.panel[o+2*panelWidth*i:], v)
 	}
 }
 
@@ -238,7 +228,7 @@ func (c *column) row(dst []float32) {
 	for b := range len(dst) / blockLen {
 		s := c.values(b)
 		for i := range blockLen {
-			code := float32(c.code(b*f.codeBytes(), i/4, i%4) - f.offset)
+			code := float32(c.code(f.codesAt(b), i/4, i%4) - f.offset)
 			if f.kind == kindHalves {
 				dst[b*blockLen+i] = code * s[i/16]
 				continue
@@ -255,42 +245,28 @@ func (c *column) code(o, g, j int) int {
 	if c.f.bits == 8 {
 		return at(g)
 	}
-	low := at(g%4) >> (g / 4 * 4) & 15
+	low := at(c.f.bits-4+g%4) >> (g / 4 * 4) & 15
 	switch c.f.bits {
 	case 5:
-		return low | at(4)>>g&1<<4
+		return low | at(0)>>g&1<<4
 	case 6:
-		return low | at(4+g/4)>>(g%4*2)&3<<4
+		return low | at(g/4)>>(g%4*2)&3<<4
 	}
 	return low
 }
 
 // values are the scales of block b.
 func (c *column) values(b int) [2]float32 {
-	half := func(o int) uint16 {
-		return uint16(uint8(c.scales[o+2*c.lane])) | uint16(uint8(c.scales[o+2*c.lane+1]))<<8
+	if c.f.super {
+		h, bytes := c.super(b / superLen)
+		return c.f.values(h, &bytes, b%superLen)
 	}
-	const halves = 2 * panelWidth
 	var h [2]uint16
-	var bytes [2 * superLen]byte
-	if !c.f.super {
-		n := c.f.kind.values()
-		for i := range n {
-			h[i] = half((n*b + i) * halves)
-		}
-		return c.f.values(h, &bytes, 0)
+	o := c.f.scalesAt(b, c.blocks) + 2*c.lane
+	for i := range c.f.kind.values() {
+		h[i] = binary.LittleEndian.Uint16(c.panel[o+2*panelWidth*i:])
 	}
-	o := b / superLen * c.f.scaleBytes(superLen)
-	h[0] = half(o)
-	o += halves
-	if c.f.kind == kindMins {
-		h[1] = half(o)
-		o += halves
-	}
-	for i := range bytes {
-		bytes[i] = byte(c.scales[o+i*panelWidth+c.lane])
-	}
-	return c.f.values(h, &bytes, b%superLen)
+	return c.f.values(h, &[2 * superLen]byte{}, 0)
 }
 
 // bytesOf is x as bytes.

@@ -14,8 +14,7 @@ import (
 //	sum    float32       // Σq
 //	_      [4]byte
 //
-// For kindHalves, offset counts the first 16 elements, and at sum is an int32
-// like it for the others.
+// For K-quants it is one of superRecord for every 256.
 const (
 	recordBytes  = 48
 	recordScale  = 32
@@ -32,15 +31,6 @@ const (
 // Blocks whose largest magnitude is below 1e-35 give zeros. With a NaN or an
 // infinity the scale is NaN, and the rest means nothing.
 func quantiseBlocksGeneric(dst *uint8, src []float32, n int, factor float32) {
-	quantiseGenericBlocks(dst, src, n, factor, false)
-}
-
-// quantiseHalvesGeneric is the same with an offset for each half of a block.
-func quantiseHalvesGeneric(dst *uint8, src []float32, n int, factor float32) {
-	quantiseGenericBlocks(dst, src, n, factor, true)
-}
-
-func quantiseGenericBlocks(dst *uint8, src []float32, n int, factor float32, halves bool) {
 	for b := range n {
 		record := unsafe.Slice((*int8)(unsafe.Add(unsafe.Pointer(dst), b*recordBytes)), recordBytes)
 		x := src[b*blockLen:][:blockLen]
@@ -51,20 +41,35 @@ func quantiseGenericBlocks(dst *uint8, src []float32, n int, factor float32, hal
 		}
 		q := record[:blockLen]
 		quantiseGeneric(q, x, inv, 0, 0)
-		var sums [2]int32
-		for i, v := range q {
-			sums[i/16] += int32(v)
+		sum := int32(0)
+		for _, v := range q {
+			sum += int32(v)
 		}
 		put := func(o int, v uint32) {
 			*(*[4]int8)(record[o:]) = [4]int8{int8(v), int8(v >> 8), int8(v >> 16), int8(v >> 24)}
 		}
 		put(recordScale, math.Float32bits(scale))
-		if halves {
-			put(recordOffset, uint32(int32(factor)*sums[0]))
-			put(recordSum, uint32(int32(factor)*sums[1]))
-			continue
-		}
-		put(recordOffset, uint32(int32(factor)*(sums[0]+sums[1])))
-		put(recordSum, math.Float32bits(float32(sums[0]+sums[1])))
+		put(recordOffset, uint32(int32(factor)*sum))
+		put(recordSum, math.Float32bits(float32(sum)))
+	}
+}
+
+// rowBytes is the size of the records of k elements.
+func (f *blockForm) rowBytes(k int) int {
+	if f.super {
+		return k / superWeights * superRecordBytes
+	}
+	return k / blockLen * recordBytes
+}
+
+// quantize fills the records of a row.
+func (f *blockForm) quantize(dst *uint8, row []float32) {
+	switch {
+	case !f.super:
+		quantiseBlocks(dst, row, len(row)/blockLen, -float32(f.offset))
+	case f.kind == kindHalves:
+		quantiseSuperHalves(dst, row, len(row)/superWeights)
+	default:
+		quantiseSuper(dst, row, len(row)/superWeights)
 	}
 }

@@ -27,12 +27,10 @@ import (
 //		}
 //	}
 //
-// For kindHalves, sum takes the first 16 of the block, and the others, from
-// their own offset on, make a second one: f = fma(float32(second),
-// scales[b][1][j], f). The sums are exact and each operation of floats is
-// rounded once: all implementations give the same bits. Rows of a are lda bytes
-// apart, rows of C ldc. The 64·blocks bytes at next will be wanted in cache soon
-// after.
+// The sums are exact and each operation of floats is rounded once: all
+// implementations give the same bits. Rows of a are lda bytes apart, rows of C
+// ldc. The 64·blocks bytes at next will be wanted in cache soon after. K-quants
+// have tiles of their own, superTile.
 type blockTile func(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
 // blockRow is a blockTile of one row for np panels as they are packed, stride
@@ -50,9 +48,21 @@ type blockConfig struct {
 	tiles [numKinds][]blockTile // by rows
 	rows  [numDTypes]blockRow   // of one panel; nil where expanding it is no slower
 	wide  [numDTypes]blockRow   // of blockPanels; nil where one by one is no slower
+	super [numDTypes]superTiles // K-quants
 	chunk int                   // bytes of records that stay in L2 while panels pass by
 	rate  float64               // multiply-adds a nanosecond, about
 }
+
+// height is the rows of the tallest tile for weights in d.
+func (c *blockConfig) height(d DType) int {
+	if f := d.form(); !f.super {
+		return len(c.tiles[f.kind]) - 1
+	}
+	return len(c.super[d].rows) - 1
+}
+
+// row tells whether a single row is multiplied by panels of d as they are packed.
+func (c *blockConfig) row(d DType) bool { return c.rows[d] != nil || c.super[d].one != nil }
 
 var blockGenericConfig = blockConfig{
 	name: "generic 4x16",
@@ -60,7 +70,11 @@ var blockGenericConfig = blockConfig{
 		{nil, blockOffset1, blockOffset2, blockOffset3, blockOffset4},
 		{nil, blockOffset1, blockOffset2, blockOffset3, blockOffset4},
 		{nil, blockMins1, blockMins2, blockMins3, blockMins4},
-		{nil, blockHalves1, blockHalves2, blockHalves3, blockHalves4},
+	},
+	super: [numDTypes]superTiles{
+		Q4_K: {rows: superGenericTiles(Q4_K), wide: true},
+		Q5_K: {rows: superGenericTiles(Q5_K), wide: true},
+		Q6_K: {rows: superGenericTiles(Q6_K), wide: true},
 	},
 	chunk: 256 << 10,
 	rate:  1,
@@ -98,22 +112,6 @@ func blockMins4(n int, a *uint8, lda int, codes *uint8, scales, c *float32, ldc 
 	blockGeneric(4, kindMins, n, a, lda, codes, scales, c, ldc, bias)
 }
 
-func blockHalves1(n int, a *uint8, lda int, codes *uint8, scales, c *float32, ldc int, bias *float32, _ *uint8) {
-	blockGeneric(1, kindHalves, n, a, lda, codes, scales, c, ldc, bias)
-}
-
-func blockHalves2(n int, a *uint8, lda int, codes *uint8, scales, c *float32, ldc int, bias *float32, _ *uint8) {
-	blockGeneric(2, kindHalves, n, a, lda, codes, scales, c, ldc, bias)
-}
-
-func blockHalves3(n int, a *uint8, lda int, codes *uint8, scales, c *float32, ldc int, bias *float32, _ *uint8) {
-	blockGeneric(3, kindHalves, n, a, lda, codes, scales, c, ldc, bias)
-}
-
-func blockHalves4(n int, a *uint8, lda int, codes *uint8, scales, c *float32, ldc int, bias *float32, _ *uint8) {
-	blockGeneric(4, kindHalves, n, a, lda, codes, scales, c, ldc, bias)
-}
-
 // activationRecord is a record as Go sees it.
 type activationRecord struct {
 	q      [blockLen]int8
@@ -141,8 +139,6 @@ func blockGeneric(mr int, kind blockKind, blocks int, a *uint8, lda int, codes *
 					f = float32(first+second+r.offset) * s[0][j]
 				case kindMins:
 					f = fma(math.Float32frombits(r.sum), s[1][j], float32(first+second)*s[0][j])
-				case kindHalves:
-					f = fma(float32(second+int32(r.sum)), s[1][j], float32(first+r.offset)*s[0][j])
 				}
 				out[j] = fma(f, r.scale, out[j])
 			}

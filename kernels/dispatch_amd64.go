@@ -340,28 +340,6 @@ func expand6(dst, src *uint8, n int) {
 	}
 }
 
-func superMins(dst *float32, src *uint8, n int) {
-	switch cpu.Active().Tier {
-	case cpu.AVX512:
-		avx512.SuperMins(dst, src, n)
-	case cpu.AVX2:
-		avx2.SuperMins(dst, src, n)
-	default:
-		superMinsGeneric(dst, src, n)
-	}
-}
-
-func superHalves(dst *float32, src *uint8, n int) {
-	switch cpu.Active().Tier {
-	case cpu.AVX512:
-		avx512.SuperHalves(dst, src, n)
-	case cpu.AVX2:
-		avx2.SuperHalves(dst, src, n)
-	default:
-		superHalvesGeneric(dst, src, n)
-	}
-}
-
 func quantiseBlocks(dst *uint8, src []float32, n int, factor float32) {
 	switch cpu.Active().Tier {
 	case cpu.AVX512:
@@ -373,13 +351,24 @@ func quantiseBlocks(dst *uint8, src []float32, n int, factor float32) {
 	}
 }
 
-func quantiseHalves(dst *uint8, src []float32, n int, factor float32) {
+func quantiseSuper(dst *uint8, src []float32, n int) {
 	switch cpu.Active().Tier {
 	case cpu.AVX512:
-		avx512.QuantiseHalves(dst, &src[0], n, factor)
+		avx512.QuantiseSuper(dst, &src[0], n)
 	case cpu.AVX2:
-		avx2.QuantiseHalves(dst, &src[0], n, factor)
+		avx2.QuantiseSuper(dst, &src[0], n)
 	default:
-		quantiseHalvesGeneric(dst, src, n, factor)
+		quantiseSuperGeneric(dst, src, n)
+	}
+}
+
+func quantiseSuperHalves(dst *uint8, src []float32, n int) {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.QuantiseSuperHalves(dst, &src[0], n)
+	case cpu.AVX2:
+		avx2.QuantiseSuperHalves(dst, &src[0], n)
+	default:
+		quantiseSuperHalvesGeneric(dst, src, n)
 	}
 }

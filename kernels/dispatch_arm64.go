@@ -279,24 +279,6 @@ func expand6(dst, src *uint8, n int) {
 	}
 }
 
-func superMins(dst *float32, src *uint8, n int) {
-	switch cpu.Active().Tier {
-	case cpu.NEON:
-		neon.SuperMins(dst, src, n)
-	default:
-		superMinsGeneric(dst, src, n)
-	}
-}
-
-func superHalves(dst *float32, src *uint8, n int) {
-	switch cpu.Active().Tier {
-	case cpu.NEON:
-		neon.SuperHalves(dst, src, n)
-	default:
-		superHalvesGeneric(dst, src, n)
-	}
-}
-
 func quantiseBlocks(dst *uint8, src []float32, n int, factor float32) {
 	switch cpu.Active().Tier {
 	case cpu.NEON:
@@ -306,11 +288,20 @@ func quantiseBlocks(dst *uint8, src []float32, n int, factor float32) {
 	}
 }
 
-func quantiseHalves(dst *uint8, src []float32, n int, factor float32) {
+func quantiseSuper(dst *uint8, src []float32, n int) {
 	switch cpu.Active().Tier {
 	case cpu.NEON:
-		neon.QuantiseHalves(dst, &src[0], n, factor)
+		neon.QuantiseSuper(dst, &src[0], n)
 	default:
-		quantiseHalvesGeneric(dst, src, n, factor)
+		quantiseSuperGeneric(dst, src, n)
+	}
+}
+
+func quantiseSuperHalves(dst *uint8, src []float32, n int) {
+	switch cpu.Active().Tier {
+	case cpu.NEON:
+		neon.QuantiseSuperHalves(dst, &src[0], n)
+	default:
+		quantiseSuperHalvesGeneric(dst, src, n)
 	}
 }

@@ -42,15 +42,14 @@ func mulStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
 	mulStripGeneric(x, ldx, y, ldy, rows, n)
 }
 
-func expand4(dst, src *uint8, n int)              { expand4Generic(dst, src, n) }
-func expand5(dst, src *uint8, n int)              { expand5Generic(dst, src, n) }
-func expand6(dst, src *uint8, n int)              { expand6Generic(dst, src, n) }
-func superMins(dst *float32, src *uint8, n int)   { superMinsGeneric(dst, src, n) }
-func superHalves(dst *float32, src *uint8, n int) { superHalvesGeneric(dst, src, n) }
+func expand4(dst, src *uint8, n int) { expand4Generic(dst, src, n) }
+func expand5(dst, src *uint8, n int) { expand5Generic(dst, src, n) }
+func expand6(dst, src *uint8, n int) { expand6Generic(dst, src, n) }
 func quantiseBlocks(dst *uint8, src []float32, n int, factor float32) {
 	quantiseBlocksGeneric(dst, src, n, factor)
 }
 
-func quantiseHalves(dst *uint8, src []float32, n int, factor float32) {
-	quantiseHalvesGeneric(dst, src, n, factor)
+func quantiseSuper(dst *uint8, src []float32, n int) { quantiseSuperGeneric(dst, src, n) }
+func quantiseSuperHalves(dst *uint8, src []float32, n int) {
+	quantiseSuperHalvesGeneric(dst, src, n)
 }

@@ -140,7 +140,15 @@ func checkBlocks(t *testing.T, c *blockConfig) {
 		}
 	}
 	for _, d := range blockTypes {
-		require.Equal(t, c != &blockGenericConfig, c.rows[d] != nil, "%v", d)
+		require.Equal(t, c != &blockGenericConfig, c.row(d), "%v", d)
+		require.GreaterOrEqual(t, c.height(d), 1)
+		if d.form().super {
+			tiles := c.super[d].rows
+			require.LessOrEqual(t, (len(tiles)-1)*panelWidth, tileScratch)
+			for mr := 1; mr < len(tiles); mr++ {
+				require.NotNil(t, tiles[mr], "%v, %d rows", d, mr)
+			}
+		}
 	}
 	require.Positive(t, c.chunk)
 	require.Positive(t, c.rate)

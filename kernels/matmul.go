@@ -47,7 +47,7 @@ type Epilogue struct {
 // same bits for every m, any number of workers and any place of the row in A.
 // With int8 weights each row of A is quantised to the 256 integers of its range
 // and the sum of integers is exact, the same on every tier. With weights in blocks each 32
-// elements of a row are quantised to 8 bits with a scale of their own, and each
+// elements of a row (K-quants: 256) are quantised to 8 bits with a scale of their own, and each
 // operation of floats is rounded once, the same on every tier; F16 and BF16 give
 // what their weights widened to float32 would. C must not overlap A. A NaN or an
 // infinity in a row of A spreads to that row of C alone, with integers to all of
@@ -64,7 +64,7 @@ func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 	switch form := w.dtype.form(); {
 	case form != nil:
 		p.blocks = blockTiles()
-		p.layout(m, lda, w.k/blockLen*recordBytes)
+		p.layout(m, lda, form.rowBytes(w.k))
 	case w.dtype == Int8:
 		p.int8 = int8Tiles()
 		p.layout(m, lda, p.int8.form.size()*roundUp(w.k, 4))

@@ -49,11 +49,7 @@ func (j *prepare) Run(worker, item int) {
 		row := j.a[i*j.lda : i*j.lda+k]
 		dst := unsafe.Add(p.a, i*p.stride)
 		if form := p.w.dtype.form(); form != nil {
-			quantize := quantiseBlocks
-			if form.kind == kindHalves {
-				quantize = quantiseHalves
-			}
-			quantize((*uint8)(dst), row, k/blockLen, -float32(form.offset))
+			form.quantize((*uint8)(dst), row)
 			continue
 		}
 		if p.int8 == nil {

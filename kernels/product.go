@@ -55,7 +55,7 @@ func (p *product) layout(m, lda, rowBytes int) {
 	var rows, chunk int
 	switch {
 	case p.blocks != nil:
-		p.np, rows, chunk, p.rate = 1, len(p.blocks.tiles[p.w.dtype.form().kind])-1, p.blocks.chunk, p.blocks.rate
+		p.np, rows, chunk, p.rate = 1, p.blocks.height(p.w.dtype), p.blocks.chunk, p.blocks.rate
 	case p.int8 != nil:
 		p.shape = p.int8.pick(m)
 		s := &p.int8.shapes[p.shape]

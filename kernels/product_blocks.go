@@ -12,8 +12,13 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 	f := p.w.dtype.form()
 	blocks := p.w.k / blockLen
 	size := f.panelBytes(blocks)
-	codes := (*uint8)(unsafe.Pointer(&p.w.i8[panel*size]))
-	scales := (*uint8)(unsafe.Add(unsafe.Pointer(codes), blocks*f.codeBytes()))
+	packed := unsafe.Pointer(&p.w.i8[panel*size])
+	codes := (*uint8)(unsafe.Add(packed, f.codesAt(0)))
+	scales := (*uint8)(unsafe.Add(packed, f.scalesAt(0, blocks)))
+	if f.super {
+		p.superStrip(ws, panel, codes, scales, size, g0, g1)
+		return 1
+	}
 	if p.m == 1 && p.blocks.rows[p.w.dtype] != nil {
 		return p.blockRow(ws, panel, left, blocks, codes, scales, size)
 	}
@@ -83,17 +88,18 @@ func (p *product) panelBias(ws *workspace, panel int) *float32 {
 
 // expand sets the worker's scales to a panel's and returns its codes in bytes.
 func (ws *workspace) expand(f *blockForm, codes, scales *uint8, blocks int) *uint8 {
-	if f.super {
-		if f.kind == kindMins {
-			superMins(&ws.scales[0], scales, blocks/superLen)
-		} else {
-			superHalves(&ws.scales[0], scales, blocks/superLen)
-		}
-	} else {
-		n := blocks * f.kind.values() * panelWidth
-		f16ToF32(ws.scales[:n], unsafe.Slice((*uint16)(unsafe.Pointer(scales)), n))
+	n := blocks * f.kind.values() * panelWidth
+	f16ToF32(ws.scales[:n], unsafe.Slice((*uint16)(unsafe.Pointer(scales)), n))
+	if f.bits == 8 {
+		return codes
 	}
 	dst := (*uint8)(unsafe.Pointer(unsafe.SliceData(ws.q)))
+	f.expandCodes(dst, codes, blocks)
+	return dst
+}
+
+// expandCodes turns the codes of so many blocks into bytes.
+func (f *blockForm) expandCodes(dst, codes *uint8, blocks int) {
 	switch f.bits {
 	case 4:
 		expand4(dst, codes, blocks)
@@ -101,10 +107,7 @@ func (ws *workspace) expand(f *blockForm, codes, scales *uint8, blocks int) *uin
 		expand5(dst, codes, blocks)
 	case 6:
 		expand6(dst, codes, blocks)
-	default:
-		return codes
 	}
-	return dst
 }
 
 // halfRow is the product of one row with np panels [k][16] of 16-bit floats, bstep
@@ -171,13 +174,15 @@ func (p *product) reserveWide() {
 	k := p.w.k
 	codes, floats := 0, 0
 	if f := p.w.dtype.form(); f != nil {
-		if p.m == 1 && p.blocks.rows[p.w.dtype] != nil {
+		if p.m == 1 && p.blocks.row(p.w.dtype) {
 			return
 		}
 		if f.bits < 8 {
 			codes = k * panelWidth
 		}
-		floats = k / blockLen * f.kind.values() * panelWidth
+		if !f.super {
+			floats = k / blockLen * f.kind.values() * panelWidth
+		}
 	} else {
 		floats = p.np * panelWidth * k
 	}

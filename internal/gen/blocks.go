@@ -29,6 +29,7 @@ type unpacker struct {
 	m    vm.Machine
 	bits int
 	src  vm.GP
+	at   int    // of the block, from src on
 	low  vm.Src // masks
 	high vm.Src
 }
@@ -55,57 +56,101 @@ func newUnpacker(m vm.Machine, bits int, src vm.GP) *unpacker {
 	return u
 }
 
-// pair gives groups q and q+4 of the block at src, one after the other.
-func (u *unpacker) pair(q int, f func(g int, codes vm.V)) {
-	m := u.m
-	line, code := m.V(), m.V()
-	m.Load(u.src, blockLine*q, line)
-	m.And(code, line, u.low)
-	u.plane(q, code)
-	f(q, code)
-	code = m.V()
-	m.Shr(code, line, 4)
-	m.And(code, code, u.low)
-	u.plane(q+4, code)
-	f(q+4, code)
+// planes is the lines of bits above the fourth, which come first.
+func (u *unpacker) planes() int {
+	if u.bits == 8 {
+		return 0
+	}
+	return u.bits - 4
 }
 
-// plane adds the upper bits of group g, which lie in lines after the nibbles.
-func (u *unpacker) plane(g int, code vm.V) {
-	m := u.m
-	var line, at int // bit 4 is at bit at of that line
+// line loads line l of the block.
+func (u *unpacker) line(l int) vm.V {
+	v := u.m.V()
+	u.m.Load(u.src, u.at+blockLine*l, v)
+	return v
+}
+
+// upper loads the lines of bits above the fourth, for groups 0 to 3 and for the others.
+func (u *unpacker) upper() (v [2]vm.V) {
 	switch u.bits {
 	case 5:
-		line, at = 4, g
+		v[0] = u.line(0)
+		v[1] = v[0]
 	case 6:
-		line, at = 4+g/4, g%4*2
+		v[0], v[1] = u.line(0), u.line(1)
+	}
+	return v
+}
+
+// pair gives groups q and q+4 of the block, one after the other.
+func (u *unpacker) pair(q int, upper [2]vm.V, f func(g int, codes vm.V)) {
+	line, code := u.line(u.planes()+q), u.m.V()
+	u.code(q, line, upper[0], code)
+	f(q, code)
+	u.m.Shr(line, line, 4)
+	u.code(q+4, line, upper[1], line)
+	f(q+4, line)
+}
+
+// group gives group g alone.
+func (u *unpacker) group(g int) vm.V {
+	if u.bits == 8 {
+		return u.line(g)
+	}
+	v, upper := u.line(u.planes()+g%4), vm.V(nil)
+	if g >= 4 {
+		u.m.Shr(v, v, 4)
+	}
+	switch u.bits {
+	case 5:
+		upper = u.line(0)
+	case 6:
+		upper = u.line(g / 4)
+	}
+	u.code(g, v, upper, v)
+	return v
+}
+
+// code makes the codes of group g of its nibbles, which are the low ones of line, and of its upper bits, which upper has
+// beside others. It may be line itself.
+func (u *unpacker) code(g int, line, upper, code vm.V) {
+	m := u.m
+	var at int // bit 4 is at bit at of upper
+	switch u.bits {
+	case 5:
+		at = g
+	case 6:
+		at = g % 4 * 2
 	default:
+		m.And(code, line, u.low)
 		return
 	}
-	t := m.V()
-	m.Load(u.src, blockLine*line, t)
+	t := upper
+	if at != 4 {
+		t = m.V()
+	}
 	switch {
 	case at < 4:
-		m.Shl(t, t, 4-at)
+		m.Shl(t, upper, 4-at)
 	case at > 4:
-		m.Shr(t, t, at-4)
+		m.Shr(t, upper, at-4)
 	}
-	m.And(t, t, u.high)
-	m.Or(code, code, t)
+	m.And(code, line, u.low)
+	m.OrAnd(code, t, u.high)
 }
 
 // groups gives all eight groups of a block: those of whole bytes as they are.
 func (u *unpacker) groups(f func(g int, codes vm.V)) {
 	if u.bits < 8 {
+		upper := u.upper()
 		for q := 0; q < 4; q++ {
-			u.pair(q, f)
+			u.pair(q, upper, f)
 		}
 		return
 	}
 	for g := 0; g < 8; g++ {
-		v := u.m.V()
-		u.m.Load(u.src, blockLine*g, v)
-		f(g, v)
+		f(g, u.line(g))
 	}
 }
 
@@ -125,105 +170,105 @@ func expansions(m vm.Machine) {
 	}
 }
 
-// superScale emits d = the half-precision numbers at base+at times the bytes at p+off, from which bias is taken.
-func superScale(m vm.Machine, base vm.GP, at int, p vm.GP, off int, bias bool) vm.V {
-	w, d := m.V(), m.V()
-	m.Load8(p, off, w)
-	m.ToFloat(w, w)
-	if bias {
-		m.Sub(w, w, f32(128))
-	}
-	m.LoadF16(base, at, d)
-	m.Mul(w, w, d)
-	return w
-}
-
-func superScales(m vm.Machine) {
-	const row = 64
-	vm.Function(m, "SuperMins", "dst *float32, src *uint8, n int", `SuperMins sets dst[s][b][0] = d[s]·scale[s][b] and dst[s][b][1] = -dmin[s]·min[s][b] for n super-blocks s of 8 blocks b,
-16 outputs each. src has d and dmin in half precision, 8 rows of scales and 8 of minimums in bytes.`)
-	dst, src, n := m.Param("dst"), m.Param("src"), m.Param("n")
-	m.Label("super")
-	for b := 0; b < 8; b++ {
-		m.Store(superScale(m, src, 0, src, 64+16*b, false), dst, 2*row*b)
-		w := superScale(m, src, 32, src, 192+16*b, false)
-		m.Xor(w, w, signBit)
-		m.Store(w, dst, 2*row*b+row)
-	}
-	m.AddI(src, 320)
-	m.AddI(dst, 16*row)
-	m.SubJump(n, 1, vm.NE, "super")
-	m.Ret()
-	vm.Function(m, "SuperHalves", "dst *float32, src *uint8, n int", `SuperHalves sets dst[s][h] = d[s]·(scale[s][h] - 128) for n super-blocks s of 16 half blocks h, 16 outputs each. src has
-d in half precision and 16 rows of scales in bytes.`)
-	dst, src, n = m.Param("dst"), m.Param("src"), m.Param("n")
-	m.Label("super")
-	for h := 0; h < 16; h++ {
-		m.Store(superScale(m, src, 0, src, 32+16*h, true), dst, row*h)
-	}
-	m.AddI(src, 288)
-	m.AddI(dst, 16*row)
-	m.SubJump(n, 1, vm.NE, "super")
-	m.Ret()
-}
-
 // quantiseMin is the least magnitude that is told from 0, as in package kernels.
 var quantiseMin = f32(1e-35)
 
 func quantiseBlocks(m vm.Machine) {
-	for _, halves := range []bool{false, true} {
-		name, sums := "QuantiseBlocks", "then factor·Σ of the integers, exact, as int32 and Σ as float32"
-		if halves {
-			name, sums = "QuantiseHalves", "then factor·Σ of the first 16 integers and of the others, exact, as int32"
-		}
-		vm.Function(m, name, "dst *uint8, src *float32, n int, factor float32", fmt.Sprintf(`%s fills n records of 48 bytes from 32 elements each: round(x·(127/m)) as int8, m being their largest
-magnitude; m·(1/127) as float32; %s. Below 1e-35, m counts as 0; where it is not
-finite the scale is NaN.`, name, sums))
-		dst, src, n := m.Param("dst"), m.Param("src"), m.Param("n")
-		factor := m.BroadcastParam("factor")
-		m.Label("block")
-		a, b, top, t := m.V(), m.V(), m.V(), m.V()
-		m.Load(src, 0, a)
-		m.Load(src, 64, b)
-		m.And(top, a, absMask)
-		m.And(t, b, absMask)
+	vm.Function(m, "QuantiseBlocks", "dst *uint8, src *float32, n int, factor float32", `QuantiseBlocks fills n records of 48 bytes from 32 elements each: round(x·(127/m)) as int8, m being their largest
+magnitude; m·(1/127) as float32; then factor·Σ of the integers, exact, as int32 and Σ as float32. Below 1e-35, m counts as 0;
+where it is not finite the scale is NaN.`)
+	dst, src, n := m.Param("dst"), m.Param("src"), m.Param("n")
+	factor := m.BroadcastParam("factor")
+	m.Label("block")
+	inv := quantiseScale(m, src, 2, dst, recordScale)
+	sum := quantisePair(m, src, 0, inv, dst, 0)
+	m.StoreLane0(sum, dst, recordSum)
+	m.Mul(sum, sum, factor)
+	m.ToInt(sum, sum)
+	m.StoreLane0(sum, dst, recordOffset)
+	m.AddI(src, 128)
+	m.AddI(dst, recordBytes)
+	m.SubJump(n, 1, vm.NE, "block")
+	m.Ret()
+}
+
+// quantiseScale stores the scale of n vectors from src on and gives its inverse.
+func quantiseScale(m vm.Machine, src vm.GP, n int, dst vm.GP, at int) vm.V {
+	top, t := m.V(), m.V()
+	m.Load(src, 0, top)
+	m.And(top, top, absMask)
+	for i := 1; i < n; i++ {
+		m.Load(src, 64*i, t)
+		m.And(t, t, absMask)
 		m.MaxInt(top, top, t)
-		m.MaxIntLanes(top)
-		inv := m.Splat(f32(127))
-		m.Div(inv, inv, top)
-		m.ZeroIfLess(inv, top, quantiseMin)
-		scale, spoilt := m.V(), m.V()
-		m.Mul(scale, top, f32(1.0/127))
-		m.Mul(spoilt, top, vm.Const(0))
-		m.Add(scale, scale, spoilt)
-		m.ZeroIfLess(scale, top, quantiseMin)
-		m.StoreLane0(scale, dst, recordScale)
-		for i, v := range []vm.V{a, b} {
-			m.Mul(v, v, inv)
-			m.Round(v, v)
-			q := m.V()
-			m.ToInt(q, v)
-			m.StoreInt8(q, dst, 16*i)
-		}
-		put := func(v vm.V, at int) {
-			m.Mul(v, v, factor)
-			m.ToInt(v, v)
-			m.StoreLane0(v, dst, at)
-		}
+	}
+	m.MaxIntLanes(top)
+	inv := m.Splat(f32(127))
+	m.Div(inv, inv, top)
+	m.ZeroIfLess(inv, top, quantiseMin)
+	scale, spoilt := m.V(), m.V()
+	m.Mul(scale, top, f32(1.0/127))
+	m.Mul(spoilt, top, vm.Const(0))
+	m.Add(scale, scale, spoilt)
+	m.ZeroIfLess(scale, top, quantiseMin)
+	m.StoreLane0(scale, dst, at)
+	return inv
+}
+
+// quantiseVector stores 16 integers and gives them as floats.
+func quantiseVector(m vm.Machine, src vm.GP, from int, inv vm.V, dst vm.GP, to int) vm.V {
+	v, q := m.V(), m.V()
+	m.Load(src, from, v)
+	m.Mul(v, v, inv)
+	m.Round(v, v)
+	m.ToInt(q, v)
+	m.StoreInt8(q, dst, to)
+	return v
+}
+
+// quantisePair stores 32 integers and gives their sum in every lane.
+func quantisePair(m vm.Machine, src vm.GP, from int, inv vm.V, dst vm.GP, to int) vm.V {
+	a := quantiseVector(m, src, from, inv, dst, to)
+	b := quantiseVector(m, src, from+64, inv, dst, to+16)
+	m.Add(a, a, b)
+	m.SumLanes(a)
+	return a
+}
+
+func quantiseSuper(m vm.Machine) {
+	const doc = `%s fills n records of 336 bytes from 256 elements each: round(x·(127/m)) as int8, m being their largest
+magnitude; m·(1/127) as float32; at 272 %s. Below 1e-35, m counts as 0;
+where it is not finite the scale is NaN.`
+	for _, halves := range []bool{false, true} {
+		name, sums := "QuantiseSuper", "the sums of every 32 integers as int16"
 		if halves {
-			m.SumLanes(a)
-			put(a, recordOffset)
-			m.SumLanes(b)
-			put(b, recordSum)
-		} else {
-			m.Add(a, a, b)
-			m.SumLanes(a)
-			m.StoreLane0(a, dst, recordSum)
-			put(a, recordOffset)
+			name, sums = "QuantiseSuperHalves", "-32·Σ of every 16 integers, and 0 and 1 by turns, as int32"
 		}
-		m.AddI(src, 128)
-		m.AddI(dst, recordBytes)
-		m.SubJump(n, 1, vm.NE, "block")
+		vm.Function(m, name, "dst *uint8, src *float32, n int", fmt.Sprintf(doc, name, sums))
+		dst, src, n := m.Param("dst"), m.Param("src"), m.Param("n")
+		m.Label("super")
+		inv := quantiseScale(m, src, 16, dst, superRecordScale)
+		for b := 0; b < superLen; b++ {
+			if !halves {
+				sum := quantisePair(m, src, 128*b, inv, dst, 32*b)
+				m.ToInt(sum, sum)
+				m.StoreLane0(sum, dst, superRecordSums+2*b) // the upper half is stored over by the next
+				continue
+			}
+			for h := 2 * b; h < 2*b+2; h++ {
+				sum := quantiseVector(m, src, 64*h, inv, dst, 16*h)
+				m.SumLanes(sum)
+				m.Mul(sum, sum, f32(-32))
+				m.ToInt(sum, sum)
+				if h%2 == 1 {
+					m.AddInt(sum, sum, vm.Const(1))
+				}
+				m.StoreLane0(sum, dst, superRecordSums+4*h)
+			}
+		}
+		m.AddI(src, 4*superWeights)
+		m.AddI(dst, superRecordBytes)
+		m.SubJump(n, 1, vm.NE, "super")
 		m.Ret()
 	}
 }

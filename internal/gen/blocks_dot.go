@@ -13,10 +13,9 @@ const (
 	kindOffset blockKind = iota
 	kindBytes            // kindOffset with codes of eight bits, too wide for some instructions
 	kindMins
-	kindHalves
 )
 
-var kindNames = map[blockKind]string{kindOffset: "Offset", kindBytes: "Bytes", kindMins: "Mins", kindHalves: "Halves"}
+var kindNames = map[blockKind]string{kindOffset: "Offset", kindBytes: "Bytes", kindMins: "Mins"}
 
 // values is how many rows of 16 scales a block has.
 func (k blockKind) values() int {
@@ -141,9 +140,9 @@ func (d dots) fma(acc, v vm.V, r *record, at int) {
 	switch m := d.m.(type) {
 	case *vm.NEON:
 		t := m.Vec()
-		m.LoadVec(r.base, recordScale, t)
+		m.LoadVec(r.base, at&^15, t)
 		for j := range acc {
-			m.FMAElem(t, (at-recordScale)/4, v[j], acc[j])
+			m.FMAElem(t, at%16/4, v[j], acc[j])
 		}
 	case *vm.X86:
 		mem := operand.Mem{Base: r.base, Disp: at}

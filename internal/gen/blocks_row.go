@@ -8,21 +8,17 @@ import (
 
 // blockFormat is one of GGUF's formats, as kernels packs it.
 type blockFormat struct {
-	name  string
-	bits  int
-	kind  blockKind
-	super bool
+	name string
+	bits int
+	kind blockKind
 }
 
 var blockFormats = []blockFormat{
-	{"Q80", 8, kindBytes, false},
-	{"Q40", 4, kindOffset, false},
-	{"Q41", 4, kindMins, false},
-	{"Q50", 5, kindOffset, false},
-	{"Q51", 5, kindMins, false},
-	{"Q4K", 4, kindMins, true},
-	{"Q5K", 5, kindMins, true},
-	{"Q6K", 6, kindHalves, true},
+	{"Q80", 8, kindBytes},
+	{"Q40", 4, kindOffset},
+	{"Q41", 4, kindMins},
+	{"Q50", 5, kindOffset},
+	{"Q51", 5, kindMins},
 }
 
 // rowAhead is how far before its use a line of codes is asked for, into the second cache: unpacking keeps too much of
@@ -45,10 +41,6 @@ func blockRow(m vm.Machine, d dots, f blockFormat, panels int) {
 	r := d.newRecord(m.Param("a"))
 	other := d.newRecord(r.base) // the upper 16 integers, where they need a register of their own
 	u := newUnpacker(m, f.bits, src)
-	var inner, fine vm.GP // of a super-block: blocks left, and the bytes of the one in hand
-	if f.super {
-		inner, fine = m.GP(), m.GP()
-	}
 	places := []vm.GP{src, scales}
 	var stride, rewind vm.GP
 	far, farScales := src, scales // what is fetched: the same places of the panels after these
@@ -63,32 +55,11 @@ func blockRow(m vm.Machine, d dots, f blockFormat, panels int) {
 		m.SubR(far, rewind)
 		m.MovR(farScales, scales)
 		m.SubR(farScales, rewind)
-		places = append(places, far)
-		if f.super {
-			places = append(places, fine)
-		} else {
-			places = append(places, farScales)
-		}
+		places = append(places, far, farScales)
 	}
 	sums := make([]vm.V, panels)
 	for p := range sums {
 		sums[p] = m.Splat(0)
-	}
-	if f.super {
-		m.Label("super")
-		m.MovR(fine, scales)
-		m.AddI(n, -8)
-		m.SetR(inner, 8)
-		if panels > 1 {
-			for i := 0; i < panels; i++ {
-				for line := 0; line < superSize(f.kind); line += 64 {
-					m.PrefetchFar(farScales, line)
-				}
-				m.AddR(farScales, stride)
-			}
-			m.AddR(farScales, rewind)
-			m.AddI(farScales, superSize(f.kind))
-		}
 	}
 	m.Label("block")
 	for _, sum := range sums {
@@ -99,10 +70,10 @@ func blockRow(m vm.Machine, d dots, f blockFormat, panels int) {
 				m.PrefetchFar(src, rowAhead+blockLine*line)
 			}
 		}
-		if panels > 1 && !f.super {
+		if panels > 1 {
 			m.PrefetchFar(farScales, 0)
 		}
-		rowBlock(m, d, f, u, r, other, scales, fine, sum)
+		rowBlock(m, d, f, u, r, other, scales, sum)
 		if panels > 1 {
 			for _, p := range places {
 				m.AddR(p, stride)
@@ -119,19 +90,11 @@ func blockRow(m vm.Machine, d dots, f blockFormat, panels int) {
 	if panels > 1 {
 		m.AddI(far, blockSize(f.bits))
 	}
-	switch {
-	case !f.super:
-		m.AddI(scales, 32*f.kind.values())
-		if panels > 1 {
-			m.AddI(farScales, 32*f.kind.values())
-		}
-		m.SubJump(n, 1, vm.NE, "block")
-	default:
-		m.AddI(fine, 16*superRows(f.kind))
-		m.SubJump(inner, 1, vm.NE, "block")
-		m.AddI(scales, superSize(f.kind))
-		m.SubJump(n, 0, vm.NE, "super")
+	m.AddI(scales, 32*f.kind.values())
+	if panels > 1 {
+		m.AddI(farScales, 32*f.kind.values())
 	}
+	m.SubJump(n, 1, vm.NE, "block")
 	bias := m.Param("bias")
 	m.SubJump(bias, 0, vm.EQ, "write")
 	b := m.V()
@@ -151,60 +114,26 @@ func blockRow(m vm.Machine, d dots, f blockFormat, panels int) {
 }
 
 // rowBlock adds to sum the products of one block.
-func rowBlock(m vm.Machine, d dots, f blockFormat, u *unpacker, r, other *record, scales, fine vm.GP, sum vm.V) {
-	first := m.V()
-	d.begin(first, r, f.kind, recordOffset)
-	second := first
-	if f.kind == kindHalves {
-		second = m.V()
-		d.begin(second, r, f.kind, recordSum)
-	}
+func rowBlock(m vm.Machine, d dots, f blockFormat, u *unpacker, r, other *record, scales vm.GP, sum vm.V) {
+	acc := m.V()
+	d.begin(acc, r, f.kind, recordOffset)
 	d.load(r, 0)
 	d.load(other, 1)
 	u.groups(func(g int, v vm.V) {
-		acc, row := first, r
+		row := r
 		if g >= 4 {
-			acc, row = second, other
+			row = other
 		}
 		d.add(acc, d.ready(v, f.kind), row, g)
 	})
-	m.ToFloat(first, first)
-	switch {
-	case !f.super:
-		w := m.V()
-		m.LoadF16(scales, 0, w)
-		m.Mul(first, first, w)
-		if f.kind == kindMins {
-			w = m.V()
-			m.LoadF16(scales, 32, w)
-			d.fma(first, w, r, recordSum)
-		}
-	case f.kind == kindMins:
-		m.Mul(first, first, superScale(m, scales, 0, fine, 64, false))
-		w := superScale(m, scales, 32, fine, 192, false)
-		m.Xor(w, w, signBit)
-		d.fma(first, w, r, recordSum)
-	default:
-		m.Mul(first, first, superScale(m, scales, 0, fine, 32, true))
-		w := superScale(m, scales, 0, fine, 48, true)
-		m.ToFloat(second, second)
-		m.FMA(first, second, w)
+	m.ToFloat(acc, acc)
+	w := m.V()
+	m.LoadF16(scales, 0, w)
+	m.Mul(acc, acc, w)
+	if f.kind == kindMins {
+		w = m.V()
+		m.LoadF16(scales, 32, w)
+		d.fma(acc, w, r, recordSum)
 	}
-	d.fma(sum, first, r, recordScale)
-}
-
-// superSize is the bytes of a super-block's scales.
-func superSize(kind blockKind) int {
-	if kind == kindHalves {
-		return 288
-	}
-	return 320
-}
-
-// superRows is how many rows of scales a block of a super-block has, beside those of minimums.
-func superRows(kind blockKind) int {
-	if kind == kindHalves {
-		return 2
-	}
-	return 1
+	d.fma(sum, acc, r, recordScale)
 }

@@ -51,41 +51,26 @@ func blockTile512(x *vm.X86, kind blockKind, mr int) {
 	}
 	for from := 0; from < mr; from += rowsSideBySide {
 		to := min(from+rowsSideBySide, mr)
-		var first, second [rowsSideBySide]vm.Vec
+		var acc [rowsSideBySide]vm.Vec
 		for i := from; i < to; i++ {
-			r := i - from
-			first[r] = x.Vec()
-			second[r] = first[r]
+			acc[i-from] = x.Vec()
 			if kind == kindMins {
-				x.Zero(first[r])
+				x.Zero(acc[i-from])
 			} else {
-				c.VPBROADCASTD(a.at(i, recordOffset), first[r])
-			}
-			if kind == kindHalves {
-				second[r] = x.Vec()
-				c.VPBROADCASTD(a.at(i, recordSum), second[r])
+				c.VPBROADCASTD(a.at(i, recordOffset), acc[i-from])
 			}
 		}
-		for _, g := range []int{0, 4, 1, 5, 2, 6, 3, 7} {
+		for g := range v {
 			for i := from; i < to; i++ {
-				acc := first[i-from]
-				if g >= 4 {
-					acc = second[i-from]
-				}
-				c.VPDPBUSD_BCST(a.at(i, 4*g), v[g], acc)
+				c.VPDPBUSD_BCST(a.at(i, 4*g), v[g], acc[i-from])
 			}
 		}
 		for i := from; i < to; i++ {
-			f := first[i-from]
+			f := acc[i-from]
 			c.VCVTDQ2PS(f, f)
 			c.VMULPS(w[0], f, f)
-			switch kind {
-			case kindMins:
+			if kind == kindMins {
 				c.VFMADD231PS_BCST(a.at(i, recordSum), w[1], f)
-			case kindHalves:
-				s := second[i-from]
-				c.VCVTDQ2PS(s, s)
-				c.VFMADD231PS(s, w[1], f)
 			}
 			c.VFMADD231PS_BCST(a.at(i, recordScale), f, sums[i])
 		}
@@ -120,53 +105,39 @@ func blockTile(m vm.Machine, d dots, kind blockKind, mr int) {
 	}
 	m.Label("block")
 	m.Prefetch(next, 0)
-	first, second := make([]vm.V, mr), make([]vm.V, mr)
+	acc := make([]vm.V, mr)
 	for i, r := range rows {
-		first[i] = m.V()
-		d.begin(first[i], r, kind, recordOffset)
-		second[i] = first[i]
+		acc[i] = m.V()
+		d.begin(acc[i], r, kind, recordOffset)
 	}
 	for half := 0; half < 2; half++ {
-		for i, r := range rows {
+		for _, r := range rows {
 			d.load(r, half)
-			if half == 1 && kind == kindHalves {
-				second[i] = m.V()
-				d.begin(second[i], r, kind, recordSum)
-			}
 		}
 		for g := 4 * half; g < 4*half+4; g++ {
 			v := m.V()
 			m.Load(src, blockLine*g, v)
 			c := d.ready(v, kind)
 			for i, r := range rows {
-				if half == 0 {
-					d.add(first[i], c, r, g)
-				} else {
-					d.add(second[i], c, r, g)
-				}
+				d.add(acc[i], c, r, g)
 			}
 		}
-		if half == 0 && kind == kindHalves {
-			scaleSums(m, first, scales, 0)
-		}
 	}
-	if kind != kindHalves {
-		scaleSums(m, first, scales, 0)
+	w := m.V()
+	m.Load(scales, 0, w)
+	for _, v := range acc {
+		m.ToFloat(v, v)
+		m.Mul(v, v, w)
 	}
-	if kind.values() > 1 {
+	if kind == kindMins {
 		w := m.V()
 		m.Load(scales, 64, w)
 		for i, r := range rows {
-			if kind == kindMins {
-				d.fma(first[i], w, r, recordSum)
-				continue
-			}
-			m.ToFloat(second[i], second[i])
-			m.FMA(first[i], second[i], w)
+			d.fma(acc[i], w, r, recordSum)
 		}
 	}
 	for i, r := range rows {
-		d.fma(sums[i], first[i], r, recordScale)
+		d.fma(sums[i], acc[i], r, recordScale)
 		m.AddI(r.base, recordBytes)
 	}
 	m.AddI(src, wideBlock)
@@ -174,16 +145,6 @@ func blockTile(m vm.Machine, d dots, kind blockKind, mr int) {
 	m.AddI(next, 64)
 	m.SubJump(n, 1, vm.NE, "block")
 	finishBlockTile(m, sums)
-}
-
-// scaleSums makes sums of integers to floats times the scales at off.
-func scaleSums(m vm.Machine, sums []vm.V, scales vm.GP, off int) {
-	w := m.V()
-	m.Load(scales, off, w)
-	for _, v := range sums {
-		m.ToFloat(v, v)
-		m.Mul(v, v, w)
-	}
 }
 
 // finishBlockTile adds the bias if there is one and stores the rows.

@@ -29,9 +29,9 @@ const (
 	neonValueRows  = 4
 
 	blockRows512    = 16
-	blockHalves512  = 14 // two sums to a row
-	blockRowsShort  = 3  // AVX2 and NEON
-	blockHalves     = 2
+	blockRowsShort  = 3 // AVX2 and NEON
+	superRows512    = 8
+	superRowsShort  = 2
 	blockBytesPairs = 2 // AVX2 without VNNI, codes of eight bits
 )
 
@@ -52,17 +52,14 @@ var portable = []file{
 	{"onequery", oneQuery},
 	{"lookin", lookIn},
 	{"halfrow", halfRows},
-	{"expand", func(m vm.Machine) { expansions(m); superScales(m); quantiseBlocks(m) }},
+	{"expand", func(m vm.Machine) { expansions(m); quantiseBlocks(m); quantiseSuper(m) }},
 }
 
 // blockProducts are the products with weights in blocks, by the dot products of d.
 func blockProducts(d dots) {
-	for _, kind := range []blockKind{kindOffset, kindBytes, kindMins, kindHalves} {
+	for _, kind := range []blockKind{kindOffset, kindBytes, kindMins} {
 		rows := blockRowsShort
-		switch {
-		case kind == kindHalves:
-			rows = blockHalves
-		case kind == kindBytes && d.pairs():
+		if kind == kindBytes && d.pairs() {
 			rows = blockBytesPairs
 		}
 		for mr := 1; mr <= rows; mr++ {
@@ -70,6 +67,12 @@ func blockProducts(d dots) {
 		}
 	}
 	blockRowsOf(d, 1)
+	for _, f := range superFormats {
+		superTile(d.m, d, f, false, 1)
+		for mr := 1; mr <= superRowsShort; mr++ {
+			superTile(d.m, d, f, true, mr)
+		}
+	}
 }
 
 func blockRowsOf(d dots, panels ...int) {
@@ -126,8 +129,10 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 				blockTile512(x(m), kindOffset, mr)
 				blockTile512(x(m), kindMins, mr)
 			}
-			for mr := 1; mr <= blockHalves512; mr++ {
-				blockTile512(x(m), kindHalves, mr)
+			for _, f := range superFormats {
+				for mr := 1; mr <= superRows512; mr++ {
+					superTile512(x(m), f, mr)
+				}
 			}
 			blockRowsOf(dots{m: m}, 1, 4)
 		}

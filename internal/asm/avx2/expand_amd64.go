@@ -19,28 +19,23 @@ func Expand5(dst *uint8, src *uint8, n int)
 //go:noescape
 func Expand6(dst *uint8, src *uint8, n int)
 
-// SuperMins sets dst[s][b][0] = d[s]·scale[s][b] and dst[s][b][1] = -dmin[s]·min[s][b] for n super-blocks s of 8 blocks b,
-// 16 outputs each. src has d and dmin in half precision, 8 rows of scales and 8 of minimums in bytes.
-//
-//go:noescape
-func SuperMins(dst *float32, src *uint8, n int)
-
-// SuperHalves sets dst[s][h] = d[s]·(scale[s][h] - 128) for n super-blocks s of 16 half blocks h, 16 outputs each. src has
-// d in half precision and 16 rows of scales in bytes.
-//
-//go:noescape
-func SuperHalves(dst *float32, src *uint8, n int)
-
 // QuantiseBlocks fills n records of 48 bytes from 32 elements each: round(x·(127/m)) as int8, m being their largest
-// magnitude; m·(1/127) as float32; then factor·Σ of the integers, exact, as int32 and Σ as float32. Below 1e-35, m counts as 0; where it is not
-// finite the scale is NaN.
+// magnitude; m·(1/127) as float32; then factor·Σ of the integers, exact, as int32 and Σ as float32. Below 1e-35, m counts as 0;
+// where it is not finite the scale is NaN.
 //
 //go:noescape
 func QuantiseBlocks(dst *uint8, src *float32, n int, factor float32)
 
-// QuantiseHalves fills n records of 48 bytes from 32 elements each: round(x·(127/m)) as int8, m being their largest
-// magnitude; m·(1/127) as float32; then factor·Σ of the first 16 integers and of the others, exact, as int32. Below 1e-35, m counts as 0; where it is not
-// finite the scale is NaN.
+// QuantiseSuper fills n records of 336 bytes from 256 elements each: round(x·(127/m)) as int8, m being their largest
+// magnitude; m·(1/127) as float32; at 272 the sums of every 32 integers as int16. Below 1e-35, m counts as 0;
+// where it is not finite the scale is NaN.
 //
 //go:noescape
-func QuantiseHalves(dst *uint8, src *float32, n int, factor float32)
+func QuantiseSuper(dst *uint8, src *float32, n int)
+
+// QuantiseSuperHalves fills n records of 336 bytes from 256 elements each: round(x·(127/m)) as int8, m being their largest
+// magnitude; m·(1/127) as float32; at 272 -32·Σ of every 16 integers, and 0 and 1 by turns, as int32. Below 1e-35, m counts as 0;
+// where it is not finite the scale is NaN.
+//
+//go:noescape
+func QuantiseSuperHalves(dst *uint8, src *float32, n int)

@@ -228,103 +228,161 @@ func BlockOffset16(blocks int, a *uint8, lda int, codes *uint8, scales *float32,
 //go:noescape
 func BlockMins16(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockHalves1 sets a 1×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves1(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves2 sets a 2×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves2(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves3 sets a 3×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K3 adds to a 3×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves3(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K3(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves4 sets a 4×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K4 adds to a 4×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves4(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K4(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves5 sets a 5×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K5 adds to a 5×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
 //
 //go:noescape
-func BlockHalves5(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K5(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves6 sets a 6×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K6 adds to a 6×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
 //
 //go:noescape
-func BlockHalves6(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K6(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves7 sets a 7×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K7 adds to a 7×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
 //
 //go:noescape
-func BlockHalves7(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K7(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves8 sets a 8×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ4K8 adds to a 8×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
 //
 //go:noescape
-func BlockHalves8(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ4K8(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves9 sets a 9×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves9(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves10 sets a 10×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ5K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves10(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ5K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves11 sets a 11×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ5K3 adds to a 3×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves11(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ5K3(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves12 sets a 12×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ5K4 adds to a 4×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockHalves12(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ5K4(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves13 sets a 13×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ5K5 adds to a 5×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
 //
 //go:noescape
-func BlockHalves13(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ5K5(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockHalves14 sets a 14×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
+// BlockQ5K6 adds to a 6×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
 //
 //go:noescape
-func BlockHalves14(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
+func BlockQ5K6(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ5K7 adds to a 7×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+//
+//go:noescape
+func BlockQ5K7(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ5K8 adds to a 8×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+//
+//go:noescape
+func BlockQ5K8(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockQ6K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K3 adds to a 3×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockQ6K3(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K4 adds to a 4×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockQ6K4(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K5 adds to a 5×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+//
+//go:noescape
+func BlockQ6K5(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K6 adds to a 6×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+//
+//go:noescape
+func BlockQ6K6(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K7 adds to a 7×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+//
+//go:noescape
+func BlockQ6K7(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K8 adds to a 8×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+//
+//go:noescape
+func BlockQ6K8(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
 // BlockRowQ8016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
 // their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
@@ -395,45 +453,3 @@ func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int
 //
 //go:noescape
 func BlockRowQ5164(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ4K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ4K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ4K64 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ4K64(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ5K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ5K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ5K64 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ5K64(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ6K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ6K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ6K64 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ6K64(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)

@@ -67,20 +67,6 @@ func BlockMins2(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c 
 //go:noescape
 func BlockMins3(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockHalves1 sets a 1×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
-//
-//go:noescape
-func BlockHalves1(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
-
-// BlockHalves2 sets a 2×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
-// whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
-// the memory at next, 64·blocks bytes are prefetched.
-//
-//go:noescape
-func BlockHalves2(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
-
 // BlockRowQ8016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
 // their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
 // bytes apart.
@@ -116,23 +102,56 @@ func BlockRowQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int
 //go:noescape
 func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ4K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockRowQ4K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockRowQ5K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockWideQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockRowQ5K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockWideQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockRowQ6K16 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockWideQ4K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
 //
 //go:noescape
-func BlockRowQ6K16(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockWideQ4K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockWideQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockWideQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockWideQ5K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockWideQ5K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockWideQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockWideQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+
+// BlockWideQ6K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
+// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+//
+//go:noescape
+func BlockWideQ6K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)

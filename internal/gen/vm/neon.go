@@ -207,6 +207,20 @@ func (n *NEON) Broadcast(base GP, off int, d V) {
 	}
 }
 
+// MulAddInt emits d += a·b of 32-bit integers.
+func (n *NEON) MulAddInt(d, a V, b Vec) {
+	for i := range d {
+		n.Op("VMLA", true, b, a[i], d[i])
+	}
+}
+
+// BroadcastInt16 is Broadcast of two bytes with a sign, into one register.
+func (n *NEON) BroadcastInt16(base GP, off int, d Vec) {
+	r := n.GP()
+	instr(n.c, "MOVH", []operand.Op{mem(base, off), r}, []operand.Op{mem(base, off)}, r)
+	n.Op("VDUP", false, r, d)
+}
+
 func (n *NEON) StoreLane0(s V, base GP, off int) { n.storeLane(s[0], base, off, 0) }
 
 // tail does lanes 0…rem-1, 0 < rem < 16, with a branch after each.
@@ -264,21 +278,26 @@ func (n *NEON) op1(name string, d, a V) {
 	}
 }
 
-func (n *NEON) Add(d, a V, b Src)    { n.op2("VFADD", false, d, a, b) }
-func (n *NEON) Sub(d, a V, b Src)    { n.op2("VFSUB", false, d, a, b) }
-func (n *NEON) Mul(d, a V, b Src)    { n.op2("VFMUL", false, d, a, b) }
-func (n *NEON) Div(d, a V, b Src)    { n.op2("VFDIV", false, d, a, b) }
-func (n *NEON) Max(d, a V, b Src)    { n.op2("VFMAX", false, d, a, b) }
-func (n *NEON) Min(d, a V, b Src)    { n.op2("VFMIN", false, d, a, b) }
-func (n *NEON) FMA(d, a V, b Src)    { n.op2("VFMLA", true, d, a, b) }
-func (n *NEON) FNMA(d, a V, b Src)   { n.op2("VFMLS", true, d, a, b) }
-func (n *NEON) Sqrt(d, a V)          { n.op1("VFSQRT", d, a) }
-func (n *NEON) Round(d, a V)         { n.op1("VFRINTN", d, a) }
-func (n *NEON) ToInt(d, a V)         { n.op1("VFCVTNS", d, a) }
-func (n *NEON) ToFloat(d, a V)       { n.op1("VSCVTF", d, a) }
-func (n *NEON) And(d, a V, b Src)    { n.op2("VAND", false, d, a, b) }
-func (n *NEON) Or(d, a V, b Src)     { n.op2("VORR", false, d, a, b) }
-func (n *NEON) Xor(d, a V, b Src)    { n.op2("VEOR", false, d, a, b) }
+func (n *NEON) Add(d, a V, b Src)  { n.op2("VFADD", false, d, a, b) }
+func (n *NEON) Sub(d, a V, b Src)  { n.op2("VFSUB", false, d, a, b) }
+func (n *NEON) Mul(d, a V, b Src)  { n.op2("VFMUL", false, d, a, b) }
+func (n *NEON) Div(d, a V, b Src)  { n.op2("VFDIV", false, d, a, b) }
+func (n *NEON) Max(d, a V, b Src)  { n.op2("VFMAX", false, d, a, b) }
+func (n *NEON) Min(d, a V, b Src)  { n.op2("VFMIN", false, d, a, b) }
+func (n *NEON) FMA(d, a V, b Src)  { n.op2("VFMLA", true, d, a, b) }
+func (n *NEON) FNMA(d, a V, b Src) { n.op2("VFMLS", true, d, a, b) }
+func (n *NEON) Sqrt(d, a V)        { n.op1("VFSQRT", d, a) }
+func (n *NEON) Round(d, a V)       { n.op1("VFRINTN", d, a) }
+func (n *NEON) ToInt(d, a V)       { n.op1("VFCVTNS", d, a) }
+func (n *NEON) ToFloat(d, a V)     { n.op1("VSCVTF", d, a) }
+func (n *NEON) And(d, a V, b Src)  { n.op2("VAND", false, d, a, b) }
+func (n *NEON) Or(d, a V, b Src)   { n.op2("VORR", false, d, a, b) }
+func (n *NEON) Xor(d, a V, b Src)  { n.op2("VEOR", false, d, a, b) }
+func (n *NEON) OrAnd(d, a V, b Src) {
+	t := n.V()
+	n.And(t, a, b)
+	n.Or(d, d, t)
+}
 func (n *NEON) AddInt(d, a V, b Src) { n.op2("VADD", false, d, a, b) }
 func (n *NEON) MaxInt(d, a V, b Src) { n.op2("VSMAX", false, d, a, b) }
 
@@ -344,6 +363,7 @@ func (n *NEON) shift(name string, d, a V, bits int) {
 
 func (n *NEON) Shl(d, a V, bits int) { n.shift("VSHL", d, a, bits) }
 func (n *NEON) Shr(d, a V, bits int) { n.shift("VUSHR", d, a, bits) }
+func (n *NEON) Sar(d, a V, bits int) { n.op1(fmt.Sprintf("VSSHR%d", bits), d, a) }
 
 func (n *NEON) Load8(base GP, off int, d V) {
 	t := n.Vec()

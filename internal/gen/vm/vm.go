@@ -99,10 +99,12 @@ type Machine interface {
 	And(d, a V, b Src)
 	Or(d, a V, b Src)
 	Xor(d, a V, b Src)
+	OrAnd(d, a V, b Src) // d |= a & b
 	AddInt(d, a V, b Src)
 	MaxInt(d, a V, b Src)
 	Shl(d, a V, bits int)
 	Shr(d, a V, bits int) // logical
+	Sar(d, a V, bits int) // arithmetic
 	ToInt(d, a V)         // nearest even
 	ToFloat(d, a V)
 

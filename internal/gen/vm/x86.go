@@ -385,9 +385,18 @@ func (x *X86) SelectNaN(d, a, s V) {
 	}
 }
 
-func (x *X86) And(d, a V, b Src)    { x.op2(x86.VANDPS, x86.VANDPS_BCST, d, a, b) }
-func (x *X86) Or(d, a V, b Src)     { x.op2(x86.VORPS, x86.VORPS_BCST, d, a, b) }
-func (x *X86) Xor(d, a V, b Src)    { x.op2(x86.VXORPS, x86.VXORPS_BCST, d, a, b) }
+func (x *X86) And(d, a V, b Src) { x.op2(x86.VANDPS, x86.VANDPS_BCST, d, a, b) }
+func (x *X86) Or(d, a V, b Src)  { x.op2(x86.VORPS, x86.VORPS_BCST, d, a, b) }
+func (x *X86) Xor(d, a V, b Src) { x.op2(x86.VXORPS, x86.VXORPS_BCST, d, a, b) }
+func (x *X86) OrAnd(d, a V, b Src) {
+	if v, ok := b.(V); ok && x.bits == 512 {
+		x.c.VPTERNLOGD(operand.Imm(0xf8), v[0], a[0], d[0])
+		return
+	}
+	t := x.V()
+	x.And(t, a, b)
+	x.Or(d, d, t)
+}
 func (x *X86) AddInt(d, a V, b Src) { x.op2(x86.VPADDD, x86.VPADDD_BCST, d, a, b) }
 func (x *X86) MaxInt(d, a V, b Src) { x.op2(x86.VPMAXSD, x86.VPMAXSD_BCST, d, a, b) }
 func (x *X86) Shl(d, a V, bits int) {
@@ -398,6 +407,11 @@ func (x *X86) Shl(d, a V, bits int) {
 func (x *X86) Shr(d, a V, bits int) {
 	for i := range d {
 		x.c.VPSRLD(operand.Imm(uint64(bits)), a[i], d[i])
+	}
+}
+func (x *X86) Sar(d, a V, bits int) {
+	for i := range d {
+		x.c.VPSRAD(operand.Imm(uint64(bits)), a[i], d[i])
 	}
 }
 func (x *X86) ToInt(d, a V) {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mmcloughlin/avo/operand"
+
+	"github.com/ladon-ml/ladon/internal/gen/vm"
+)
+
+// superTile512 multiplies codes as they are unpacked, group after group, by all rows. The sums of two blocks, or of two
+// halves, become one operand of VPDPWSSD.
+func superTile512(x *vm.X86, f superFormat, mr int) {
+	c := x.Ctx()
+	superTileBegin(x, fmt.Sprintf("Block%s%d", f.name, mr), mr)
+	n, src, out, ldc := x.Param("supers"), x.Param("scales"), x.Param("c"), x.Param("ldc")
+	superClear(x, out, ldc, mr)
+	a := newRows(x, x.Param("a"), x.Param("lda"), mr)
+	row := x.GP()
+	var next vm.GP
+	if superFetches(mr) {
+		next = x.Param("next")
+	}
+	t, odd := c.GP32(), c.K()
+	c.MOVL(operand.U32(0xaaaaaaaa), t)
+	c.KMOVD(t, odd)
+	u := newUnpacker(x, f.bits, src)
+	scales := superScales{x, f, src}
+	vectors := func() []vm.Vec {
+		v := make([]vm.Vec, mr)
+		for i := range v {
+			v[i] = x.Vec()
+		}
+		return v
+	}
+	// begin sets where the sums of block or half b begin.
+	begin := func(b int) []vm.Vec {
+		v := vectors()
+		for i, r := range v {
+			if f.halves {
+				c.VPBROADCASTD(a.at(i, superRecordSums+4*b), r)
+			} else {
+				x.Mov(vm.V{r}, f.begin(b))
+			}
+		}
+		return v
+	}
+	// sums gives those of one block, its halves apart where they have scales of their own or where rows are too few to
+	// cover the latency of one dot after the other.
+	sums := func(b int) (first, second []vm.Vec) {
+		u.at = f.head() + b*blockSize(f.bits)
+		apart := !f.halves && mr <= 2
+		switch {
+		case f.halves:
+			first, second = begin(2*b), begin(2*b+1)
+		default:
+			first = begin(b)
+			second = first
+			if apart {
+				second = vectors()
+				for _, r := range second {
+					x.Zero(r)
+				}
+			}
+		}
+		u.groups(func(g int, v vm.V) {
+			acc := first
+			if g >= 4 {
+				acc = second
+			}
+			for i, r := range acc {
+				c.VPDPBUSD_BCST(a.at(i, 32*b+4*g), v[0], r)
+			}
+		})
+		if apart {
+			for i, r := range first {
+				c.VPADDD(second[i], r, r)
+			}
+		}
+		return first, second
+	}
+	x.Label("super")
+	if next != nil {
+		for line := 0; line < f.bytes(); line += 8 * 64 {
+			c.PREFETCHT1(operand.Mem{Base: next, Disp: line / 8})
+		}
+	}
+	isum := vectors()
+	for _, r := range isum {
+		x.Zero(r)
+	}
+	fold := func(p int, even, odds []vm.Vec) {
+		scale := scales.pair(p)
+		for i, r := range isum {
+			c.VPSRAD(operand.Imm(uint64(f.shift())), even[i], even[i])
+			c.VPSLLD(operand.Imm(uint64(16-f.shift())), odds[i], odds[i])
+			c.VPBLENDMW(odds[i], even[i], odd, even[i])
+			c.VPDPWSSD(scale[0], even[i], r)
+		}
+	}
+	if f.halves {
+		for b := 0; b < superLen; b++ {
+			first, second := sums(b)
+			fold(b, first, second)
+		}
+	} else {
+		for p := 0; p < superLen/2; p++ {
+			even, _ := sums(2 * p)
+			odds, _ := sums(2*p + 1)
+			fold(p, even, odds)
+		}
+	}
+	d, dmin := scales.d()
+	var mins [4]vm.V
+	if !f.halves {
+		for p := range mins {
+			mins[p] = scales.pair(4 + p)
+		}
+	}
+	x.MovR(row, out)
+	for i, v := range isum {
+		c.VCVTDQ2PS(v, v)
+		c.VMULPS(d[0], v, v)
+		if !f.halves {
+			imin := x.Vec()
+			x.Zero(imin)
+			for p, w := range mins {
+				c.VPDPWSSD_BCST(a.at(i, superRecordSums+4*p), w[0], imin)
+			}
+			c.VCVTDQ2PS(imin, imin)
+			c.VFNMADD231PS(imin, dmin[0], v)
+		}
+		acc := x.Vec()
+		c.VMOVUPS(operand.Mem{Base: row}, acc)
+		c.VFMADD231PS_BCST(a.at(i, superRecordScale), v, acc)
+		c.VMOVUPS(acc, operand.Mem{Base: row})
+		x.AddR(row, ldc)
+	}
+	a.advance(superRecordBytes)
+	x.AddI(src, f.bytes())
+	if next != nil {
+		x.AddI(next, (f.bytes()/8+63)/64*64)
+	}
+	x.SubJump(n, 1, vm.NE, "super")
+	superBias(x, out, ldc, mr)
+}

@@ -23,12 +23,12 @@ func relatives() []shape {
 		p.Relative = relative(r, p.Heads, p.HeadDim, -longest-3, longest+16, q, k, segments)
 		return shape{Params: p, lengthsQ: q, lengthsK: k}
 	}
-	self, memory := []int{130, 1, 33}, []int{137, 41, 33}
+	self, memory := []int{130, 1, 9}, []int{137, 21, 9}
 	list := []shape{
 		base(Params{Heads: 2, HeadDim: 64}, []int{128}, []int{128}, false),
 		base(Params{Heads: 3, HeadDim: 7}, self, self, true),
 		base(Params{Heads: 2, HeadDim: 33, ValueDim: 5}, self, memory, true),
-		base(Params{Heads: 1, HeadDim: 1}, []int{300, 0, 4}, []int{300, 4, 300}, false),
+		base(Params{Heads: 1, HeadDim: 1}, []int{70, 0, 4}, []int{70, 4, 140}, false),
 		base(Params{Heads: 4, KVHeads: 2, HeadDim: 12, Sinks: make([]float32, 4)}, []int{3, 40, 1}, []int{600, 50, 1}, true),
 		base(Params{Heads: 2, HeadDim: 16, Causal: true, Left: 50, Cap: 3}, self, memory, true),
 		base(Params{Heads: 2, HeadDim: 9, Masks: []Mask{fullMask(r, 3, 2, 150, 150)}, Biases: []Bias{NewALiBi(2)}}, self, self, true),

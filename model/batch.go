@@ -36,12 +36,11 @@ type Batch struct {
 	// where a pooler reads a first token that the attention mask hides.
 	Unseen []int32
 
-	// Of models with Permuted; the states of what Blocked, Targets or Memory is nil
-	// for are those of a text alone.
+	// What follows is for models with Permuted.
 	//
 	// Blocked says of sequence s who does not see whom: where Blocked[s][i·length+j]
-	// is not zero, token i does not see token j, though itself it sees always. A
-	// target in the place of token i sees what Blocked[s] lets it see alone.
+	// is not zero, token i does not see token j, except that every token sees itself.
+	// A target in the place of token i has no such exception.
 	// nil, for all or for a sequence: all see all.
 	Blocked [][]uint8
 	// Targets are places of sequence s that are guessed, [targets, length]: the

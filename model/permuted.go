@@ -278,7 +278,7 @@ func (w *workspace) attendPermuted(l int, r *Result, out, q, k, v mha.View) {
 	p.answers = grow(p.answers, s.texts()*a.Heads*a.HeadDim)
 	answers := mha.PerToken(p.answers, a.Heads, a.HeadDim)
 	w.mha.Run(&w.Exec, w.params, b, answers, w.place(a, q), k, v)
-	w.answerBlind(a, b, answers, v)
+	w.answerBlind(a, answers, v)
 	w.collect(a)
 }
 
@@ -316,7 +316,7 @@ func (w *workspace) place(a *Attention, q mha.View) mha.View {
 		for h := range a.Heads {
 			from, to := q.Data[h*q.Head+(s.texts()+target)*d:][:d], p.queries[(h*s.texts()+token)*d:][:d]
 			for i, x := range from {
-				to[i] += share * x
+				to[i] += float32(share * x)
 			}
 		}
 	})
@@ -330,7 +330,7 @@ func (w *workspace) collect(a *Attention) {
 	w.eachTarget(func(target, token int, share float32) {
 		to := w.o[(s.texts()+target)*width:][:width]
 		for i, x := range p.answers[token*width:][:width] {
-			to[i] += share * x
+			to[i] += float32(share * x)
 		}
 	})
 }
@@ -349,7 +349,7 @@ func (w *workspace) eachTarget(at func(target, token int, share float32)) {
 }
 
 // answerBlind gives those who see nothing the mean of the values.
-func (w *workspace) answerBlind(a *Attention, b mha.Batch, out, v mha.View) {
+func (w *workspace) answerBlind(a *Attention, out, v mha.View) {
 	s, p, d := &w.stream, &w.permuted, a.HeadDim
 	w.average = grow(w.average, d)
 	for i := range s.sequences() {

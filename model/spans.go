@@ -88,7 +88,7 @@ func (w *workspace) spansOf(h *head, x []float32, barred []uint8, last int, out 
 	clear(p.start)
 	for i, share := range p.probs {
 		for d, v := range x[i*hidden : (i+1)*hidden] {
-			p.start[d] += share * v
+			p.start[d] += float32(share * v)
 		}
 	}
 	w.chain(h.layers[3:], w.beside(p.start, x[last*hidden:(last+1)*hidden], 1), 1, out(4))

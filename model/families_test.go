@@ -14,7 +14,7 @@ import (
 // nothing.
 func TestFamilies(t *testing.T) {
 	for _, name := range []string{"gpt2-lm", "llama-lm", "llama-dynamic", "llama-longrope", "mistral-lm", "qwen3-lm", "gemma2-lm", "gemma3-lm",
-		"neo-lm", "neox-lm", "opt-lm", "bloom-lm", "phi3-lm", "roberta-model", "mpnet-model", "albert-groups", "electra-model", "xlnet-model", "xlnet-uni"} {
+		"neo-lm", "neox-lm", "opt-lm", "bloom-lm", "phi3-lm", "roberta-model", "mpnet-model", "albert-groups", "electra-model", "clip-text", "xlnet-model", "xlnet-uni"} {
 		t.Run(name, func(t *testing.T) {
 			for _, dtype := range []DType{F32, Int8} {
 				testFamily(t, filepath.Join("testdata", name), dtype)

@@ -20,12 +20,13 @@ var openAIGPT = architecture{
 	},
 	names: func(*Spec) names {
 		n := gptNames
-		n.Words, n.Positions = "tokens_embed", "positions_embed"
+		n.Words, n.Positions, n.WordsOfHead = "tokens_embed", "positions_embed", "lm_head"
 		return n
 	},
 	heads: map[string]func(*config, *Spec) []Head{
 		"OpenAIGPTModel":                     noHeads,
 		"OpenAIGPTLMHeadModel":               languageModel("lm_head", true, 0),
+		"OpenAIGPTDoubleHeadsModel":          doubleHeads,
 		"OpenAIGPTForSequenceClassification": lastClassifier("score"),
 	},
 }
@@ -66,10 +67,30 @@ var gpt2 = architecture{
 	heads: map[string]func(*config, *Spec) []Head{
 		"GPT2Model":                     noHeads,
 		"GPT2LMHeadModel":               languageModel("lm_head", true, 0),
+		"GPT2DoubleHeadsModel":          doubleHeads,
 		"GPT2ForSequenceClassification": lastClassifier("score"),
 		"GPT2ForTokenClassification":    tokenClassifier("classifier"),
 		"GPT2ForQuestionAnswering":      spanClassifier("qa_outputs"),
 	},
+}
+
+// doubleHeads scores every word as the next, and sequences as alternatives, each by
+// one of its tokens.
+func doubleHeads(c *config, s *Spec) []Head {
+	for _, key := range []string{"summary_use_proj", "summary_proj_to_labels"} {
+		if !c.bool(key, true) {
+			c.problem(key, "alternatives that are not scored are not supported")
+		}
+	}
+	if kind := c.string("summary_type", "cls_index"); kind != "cls_index" {
+		c.problem("summary_type", "%q is not supported; supported: cls_index", kind)
+	}
+	score := Dense{Name: "multiple_choice_head.summary", Width: 1}
+	if c.has("summary_activation") {
+		score.Act = c.activation("summary_activation", "tanh")
+	}
+	choice := Head{Outputs: []string{"mc_logits"}, From: GivenToken, Choices: true, Layers: []Dense{score}}
+	return append(languageModel("lm_head", true, 0)(c, s), choice)
 }
 
 // gpt reads what both have in common, with one layer that lacks its feed-forward
@@ -91,6 +112,7 @@ func (c *config) gpt(positions, vocab int) Spec {
 				Positions: longest,
 				Rows:      longest,
 				Pad:       c.pad(-1),
+				WordTypes: true,
 			},
 			Norm:   Norm{Kind: LayerNorm, Place: PostNorm, Eps: c.eps("layer_norm_epsilon", 1e-5)},
 			Layers: []Layer{layer},

@@ -24,7 +24,8 @@ type Batch struct {
 	Source *Batch
 
 	// Ends is the token of every sequence that heads read which look where the
-	// source ends; nil: where it has its last Embeddings.End.
+	// source ends, or at a token that is given; nil: where the source has its last
+	// Embeddings.End, or the last token.
 	Ends []int32
 
 	// CuSeqlens marks the sequences: sequence s is the tokens from

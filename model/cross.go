@@ -108,9 +108,17 @@ func (m *Model) Shifted(source Batch) (Batch, error) {
 	return b, nil
 }
 
-// findEnds finds the ends of sources that nobody gave, and checks others.
+// findEnds finds the ends of sources that nobody gave, or the last tokens, and checks
+// others.
 func (m *Model) findEnds(b *Batch) error {
-	if b.Ends == nil {
+	switch {
+	case b.Ends != nil:
+	case b.Source == nil:
+		b.Ends = make([]int32, b.sequences())
+		for s := range b.Ends {
+			b.Ends[s] = b.CuSeqlens[s+1] - b.CuSeqlens[s] - 1
+		}
+	default:
 		if b.Source.IDs == nil {
 			return inputError("a source without ids, the end of which %s reads", m.spec.Class)
 		}
@@ -126,7 +134,7 @@ func (m *Model) findEnds(b *Batch) error {
 	}
 	for s, at := range b.Ends {
 		if at < 0 || at >= b.CuSeqlens[s+1]-b.CuSeqlens[s] {
-			return inputError("the source of sequence %d does not end beside one of its %d tokens", s, b.CuSeqlens[s+1]-b.CuSeqlens[s])
+			return inputError("token %d, which %s reads of sequence %d, is none of its %d", at, m.spec.Class, s, b.CuSeqlens[s+1]-b.CuSeqlens[s])
 		}
 	}
 	return nil

@@ -84,6 +84,11 @@ func (g *gather) Run(_, i int) {
 		if !g.rest {
 			continue
 		}
+		if m.spec.Embeddings.WordTypes && s.types != nil {
+			kind := g.w.y[t*width:][:width] // which nothing needs yet
+			e.words.row(kind, int(s.types[t]))
+			kernels.Add(x, x, kind)
+		}
 		if m.spec.Embeddings.Types > 0 {
 			kind := 0
 			if s.types != nil {

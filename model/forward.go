@@ -44,7 +44,7 @@ func (m *Model) forward(ctx context.Context, b Batch, r *Result) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if r.needs(SourceEnd) {
+	if r.needs(SourceEnd) || r.needs(GivenToken) {
 		if err := m.findEnds(&b); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ const (
 	MeanAfterFirst              // one output row a sequence, the mean of all tokens but the first
 	SourceEnd                   // one output row a sequence, from the token beside the last that ends the source: see Batch.Ends
 	MeanToken                   // one output row a sequence, the mean of its tokens
+	GivenToken                  // one output row a sequence, from the token that Batch.Ends says, or its last
 	DetectionTokens             // one output row for each of a picture's detection tokens
 )
 
@@ -79,6 +80,8 @@ func (r Rows) String() string {
 		return "tokens after the first"
 	case MeanToken:
 		return "mean of its tokens"
+	case GivenToken:
+		return "given token"
 	case DetectionTokens:
 		return "detection tokens"
 	}
@@ -87,7 +90,7 @@ func (r Rows) String() string {
 
 // single says whether one row of a sequence is all that is read.
 func (r Rows) single() bool {
-	return r == FirstToken || r == LastToken || r == SecondToken || r == EndToken || r == SourceEnd
+	return r == FirstToken || r == LastToken || r == SecondToken || r == EndToken || r == SourceEnd || r == GivenToken
 }
 
 // states is how many hidden states are beside each other in a row.

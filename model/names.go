@@ -18,6 +18,9 @@ type names struct {
 
 	// WordsToo are names that files may have in the place of Words, of shared ones.
 	WordsToo []string
+	// WordsOfHead is the head's layer that shares them, under whose name alone some
+	// files have them.
+	WordsOfHead string
 
 	Words, Positions, Types, EmbeddingNorm, FinalNorm string
 
@@ -92,7 +95,10 @@ func (n *names) anchors(prefix string) []string {
 	if n.Patches != "" {
 		return []string{prefix + n.Patches + ".weight"}
 	}
-	return n.words(prefix)
+	if n.AttentionNorm == "" {
+		return n.words(prefix)
+	}
+	return append(n.words(prefix), prefix+n.layer(0)+n.AttentionNorm+".weight")
 }
 
 // words are what the word embeddings may be called.

@@ -285,6 +285,9 @@ func (p *paramList) words(name string, t *table, vocab, width int, from string, 
 	q := &p.list[len(p.list)-1]
 	q.narrow = true
 	q.from[0].names = p.names.words(p.prefix)
+	if p.WordsOfHead != "" {
+		q.from[0].names = append(q.from[0].names, p.Root+p.WordsOfHead+".weight")
+	}
 	if tied {
 		q.kind, q.matrix = both, &t.packed
 	}

@@ -156,6 +156,9 @@ func (s *Stack) types() int {
 	if s.Distances != nil {
 		return math.MaxInt32
 	}
+	if s.Embeddings.WordTypes {
+		return s.Embeddings.Vocab
+	}
 	return max(s.Embeddings.Types, 1)
 }
 
@@ -200,6 +203,7 @@ type Embeddings struct {
 	Projected bool    // to the stack's width, also where Width is just that
 	Scale     float32 // 0: 1
 	Types     int     // rows of the token type table; 0: there is none
+	WordTypes bool    // token types are words, whose embeddings are added where there are any
 	Norm      bool
 	Positions int   // the longest sequence
 	Pad       int32 // the id that fills rows up; -1: none. Heads that read a last token pass over it

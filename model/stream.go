@@ -116,7 +116,7 @@ func (s *stream) row(i int, from Rows) int {
 		return begin
 	case SecondToken:
 		return begin + 1
-	case SourceEnd:
+	case SourceEnd, GivenToken:
 		return begin + int(s.ends[i])
 	}
 	if s.ids == nil {

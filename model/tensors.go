@@ -23,8 +23,9 @@ import (
 // take token_type_ids, and head_mask [layers, heads] or [heads] multiplies
 // attention weights. A model of pictures takes pixel_values [pictures, channels,
 // height, width], interpolate_pos_encoding and head_mask alone. Multiple choice has another
-// dimension, choices, before the length. What is missing takes its default, and
-// a first dimension of 1 serves every row. An unknown tensor is an error.
+// dimension, choices, before the length, and where a head reads a GivenToken,
+// mc_token_ids [batch, choices]. What is missing takes its default, and a first
+// dimension of 1 serves every row. An unknown tensor is an error.
 //
 // A model with Permuted takes token_type_ids of any numbers, input_mask, perm_mask
 // [batch, length, length], target_mapping [batch, targets, length] and mems.N
@@ -92,7 +93,14 @@ func (m *Model) read(byName map[string]*weights.Tensor, r *Result) (*padded, Bat
 		}
 		return p, p.batch(nil), nil
 	}
-	return p, p.batch(p.readAnyhow(r)), nil
+	if p.given, err = p.readGiven(byName["mc_token_ids"]); err != nil {
+		return nil, Batch{}, err
+	}
+	b := p.batch(p.readAnyhow(r))
+	if r.needs(GivenToken) {
+		b.Ends = p.at
+	}
+	return p, b, nil
 }
 
 // readAnyhow gives the position of every row that outputs read even if it is masked;
@@ -103,6 +111,10 @@ func (p *padded) readAnyhow(r *Result) []int {
 	case r.needs(EndToken) && p.ids != nil:
 		for row := range positions {
 			positions[row] = endOf(p.ids[row*p.length:(row+1)*p.length], r.model.spec.Embeddings.End)
+		}
+	case r.needs(GivenToken):
+		for row := range positions {
+			positions[row] = int(p.given[row])
 		}
 	case !r.needs(FirstToken):
 		return nil
@@ -121,6 +133,9 @@ type padded struct {
 	headMask [][]float32
 
 	permutedInputs
+
+	given []int32 // [batch]: what heads read that read a given token
+	at    []int32 // [batch]: where that is among what is kept of a row
 
 	kept []int32 // [tokens] of the batch made of it: where each comes from; -1: compute, but do not show
 }
@@ -234,7 +249,10 @@ func (m *Model) inputNames() []string {
 		return []string{"pixel_values", "interpolate_pos_encoding", "head_mask"}
 	}
 	known := []string{"input_ids", "inputs_embeds", "attention_mask", "position_ids", "head_mask"}
-	if m.spec.Embeddings.Types > 0 || m.spec.Distances != nil {
+	if slices.ContainsFunc(m.heads, func(h head) bool { return h.From == GivenToken }) {
+		known = append(known, "mc_token_ids")
+	}
+	if m.spec.Embeddings.Types > 0 || m.spec.Embeddings.WordTypes || m.spec.Distances != nil {
 		known = append(known, "token_type_ids")
 	}
 	if m.spec.Permuted != nil {
@@ -325,6 +343,7 @@ func (p *padded) count(e *Embeddings) {
 func (p *padded) batch(read []int) Batch {
 	b := Batch{CuSeqlens: []int32{0}, HeadMask: p.headMask}
 	hidden := len(p.embeds) / (p.rows * p.length)
+	p.at = make([]int32, p.rows)
 	for row := range p.rows {
 		unseen, apart := int32(0), int32(-1)
 		for i := range p.length {
@@ -332,6 +351,9 @@ func (p *padded) batch(read []int) Batch {
 			visible := p.mask == nil || p.mask[at] != 0
 			if !visible && (read == nil || read[row] != i) {
 				continue
+			}
+			if read != nil && read[row] == i {
+				p.at[row] = int32(len(p.kept)) - b.CuSeqlens[row]
 			}
 			keep := int32(at)
 			if !visible {

@@ -39,6 +39,8 @@ func (p *padded) results(m *Model, r *Result, b *Batch) []weights.Tensor {
 				add(o.Name, []int{p.rows, o.Cols}, o.Data)
 			case len(h.Outputs) > 1 || h.Squeezed:
 				add(o.Name, []int{p.rows, p.outputs()}, p.spreadOutputs(o))
+			case p.choices > 0:
+				add(o.Name, []int{p.rows / p.choices, p.choices, p.outputs(), o.Cols}, p.spreadOutputs(o))
 			default:
 				add(o.Name, []int{p.rows, p.outputs(), o.Cols}, p.spreadOutputs(o))
 			}

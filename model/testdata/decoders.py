@@ -3,7 +3,7 @@ import re
 
 import torch
 
-from cases import H, Case, drop, labels, left, plain, positions, ragged
+from cases import H, Case, choices, drop, labels, left, plain, positions, ragged
 
 GPT = dict(n_embd=20, n_head=4, n_layer=1, vocab_size=61, n_positions=40)
 LLAMA = dict(hidden_size=24, num_attention_heads=4, num_key_value_heads=2, intermediate_size=37, num_hidden_layers=1,
@@ -31,6 +31,21 @@ FAMILIES = {
     "Phi3": ("Phi3Config", dict(LLAMA, original_max_position_embeddings=48)),
 }
 
+def given(batch, n, seq):
+    """Choices with a token of each that is scored, and types of tokens, which are words too."""
+    def f(rng, conf):
+        out = choices(batch, n, seq)(rng, conf)
+        return {"input_ids": out["input_ids"], "mc_token_ids": rng.integers(0, seq, (batch, n)),
+                "token_type_ids": rng.integers(0, conf.vocab_size, (batch, n, seq))}
+    return f
+
+
+def word_types(seq):
+    def f(rng, conf):
+        return dict(ragged(seq, 3)(rng, conf), token_type_ids=rng.integers(0, conf.vocab_size, (2, seq)))
+    return f
+
+
 # Which channels the axes of a parameter follow, by the end of its name: h(idden), f(eed-forward) or None.
 AXES = [
     (r"(wte|wpe|tokens_embed|positions_embed|embed_tokens)\.weight", (None, "h")),
@@ -50,6 +65,7 @@ AXES = [
     (r"dense_4h_to_h\.weight|fc2\.weight", ("h", "f")),
     (r"dense_4h_to_h\.bias|fc2\.bias", ("h",)),
     (r"project_in\.weight", ("h", None)),
+    (r"multiple_choice_head\.summary\.weight", (None, "h")),
     (r"project_out\.weight", (None, "h")),
     (r"out_proj\.weight", ("h", None)),
     (r"out_proj\.bias", ("h",)),
@@ -155,6 +171,10 @@ CASES = [
          dict(n_layer=2, scale_attn_weights=False, scale_attn_by_inverse_layer_idx=True), plain(2, 6), H, attentions=True),
     Case("gpt2-long", "GPT2Model", "130 tokens and 1, head size 9", dict(n_embd=36, n_layer=2, n_positions=130), ragged(130, 1), H),
     Case("gpt2-positions", "GPT2Model", "position_ids out of order", {}, positions(3), H),
+    Case("gpt2-double", "GPT2DoubleHeadsModel", "two questions of three choices, the last token counts, be it padding", dict(summary_activation="tanh"), choices(2, 3, 6), H, choices=True),
+    Case("gpt2-double-given", "GPT2DoubleHeadsModel", "a token of each choice counts, token types are words", dict(n_layer=2), given(2, 3, 6), H, choices=True),
+    Case("gpt-double", "OpenAIGPTDoubleHeadsModel", "a token of each choice counts, token types are words", {}, given(2, 2, 5), H, choices=True),
+    Case("gpt2-types", "GPT2Model", "token types are words", {}, word_types(6), H),
     Case("gpt2-seqcls", "GPT2ForSequenceClassification", "the last token that is no padding counts", dict(pad_token_id=0, num_labels=3), padded(7, 3, 5), H),
     Case("gpt2-seqcls-left", "GPT2ForSequenceClassification", "padding on the left", dict(pad_token_id=0, num_labels=3), left(7, 3, 5), H),
     Case("gpt2-tokcls", "GPT2ForTokenClassification", "three labels", dict(num_labels=3), ragged(7, 3), H),

@@ -211,7 +211,7 @@ def outputs_of_part(r, case):
     """The outputs of a model, or of one of its two parts."""
     out = {}
     for k in ("last_hidden_state", "pooler_output", "logits", "start_logits", "end_logits", "prediction_logits",
-              "seq_relationship_logits", "sop_logits", "cls_logits", "distillation_logits", "pred_boxes"):
+              "mc_logits", "seq_relationship_logits", "sop_logits", "cls_logits", "distillation_logits", "pred_boxes"):
         v = getattr(r, k, None)
         if v is not None and not (k == "pooler_output" and case.drop_pooler):
             out[k] = v
@@ -227,12 +227,14 @@ def outputs_of_part(r, case):
 def pooled(case):
     """The outputs that have no axis of positions."""
     whole = any(a in case.arch for a in ("SequenceClassification", "NextSentence", "MultipleChoice"))
-    return {"pooler_output", "seq_relationship_logits", "sop_logits", "text_model_output.pooler_output", *TOGETHER} | ({"logits"} if whole else set())
+    return {"pooler_output", "mc_logits", "seq_relationship_logits", "sop_logits", "text_model_output.pooler_output", *TOGETHER} | ({"logits"} if whole else set())
 
 
 def mask_out(name, v, inputs):
     """Zeros where attention_mask excludes a position: there nothing is compared, and zeros are what is to be written."""
     mask = inputs.get("attention_mask")
+    if mask is not None and mask.ndim == 3 and v.ndim == 4:  # of choices
+        return v * (mask != 0)[..., None]
     if mask is None or mask.ndim != 2:
         return v
     mask = mask != 0

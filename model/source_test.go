@@ -252,3 +252,83 @@ func oneOf(b *Batch, s int) Batch {
 	from, to := b.CuSeqlens[s], b.CuSeqlens[s+1]
 	return Batch{IDs: b.IDs[from:to], CuSeqlens: []int32{0, to - from}}
 }
+
+func TestShifted(t *testing.T) {
+	source := Batch{IDs: []int32{5, 6, 7, 8, 2}, CuSeqlens: []int32{0, 3, 3, 5}}
+	for _, c := range []struct {
+		name string
+		want []int32
+		ends []int32
+	}{
+		{"t5-lm", []int32{0, 5, 6, 0, 0, 8}, []int32{0, 3, 4, 6}},
+		{"bart-lm", []int32{2, 5, 6, 2, 2, 8}, []int32{0, 3, 4, 6}},
+		{"mbart-lm", []int32{7, 5, 6, 2, 2, 8}, []int32{0, 3, 4, 6}},
+		{"marian-mt-two", []int32{60, 60, 60}, []int32{0, 1, 2, 3}}, // of other words
+	} {
+		m, err := Load(filepath.Join("testdata", c.name))
+		require.NoError(t, err)
+		defer m.Close()
+		b, err := m.Shifted(source)
+		require.NoError(t, err)
+		require.Equal(t, c.want, b.IDs, c.name)
+		require.Equal(t, c.ends, b.CuSeqlens, c.name)
+		require.Equal(t, source, *b.Source)
+	}
+	encoder, err := Load("testdata/t5-encoder")
+	require.NoError(t, err)
+	defer encoder.Close()
+	_, err = encoder.Shifted(source)
+	require.ErrorContains(t, err, "T5EncoderModel is no encoder-decoder")
+}
+
+// A decoder is studied with its source, and the encoder by itself.
+func TestImportanceFromSource(t *testing.T) {
+	m, err := Load("testdata/bart-lm")
+	require.NoError(t, err)
+	defer m.Close()
+	b, err := m.Shifted(Batch{IDs: []int32{5, 6, 7, 8, 9, 10}, CuSeqlens: []int32{0, 4, 6}})
+	require.NoError(t, err)
+	found, err := m.Importance(t.Context(), b, ImportanceOptions{})
+	require.NoError(t, err)
+	require.Len(t, found.Heads, 2) // of one layer
+	for _, h := range found.Heads {
+		require.True(t, h.Drift > 0 && h.Drift < 2 && h.Confidence > 0 && h.Confidence <= 1, "%+v", h)
+	}
+	require.Len(t, found.Neurons, 1)
+	found, err = m.Other().Importance(t.Context(), *b.Source, ImportanceOptions{})
+	require.NoError(t, err)
+	require.Len(t, found.Heads, 8)
+	b.Source = nil
+	_, err = m.Importance(t.Context(), b, ImportanceOptions{})
+	require.ErrorContains(t, err, "there is no source")
+}
+
+// Head masks leave heads out: of the decoder, of the encoder, and of the attention
+// between them.
+func TestHeadMasksFromSource(t *testing.T) {
+	m, err := Load("testdata/bart-all")
+	require.NoError(t, err)
+	defer m.Close()
+	in := []weights.Tensor{weights.Of("input_ids", []int{1, 4}, []int64{5, 6, 7, 8}), weights.Of("decoder_input_ids", []int{1, 3}, []int64{2, 9, 10})}
+	for name, c := range map[string]struct {
+		shape  []int
+		output string
+	}{
+		"head_mask":            {[]int{2, 4}, "encoder_attentions.1"},
+		"decoder_head_mask":    {[]int{1, 2}, "decoder_attentions.0"},
+		"cross_attn_head_mask": {[]int{2}, "cross_attentions.0"},
+	} {
+		heads := c.shape[len(c.shape)-1]
+		mask := make([]float32, c.shape[0]*max(1, heads*(len(c.shape)-1)))
+		for i := range mask {
+			mask[i] = float32(i % heads) // all but the first of each layer
+		}
+		got, err := m.ForwardTensors(t.Context(), append(in, weights.Of(name, c.shape, mask)), Attentions)
+		require.NoError(t, err, name)
+		w := byName(got)[c.output]
+		values := float32s(t, w)
+		first, other := values[:len(values)/heads], values[len(values)/heads:]
+		require.Equal(t, make([]float32, len(first)), first, name)
+		require.NotZero(t, other[0], name)
+	}
+}

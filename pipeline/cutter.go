@@ -12,33 +12,61 @@ import (
 // A cutter cuts a text into pieces of at most so many tokens: after a line or a
 // sentence, or where there is none, between words, or inside one.
 type cutter struct {
-	text   string
-	starts []int32 // of its tokens, in bytes
-	at     int     // where the next piece begins
+	tokenizer *tokenizer.Tokenizer
+	text      string
+	at        int // where the next piece begins
+
+	// The tokens of text[from:to], a part of the text so that the memory that they
+	// take does not grow with it.
+	enc      tokenizer.Encoding
+	from, to int
 }
 
+// cutterBytes is how much of a text a cutter looks at, or more where that has too
+// few tokens.
+const cutterBytes = 1 << 16
+
 func newCutter(t *tokenizer.Tokenizer, text string) *cutter {
-	c := &cutter{text: text}
-	var e tokenizer.Encoding
-	// It was encoded before: whatever is wrong has been said.
-	if _, err := t.AppendEncode(&e, text, tokenizer.Options{NoSpecial: true, MaxLen: -1}); err == nil {
-		for _, o := range e.Offsets {
-			c.starts = append(c.starts, o.Start)
+	return &cutter{tokenizer: t, text: text, at: len(text) - len(strings.TrimLeftFunc(text, unicode.IsSpace))}
+}
+
+// look encodes what comes next, with more than so many tokens unless the text ends.
+func (c *cutter) look(tokens int) {
+	for size := cutterBytes; ; size *= 2 {
+		c.from, c.to = c.at, c.at+len(head(c.text[c.at:], size))
+		c.enc.Reset()
+		// It was encoded before: whatever is wrong has been said.
+		_, err := c.tokenizer.AppendEncode(&c.enc, c.text[c.from:c.to], tokenizer.Options{NoSpecial: true, MaxLen: -1})
+		if c.to == len(c.text) || err != nil || c.enc.Len() > tokens {
+			return
 		}
 	}
-	c.at = len(text) - len(strings.TrimLeftFunc(text, unicode.IsSpace))
-	return c
+}
+
+// head is the beginning of a text, of about n bytes.
+func head(text string, n int) string {
+	if n >= len(text) {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
 }
 
 // next gives the next piece, without white space around it, and what should stand
 // between it and the one that follows: the ends of lines that stand there, or else
 // a blank. The piece after the last is "".
 func (c *cutter) next(tokens int) (piece, between string) {
+	first := c.token()
+	if c.enc.Len()-first <= tokens && c.to < len(c.text) {
+		c.look(tokens)
+		first = c.token()
+	}
 	rest := c.text[c.at:]
 	cut := len(rest)
-	first := sort.Search(len(c.starts), func(i int) bool { return int(c.starts[i]) >= c.at })
-	if first+tokens < len(c.starts) {
-		cut = cutBefore(rest, int(c.starts[first+tokens])-c.at)
+	if first+tokens < c.enc.Len() {
+		cut = cutBefore(rest, c.from+int(c.enc.Offsets[first+tokens].Start)-c.at)
 	}
 	piece = strings.TrimRightFunc(rest[:cut], unicode.IsSpace)
 	after := strings.TrimLeftFunc(rest[len(piece):], unicode.IsSpace)
@@ -48,6 +76,11 @@ func (c *cutter) next(tokens int) (piece, between string) {
 	}
 	c.at = len(c.text) - len(after)
 	return piece, between
+}
+
+// token is the first token of the next piece.
+func (c *cutter) token() int {
+	return sort.Search(c.enc.Len(), func(i int) bool { return c.from+int(c.enc.Offsets[i].Start) >= c.at })
 }
 
 // back takes the last piece back.

@@ -316,7 +316,11 @@ func (j *job) split(text int, s string) ([]part, error) {
 		return nil, errors.New("not UTF-8")
 	}
 	f, s := j.frame(s)
-	ids, err := j.encode(nil, f, s)
+	// Of a text that is much too long there is no need to encode all.
+	ids, err := j.encode(nil, f, head(s, cutterBytes))
+	if err == nil && len(ids) <= j.r.limit && len(s) > cutterBytes {
+		ids, err = j.encode(nil, f, s)
+	}
 	if err != nil {
 		return nil, err
 	}

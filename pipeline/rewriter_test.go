@@ -138,23 +138,25 @@ func TestCutter(t *testing.T) {
 		strings.Repeat("東京は。", 40),
 		strings.Repeat("e\u0301🦆", 60),
 		"A sentence. Another one? \"Yes!\" (Or so.) " + strings.Repeat("and on ", 30) + "\r\n\r\nThe end",
+		strings.Repeat("東京 the river 🦆. ", 4000),
+		strings.Repeat(" ", 2*cutterBytes) + "x" + strings.Repeat(" ", 2*cutterBytes) + "y",
 		strings.Repeat("\n", 50) + "a" + strings.Repeat(" ", 50) + "b.",
 	} {
 		for _, room := range []int{1, 2, 7, 30, 1000} {
 			c := newCutter(tr.r.m.tokenizer, text)
-			all := ""
+			var all strings.Builder
 			for n := 0; ; n++ {
 				piece, between := c.next(room)
 				if piece == "" {
 					break
 				}
-				require.Less(t, n, 1000)
+				require.Less(t, n, 1_000_000)
 				require.Equal(t, strings.TrimSpace(piece), piece)
 				require.NotEmpty(t, between)
-				all += piece + between
+				all.WriteString(piece + between)
 			}
 			squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
-			require.Equal(t, squeeze(text), squeeze(all), "room %d", room)
+			require.Equal(t, squeeze(text), squeeze(all.String()), "room %d", room)
 		}
 	}
 	for text, want := range map[string]string{

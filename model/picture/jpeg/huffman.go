@@ -11,6 +11,8 @@ const quick = 10
 type huffman struct {
 	// table has for each next bits what they begin with; 0: a longer code.
 	table [1 << quick]entry
+	// plain has the symbol alone, below its code's length.
+	plain [1 << quick]uint16
 	// Of codes of each length, the first that is none, at the upper end of 16 bits,
 	// and what added to a code gives its symbol's place.
 	end     [17]int32
@@ -92,6 +94,7 @@ func (h *huffman) spread(code int32, length int, symbol byte) {
 			e = entry(length+size) | entry(symbol>>4)<<8 | entry(uint16(v))<<16
 		}
 		h.table[int(code)<<rest|i] = e
+		h.plain[int(code)<<rest|i] = uint16(length)<<8 | uint16(symbol)
 	}
 }
 
@@ -184,14 +187,16 @@ func (h *huffman) long(next int32) (symbol byte, length int) {
 
 // symbol reads one, without the number that follows it. There must be 16 bits.
 func (d *decoder) symbol(h *huffman) (byte, error) {
-	next := int32(d.acc >> 48)
-	for length := 1; length <= 16; length++ {
-		if next < h.end[length] {
-			d.drop(length)
-			return h.symbols[uint8(next>>(16-length)+h.offset[length])], nil
-		}
+	if e := h.plain[d.acc>>(64-quick)]; e != 0 {
+		d.drop(int(e >> 8))
+		return byte(e), nil
 	}
-	return 0, d.noCode()
+	symbol, length := h.long(int32(d.acc >> 48))
+	if length == 0 {
+		return 0, d.noCode()
+	}
+	d.drop(length)
+	return symbol, nil
 }
 
 func (d *decoder) noCode() error { return broken("a code that is none, at byte %d", d.at) }

@@ -144,7 +144,7 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// frame is a header of a frame, cut from a file, with other words in it.
+// with is a file whose first segment of a kind is changed.
 func with(t *testing.T, data []byte, marker byte, change func(segment []byte)) []byte {
 	data = bytes.Clone(data)
 	at := bytes.Index(data, []byte{0xff, marker})

@@ -69,11 +69,11 @@ func (d *decoder) choose(id, tables byte, s band) (*component, error) {
 		if c.id != id {
 			continue
 		}
-		if dc, ac := tables>>4, tables&15; dc > 3 || ac > 3 {
+		dc, ac := tables>>4, tables&15
+		if dc > 3 || ac > 3 {
 			return nil, broken("a scan with Huffman tables %d and %d", dc, ac)
-		} else {
-			c.dc, c.ac = d.dcs[dc], d.acs[ac]
 		}
+		c.dc, c.ac = d.dcs[dc], d.acs[ac]
 		if s.first == 0 && s.before == 0 && c.dc == nil || s.last > 0 && c.ac == nil {
 			return nil, broken("a scan before its Huffman tables")
 		}

@@ -50,9 +50,7 @@ var gemma3 = architecture{
 			a.Causal = false
 			window = window/2 + 1
 		}
-		if c.has("attn_logit_softcapping") {
-			a.Cap = float32(c.float("attn_logit_softcapping", 0, 1e-3, 1e6))
-		}
+		// transformers reads attn_logit_softcapping and bounds no score by it.
 		layers := d.windows(window, func(i int) bool { return (i+1)%pattern != 0 })
 		for i := range layers {
 			if layers[i].Attention.Window > 0 {

@@ -257,6 +257,8 @@ CASES = [
                                "sliding_attention": dict(rope_type="default", rope_theta=300.0)}), plain(2, 11), H, edit_config=old_gemma3),
     Case("gemma3-both-ways", "Gemma3TextModel", "use_bidirectional_attention", dict(num_hidden_layers=2, sliding_window=7, use_bidirectional_attention=True,
          layer_types=["sliding_attention", "full_attention"]), ragged(12, 5), H, attentions=True),
+    Case("gemma3-bounds", "Gemma3ForCausalLM", "logits bounded by 3; attn_logit_softcapping bounds nothing",
+         dict(num_hidden_layers=2, attn_logit_softcapping=0.5, final_logit_softcapping=3.0, layer_types=["sliding_attention", "full_attention"]), plain(2, 9), H),
     Case("gemma3-seqcls", "Gemma3TextForSequenceClassification", "padding on the left", dict(num_labels=3, layer_types=["sliding_attention", "full_attention"]), left(7, 3, 5), H),
 
     Case("neo-model", "GPTNeoModel", "scores that are not scaled, a window of 4 in the second layer, padding on the left; all hidden states and attentions",

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -62,12 +63,15 @@ func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (Qu
 			return err
 		}
 		defer m.Close()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if joined := m.other != nil && (m.spec.Writer != "" || !m.spec.Crosses()); o.WithoutHeads && joined {
 			return &UnsupportedError{filepath.Join(srcDir, configFile), "without its heads, model_type", m.spec.Architecture, []string{"models that have a class without heads"}}
 		}
 		report.BytesBefore = before
 		report.Parameters, _ = m.Parameters()
-		if err := m.write(tmp, &report); err != nil {
+		if err := m.write(ctx, tmp, &report); err != nil {
 			return err
 		}
 		if gguf != "" {
@@ -77,7 +81,7 @@ func Quantize(ctx context.Context, srcDir, dstDir string, o QuantizeOptions) (Qu
 			if err := writeConfig(gguf, config, tmp, m.spec.class()); err != nil {
 				return err
 			}
-			return report.writeTokenizer(gguf, tmp)
+			return cmp.Or(report.writeTokenizer(gguf, tmp), ctx.Err())
 		}
 		if err := writeConfig(filepath.Join(srcDir, configFile), config, tmp, m.spec.class()); err != nil {
 			return err
@@ -169,11 +173,18 @@ func floatBytes(dir string) (int64, error) {
 }
 
 // write writes the parameters of m, which was loaded as int8.
-func (m *Model) write(dir string, report *QuantizeReport) error {
+func (m *Model) write(ctx context.Context, dir string, report *QuantizeReport) error {
 	var sources []weights.Source
 	for i := range m.params {
 		p := &m.params[i]
 		for _, s := range p.sources() {
+			fill := s.Write
+			s.Write = func(w io.Writer) error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				return fill(w)
+			}
 			sources = append(sources, s)
 			if s.DType == weights.I8 {
 				report.Quantized += p.rows * p.cols

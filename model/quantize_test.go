@@ -1,6 +1,7 @@
 package model
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -84,6 +85,12 @@ func TestQuantizeRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "already quantised")
 	_, err = Quantize(t.Context(), filepath.Join(dir, "none"), filepath.Join(dir, "q2"), QuantizeOptions{})
 	require.ErrorIs(t, err, os.ErrNotExist)
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, src := range []string{src, "testdata/gguf/llama-lm.gguf"} {
+		_, err = Quantize(stopped, src, filepath.Join(dir, "q3"), QuantizeOptions{})
+		require.ErrorIs(t, err, context.Canceled)
+	}
 
 	// What is left without heads is the plain model, and its config says so.
 	m, err := Load(dst)

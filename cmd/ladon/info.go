@@ -75,16 +75,25 @@ func modelFacts(c *call, src *modelSource) ([]fact, error) {
 		defer p.Close()
 		return append(specFacts(src, p.Model()), taskFacts(p)...), nil
 	}
-	if src.path == "" || !errors.Is(err, fs.ErrNotExist) {
+	// A model that reads no texts has tasks of its own.
+	task, ok := errors.AsType[*pipeline.TaskError](err)
+	if src.path == "" || !ok && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	// forward needs no tokenizer, so there is something to tell without one.
 	m, merr := src.load(c)
-	if merr != nil {
+	switch {
+	case merr != nil && ok:
+		return nil, merr
+	case merr != nil:
 		return nil, err
 	}
 	defer m.Close()
-	return specFacts(src, m), nil
+	facts := specFacts(src, m)
+	if ok && len(task.Can) > 0 {
+		facts = append(facts, fact{"tasks", task.Can})
+	}
+	return facts, nil
 }
 
 func specFacts(src *modelSource, m *model.Model) []fact {

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // The exit codes of the command.
@@ -24,10 +25,17 @@ const (
 	exitUsage = 2 // unknown command, flag or ISA, or -threads below 1
 )
 
+// sameSignal is how soon after a signal another one tells nothing new.
+const sameSignal = 100 * time.Millisecond
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks for an orderly end; a second one must not wait for it.
-	context.AfterFunc(ctx, stop)
+	// The first signal asks for an orderly end; a second one must not wait for it,
+	// unless it is the same again: timeout(1) signals its child and then the group.
+	context.AfterFunc(ctx, func() {
+		time.Sleep(sameSignal)
+		stop()
+	})
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)

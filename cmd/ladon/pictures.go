@@ -59,7 +59,8 @@ func (c *call) pictureFiles() ([]string, error) {
 }
 
 // eachPicture hands the command's pictures to do, some at a time, with their
-// files. One that cannot be read or looked at is named, and the rest done.
+// files. One that cannot be read or looked at is named, and the rest done. The only
+// one is the error itself.
 func (c *call) eachPicture(do func(files []string, pics []*picture.Picture) error) error {
 	files, err := c.pictureFiles()
 	if err != nil {
@@ -68,9 +69,14 @@ func (c *call) eachPicture(do func(files []string, pics []*picture.Picture) erro
 	bar := newProgress(c.stderr, len(files), "pictures")
 	defer bar.finish()
 	failed := 0
+	var only error
 	fail := func(err error) {
-		c.warnf("%v", err)
 		failed++
+		if len(files) == 1 {
+			only = err
+			return
+		}
+		c.warnf("%v", err)
 	}
 	for done := 0; done < len(files); {
 		var names []string
@@ -100,6 +106,9 @@ func (c *call) eachPicture(do func(files []string, pics []*picture.Picture) erro
 			names, pics = slices.Delete(names, one.Index, one.Index+1), slices.Delete(pics, one.Index, one.Index+1)
 		}
 		bar.set(done)
+	}
+	if only != nil {
+		return only
 	}
 	if failed > 0 {
 		return &unreadError{failed, len(files)}

@@ -56,6 +56,11 @@ func TestClassifyPictures(t *testing.T) {
 	got = decodeLines[labelled](t, r.stdout)
 	require.Len(t, got, 3)
 	require.Len(t, got[0].Embedding, 20)
+
+	// The only one is the error.
+	broken := filepath.Join(dir, "broken.png")
+	requireFailure(t, ladon(t, "", "embed", "-model", vitDir, "-image", broken), exitFail, broken)
+	requireFailure(t, ladon(t, "", "detect", "-model", yolosDir, filepath.Join(dir, "none.png")), exitFail, "none.png")
 }
 
 // What is wrong with one picture is said of it, and the others are done.

@@ -82,6 +82,11 @@ func TestInfo(t *testing.T) {
 	require.Zero(t, text.code)
 	require.Contains(t, text.stdout, "cross-encoder")
 	require.Contains(t, text.stdout, "LABEL_0")
+	for _, dir := range []string{yolosDir, goldenDir + "/dinov2-model", goldenDir + "/clip-vision"} {
+		pictures := ladon(t, "", "info", "-model", dir)
+		require.Zero(t, pictures.code, pictures.stderr)
+		require.Regexp(t, `tasks +embed -image`, pictures.stdout)
+	}
 }
 
 func TestQuantize(t *testing.T) {

@@ -72,7 +72,7 @@ func (w *workspace) attend(l int, r *Result) {
 	if w.stream.unseen != nil {
 		k, v, seqK = w.seen(a, keys, values)
 	}
-	if w.stream.apart != nil {
+	if w.stream.hidden != nil {
 		w.params.Masks = w.masks()
 	}
 	batch := mha.Batch{SeqQ: w.stream.cuSeqlens, SeqK: seqK}
@@ -91,7 +91,7 @@ func (w *workspace) attend(l int, r *Result) {
 	}
 }
 
-// masks hides the tokens that stand apart.
+// masks hides the tokens that no token sees.
 func (w *workspace) masks() []mha.Mask {
 	s, longest := &w.stream, 0
 	for i := range s.sequences() {
@@ -99,10 +99,8 @@ func (w *workspace) masks() []mha.Mask {
 	}
 	w.hides = grow(w.hides, s.sequences()*longest)
 	clear(w.hides)
-	for i, at := range s.apart {
-		if at >= 0 {
-			w.hides[i*longest+int(at)] = 1
-		}
+	for i := range s.sequences() {
+		copy(w.hides[i*longest:], s.hidden[s.cuSeqlens[i]:s.cuSeqlens[i+1]])
 	}
 	w.masked[0] = mha.Mask{Data: w.hides, Seq: longest, Key: 1, Hides: true}
 	return w.masked[:]

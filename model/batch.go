@@ -69,7 +69,7 @@ type Batch struct {
 	// Policy, unless nil, leaves out further heads while the batch runs.
 	Policy HeadPolicy
 
-	apart  []int32   // [sequences]: a token that no token sees, itself included, wherever it stands; -1: none. nil: there is none
+	hidden []uint8   // [tokens]: nonzero: no token sees it, itself included, wherever it stands. nil: there is none
 	states []float32 // [tokens of the source, hidden]: what the encoder gave
 }
 

@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"slices"
 
 	"github.com/ladon-ml/ladon/kernels"
 )
@@ -174,6 +175,11 @@ func repeat(n int, l Layer) []Layer {
 // Crosses says whether layers attend to a source, all of them or none: then this is
 // the decoder of an encoder-decoder.
 func (s *Stack) Crosses() bool { return len(s.Layers) > 0 && s.Layers[0].Cross != nil }
+
+// far says whether scores depend on how many tokens are between two.
+func (s *Spec) far() bool {
+	return s.Relative.Buckets > 0 || slices.ContainsFunc(s.Layers, func(l Layer) bool { return l.Attention.Window > 0 })
+}
 
 // sourceWidth is the width of what layers attend to that attend to a source.
 func (s *Spec) sourceWidth() int {

@@ -9,7 +9,7 @@ type stream struct {
 	cuSeqlens             []int32     // [sequences+1], from 0
 	pictures              []Pixels    // [sequences], of a model of pictures
 	unseen                []int32     // [sequences] or nil: none
-	apart                 []int32     // likewise: see Batch
+	hidden                []uint8     // [tokens] or nil: see Batch
 	source                []float32   // [source tokens, width]: the last hidden states of the source
 	sourceSeqlens         []int32     // [sequences+1], from 0
 	ends                  []int32     // [sequences] the token beside the end of the source; nil: nobody asks
@@ -61,8 +61,8 @@ func (s *stream) set(b *Batch, g group, m *Model) {
 	if b.Unseen != nil && slices.Max(b.Unseen[first:end]) > 0 {
 		s.unseen = b.Unseen[first:end]
 	}
-	if b.apart != nil && slices.Max(b.apart[first:end]) >= 0 {
-		s.apart = b.apart[first:end]
+	if b.hidden != nil && slices.Max(b.hidden[begin:stop]) > 0 {
+		s.hidden = b.hidden[begin:stop]
 	}
 	s.headMask, s.policy = b.HeadMask, b.Policy
 	s.sourceSeqlens = s.sourceSeqlens[:0]
@@ -144,7 +144,7 @@ func endOf(ids []int32, end int32) int {
 
 // release lets go of the caller's slices.
 func (s *stream) release() {
-	s.ids, s.types, s.positions, s.totals, s.unseen, s.apart, s.embeds, s.pictures = nil, nil, nil, nil, nil, nil, nil, nil
+	s.ids, s.types, s.positions, s.totals, s.unseen, s.hidden, s.embeds, s.pictures = nil, nil, nil, nil, nil, nil, nil, nil
 	s.headMask, s.crossMask, s.policy, s.source, s.ends = nil, nil, nil, nil, nil
 	s.blocked, s.targets, s.barred, s.noAnswerAt = nil, nil, nil, nil
 	clear(s.memory)

@@ -91,12 +91,12 @@ func (m *Model) read(byName map[string]*weights.Tensor, r *Result) (*padded, Bat
 			}
 			return p, p.whole(), nil
 		}
-		return p, p.batch(nil), nil
+		return p, p.batch(nil, false), nil
 	}
 	if p.given, err = p.readGiven(byName["mc_token_ids"]); err != nil {
 		return nil, Batch{}, err
 	}
-	b := p.batch(p.readAnyhow(r))
+	b := p.batch(p.readAnyhow(r), m.spec.far())
 	if r.needs(GivenToken) {
 		b.Ends = p.at
 	}
@@ -339,34 +339,38 @@ func (p *padded) count(e *Embeddings) {
 }
 
 // batch leaves the masked positions out, but for one of each row that outputs
-// read, though no token sees it.
-func (p *padded) batch(read []int) Batch {
+// read, though no token sees it, and with far, for those between others: they make
+// the distances that scores depend on.
+func (p *padded) batch(read []int, far bool) Batch {
 	b := Batch{CuSeqlens: []int32{0}, HeadMask: p.headMask}
-	hidden := len(p.embeds) / (p.rows * p.length)
+	width := len(p.embeds) / (p.rows * p.length)
 	p.at = make([]int32, p.rows)
 	for row := range p.rows {
-		unseen, apart := int32(0), int32(-1)
+		first, last := p.span(row, read)
+		unseen := int32(0)
 		for i := range p.length {
 			at := row*p.length + i
 			visible := p.mask == nil || p.mask[at] != 0
-			if !visible && (read == nil || read[row] != i) {
+			isRead := read != nil && read[row] == i
+			if !visible && !isRead && !(far && first < i && i < last) {
 				continue
 			}
-			if read != nil && read[row] == i {
+			if isRead {
 				p.at[row] = int32(len(p.kept)) - b.CuSeqlens[row]
 			}
-			keep := int32(at)
+			keep, hide := int32(at), uint8(0)
 			if !visible {
 				keep = -1
-				if n := int32(len(p.kept)) - b.CuSeqlens[row]; n > 0 {
-					apart = n
-				} else {
+				if !far && len(p.kept) == int(b.CuSeqlens[row]) {
 					unseen = 1
+				} else {
+					hide = 1
 				}
 			}
 			p.kept = append(p.kept, keep)
+			b.hidden = append(b.hidden, hide)
 			if p.embeds != nil {
-				b.Embeds = append(b.Embeds, p.embeds[at*hidden:(at+1)*hidden]...)
+				b.Embeds = append(b.Embeds, p.embeds[at*width:(at+1)*width]...)
 			} else {
 				b.IDs = append(b.IDs, p.ids[at])
 			}
@@ -376,10 +380,21 @@ func (p *padded) batch(read []int) Batch {
 			b.Positions = append(b.Positions, p.positions[at])
 		}
 		b.CuSeqlens = append(b.CuSeqlens, int32(len(p.kept)))
-		b.Unseen, b.apart = append(b.Unseen, unseen), append(b.apart, apart)
+		b.Unseen = append(b.Unseen, unseen)
 	}
-	if slices.Max(b.apart) < 0 {
-		b.apart = nil
+	if !slices.Contains(b.hidden, 1) {
+		b.hidden = nil
 	}
 	return b
+}
+
+// span is from where to where a row has positions that are visible or read.
+func (p *padded) span(row int, read []int) (first, last int) {
+	first, last = p.length, -1
+	for i := range p.length {
+		if p.mask == nil || p.mask[row*p.length+i] != 0 || read != nil && read[row] == i {
+			first, last = min(first, i), i
+		}
+	}
+	return first, last
 }

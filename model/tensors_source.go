@@ -21,6 +21,9 @@ func (m *Model) forwardFromSource(ctx context.Context, inputs []weights.Tensor, 
 	if err != nil {
 		return nil, err
 	}
+	if err := from.wholeSource(); err != nil {
+		return nil, err
+	}
 	if ours["input_ids"] == nil && ours["inputs_embeds"] == nil {
 		shifted, err := m.shifted(source)
 		if err != nil {
@@ -100,6 +103,9 @@ func (m *Model) ReadSource(inputs []weights.Tensor) (source Batch, rest []weight
 	if err != nil {
 		return Batch{}, nil, err
 	}
+	if err := source.wholeSource(); err != nil {
+		return Batch{}, nil, err
+	}
 	source.Unseen = nil
 	for s := range p.rows {
 		if source.CuSeqlens[s] == source.CuSeqlens[s+1] {
@@ -110,6 +116,14 @@ func (m *Model) ReadSource(inputs []weights.Tensor) (source Batch, rest []weight
 		rest = append(rest, *t)
 	}
 	return source, rest, nil
+}
+
+// wholeSource refuses hidden tokens between others: the decoder would see them.
+func (b *Batch) wholeSource() error {
+	if b.hidden != nil {
+		return inputError("input tensor %q: masked positions between others are not supported where scores depend on distances", "attention_mask")
+	}
+	return nil
 }
 
 // crossHeadMask multiplies the weights of attention to a source.

@@ -35,7 +35,7 @@ type workspace struct {
 	attender attender  // nil: the stream attends to itself
 	active   *activity // nil: nobody asks what the neurons give
 	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
-	hides    []uint8   // keys of tokens that stand apart [sequences, keys]
+	hides    []uint8   // keys that no token sees [sequences, keys]
 	masked   [1]mha.Mask
 	one      [4]int32 // the offsets of one sequence
 

@@ -3,7 +3,7 @@ import re
 
 import torch
 
-from cases import H, Case, choices, drop, labels, left, plain, positions, ragged
+from cases import H, Case, choices, drop, holes, labels, left, plain, positions, ragged
 
 GPT = dict(n_embd=20, n_head=4, n_layer=1, vocab_size=61, n_positions=40)
 LLAMA = dict(hidden_size=24, num_attention_heads=4, num_key_value_heads=2, intermediate_size=37, num_hidden_layers=1,
@@ -214,6 +214,7 @@ CASES = [
     Case("mistral-model", "MistralModel", "a window of 5 in every layer, padding on the left, all hidden states and attentions",
          dict(num_hidden_layers=2), left(12, 9, 2), H, hidden_states=True, attentions=True),
     Case("mistral-lm", "MistralForCausalLM", "24 greedy tokens, far beyond the window", dict(num_hidden_layers=2), ragged(9, 3), H, greedy=True),
+    Case("mistral-holes", "MistralModel", "masked positions between others count in a window", {}, holes, H, attentions=True),
     Case("mistral-no-window", "MistralForCausalLM", "sliding_window null", dict(sliding_window=None), plain(1, 12), H),
     Case("mistral-long", "MistralModel", "130 tokens, a window of 37", dict(LONG_INPUT, sliding_window=37), ragged(130, 1), H),
     Case("mistral-seqcls", "MistralForSequenceClassification", "padding on the left", dict(num_labels=3), left(7, 3, 5), H),

@@ -90,6 +90,7 @@ CASES = roberta("roberta", "Roberta") + roberta("xlmr", "XLMRoberta") + roberta(
     Case("roberta-pad-inside", "RobertaModel", "the padding token in the midst of a text", {}, pad_inside, H),
     Case("roberta-mlm-untied", "RobertaForMaskedLM", "a decoder of its own, eps 1e-3, act relu", dict(tie_word_embeddings=False, layer_norm_eps=1e-3, hidden_act="relu"), padded(7, 3), H),
     Case("roberta-lm", "RobertaForCausalLM", "is_decoder", dict(is_decoder=True), padded(7, 3), H),
+    Case("mpnet-holes", "MPNetForSequenceClassification", "distances across masked positions, and from a masked first one", dict(num_labels=3), holes, H),
     Case("mpnet-long", "MPNetModel", "130 tokens and 1: distances share buckets", dict(hidden_size=36, max_position_embeddings=133), padded(130, 1), H),
 
     Case("albert-model", "AlbertModel", "three layers that are one, embeddings of 12; all hidden states and attentions",

@@ -123,6 +123,13 @@ func TestSourceErrors(t *testing.T) {
 	}
 	_, _, err = m.ReadSource([]weights.Tensor{weights.Of("input_ids", []int{1, 2}, []int64{4, 5}), weights.Of("attention_mask", []int{1, 2}, []int64{0, 0})})
 	require.ErrorContains(t, err, "row 0 is nothing but padding")
+
+	// The distances that T5's scores depend on include masked positions.
+	holes := []weights.Tensor{weights.Of("input_ids", []int{1, 3}, []int64{4, 5, 6}), weights.Of("attention_mask", []int{1, 3}, []int64{1, 0, 1})}
+	_, _, err = m.ReadSource(holes)
+	require.ErrorContains(t, err, "masked positions between others are not supported")
+	_, err = m.ForwardTensors(t.Context(), append(holes, weights.Of("decoder_input_ids", []int{1, 1}, []int64{4})))
+	require.ErrorContains(t, err, "masked positions between others are not supported")
 }
 
 func withSource(b, source Batch) Batch {

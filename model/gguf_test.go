@@ -103,6 +103,13 @@ func TestGGUFKeepsQwen3(t *testing.T) {
 	_, err = WriteGGUF(t.Context(), dir, path, GGUFOptions{})
 	require.NoError(t, err)
 	require.Equal(t, logits(t, dir), logits(t, path))
+
+	// Neither a folder nor what is read is written over.
+	_, err = WriteGGUF(t.Context(), path, path, GGUFOptions{Type: weights.Q8_0})
+	require.ErrorContains(t, err, path+": is the checkpoint that is read")
+	folder := t.TempDir()
+	_, err = WriteGGUF(t.Context(), path, folder, GGUFOptions{})
+	require.ErrorContains(t, err, folder+": is a directory")
 }
 
 // tinyLlama writes the weights of a random Llama, whose rows are whole blocks of

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -50,6 +51,9 @@ func WriteGGUF(ctx context.Context, src, dst string, o GGUFOptions) (GGUFReport,
 	if gguf != "" {
 		from = gguf
 	}
+	if err := refusePlace(dst, from); err != nil { // before the work
+		return report, fileError(dst, err)
+	}
 	set, err := weights.Open(from)
 	if err != nil {
 		return report, err
@@ -67,6 +71,22 @@ func WriteGGUF(ctx context.Context, src, dst string, o GGUFOptions) (GGUFReport,
 		return report, err
 	}
 	return report, w.write(dst)
+}
+
+// refusePlace says why a file cannot be made of src at dst: there is a folder, or
+// src itself, which what is lossy would take the place of.
+func refusePlace(dst, src string) error {
+	there, err := os.Stat(dst)
+	if err != nil {
+		return nil // there is nothing, or what is wrong is said when it is made
+	}
+	if there.IsDir() {
+		return errors.New("is a directory")
+	}
+	if read, err := os.Stat(src); err == nil && os.SameFile(there, read) {
+		return errors.New("is the checkpoint that is read")
+	}
+	return nil
 }
 
 // placeOf finds out what lies at a path, and the GGUF file that it is or holds.

@@ -113,6 +113,20 @@ func TestSameTextAnywhere(t *testing.T) {
 	}
 }
 
+// A prompt is named by its number among all.
+func TestSequencesErrorsInGroups(t *testing.T) {
+	m, err := model.Load("testdata/llama")
+	require.NoError(t, err)
+	defer m.Close()
+	prompts := slices.Repeat([]Prompt{{IDs: []int32{40}}}, together+2)
+	list, err := Sequences(t.Context(), m, model.SessionOptions{}, prompts, Config{MaxNewTokens: 1})
+	require.NoError(t, err)
+	require.Len(t, list, len(prompts))
+	prompts[together+1].IDs = make([]int32, 1000)
+	_, err = Sequences(t.Context(), m, model.SessionOptions{}, prompts, Config{MaxNewTokens: 1})
+	require.ErrorContains(t, err, "prompt 257")
+}
+
 func TestSequencesErrors(t *testing.T) {
 	m, err := model.Load("testdata/llama")
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ type Sequence struct {
 // prompts, one a row, and vocab be the number of its logits. The sequences of a
 // prompt do not depend on the others.
 func Search(ctx context.Context, d Decoder, prompts []Prompt, cfg Config, vocab int) ([]Sequence, error) {
-	s, err := newSearch(d, prompts, cfg, vocab)
+	s, err := newSearch(d, prompts, 0, cfg, vocab)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,8 @@ func Search(ctx context.Context, d Decoder, prompts []Prompt, cfg Config, vocab 
 }
 
 // newSearch checks everything that can be checked before the prompts are computed.
-func newSearch(d Decoder, prompts []Prompt, cfg Config, vocab int) (*search, error) {
+// first is the number of the first prompt, for messages.
+func newSearch(d Decoder, prompts []Prompt, first int, cfg Config, vocab int) (*search, error) {
 	if err := cfg.Check(vocab); err != nil {
 		return nil, err
 	}
@@ -43,8 +44,8 @@ func newSearch(d Decoder, prompts []Prompt, cfg Config, vocab int) (*search, err
 		for stream := range draws {
 			w, err := newWriter(&cfg, proc, p, vocab, d.Context(), uint64(stream))
 			if err != nil {
-				if len(prompts) > 1 {
-					err = fmt.Errorf("prompt %d: %w", i, err)
+				if first+len(prompts) > 1 {
+					err = fmt.Errorf("prompt %d: %w", first+i, err)
 				}
 				return nil, err
 			}

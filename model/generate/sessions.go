@@ -13,18 +13,40 @@ import (
 // causal language model: greedily, by chance, or with beams, as the Config says.
 // Prompts of any lengths go through the model together, and none depends on the
 // others.
-func Sequences(ctx context.Context, m *model.Model, o model.SessionOptions, prompts []Prompt, cfg Config) (_ []Sequence, err error) {
-	s, err := newSessions(m, o, len(prompts))
-	if err != nil {
-		return nil, err
+func Sequences(ctx context.Context, m *model.Model, o model.SessionOptions, prompts []Prompt, cfg Config) ([]Sequence, error) {
+	return inGroups(prompts, func(first int, prompts []Prompt) (_ []Sequence, err error) {
+		s, err := newSessions(m, o, len(prompts))
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		return s.write(ctx, m, prompts, first, cfg)
+	})
+}
+
+// together is how many prompts are written about at once. Weights are read no less
+// often for more, but every row has a cache.
+const together = 256
+
+// inGroups writes some prompts after the other. first is the number of the first.
+func inGroups(prompts []Prompt, write func(first int, prompts []Prompt) ([]Sequence, error)) ([]Sequence, error) {
+	if len(prompts) <= together {
+		return write(0, prompts)
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return s.write(ctx, m, prompts, cfg)
+	var all []Sequence
+	for first := 0; first < len(prompts); first += together {
+		list, err := write(first, prompts[first:min(first+together, len(prompts))])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	return all, nil
 }
 
 // write goes on with the prompts, one a row.
-func (s *sessions) write(ctx context.Context, m *model.Model, prompts []Prompt, cfg Config) ([]Sequence, error) {
-	search, err := newSearch(s, prompts, cfg, m.Spec().Embeddings.Vocab)
+func (s *sessions) write(ctx context.Context, m *model.Model, prompts []Prompt, first int, cfg Config) ([]Sequence, error) {
+	search, err := newSearch(s, prompts, first, cfg, m.Spec().Embeddings.Vocab)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +62,7 @@ func (s *sessions) write(ctx context.Context, m *model.Model, prompts []Prompt, 
 // SequencesFrom is Sequences of an encoder-decoder: each text is about the source
 // with its number, and begins with its prompt, mostly the one token that
 // Spec.Target.Start names.
-func SequencesFrom(ctx context.Context, m *model.Model, o model.SessionOptions, source model.Batch, prompts []Prompt, cfg Config) (_ []Sequence, err error) {
+func SequencesFrom(ctx context.Context, m *model.Model, o model.SessionOptions, source model.Batch, prompts []Prompt, cfg Config) ([]Sequence, error) {
 	if n := len(source.CuSeqlens) - 1; n != len(prompts) {
 		return nil, fmt.Errorf("generate: %d prompts for %d sources", len(prompts), n)
 	}
@@ -51,12 +73,41 @@ func SequencesFrom(ctx context.Context, m *model.Model, o model.SessionOptions, 
 			prompts[i].Source = source.IDs[source.CuSeqlens[i]:source.CuSeqlens[i+1]]
 		}
 	}
-	s := &sessions{ids: make([][]int32, len(prompts))}
-	if s.rows, err = m.Encode(ctx, source, o); err != nil {
-		return nil, err
+	return inGroups(prompts, func(first int, group []Prompt) (_ []Sequence, err error) {
+		part := source
+		if len(group) < len(prompts) {
+			part = sequencesOf(source, first, first+len(group))
+		}
+		s := &sessions{ids: make([][]int32, len(group))}
+		if s.rows, err = m.Encode(ctx, part, o); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, s.Close()) }()
+		return s.write(ctx, m, group, first, cfg)
+	})
+}
+
+// sequencesOf are some of the sources that an encoder reads.
+func sequencesOf(b model.Batch, from, to int) model.Batch {
+	first, end, tokens := int(b.CuSeqlens[from]), int(b.CuSeqlens[to]), int(b.CuSeqlens[len(b.CuSeqlens)-1])
+	part := model.Batch{
+		IDs: rowsOf(b.IDs, first, end, tokens), TypeIDs: rowsOf(b.TypeIDs, first, end, tokens), Positions: rowsOf(b.Positions, first, end, tokens),
+		Embeds: rowsOf(b.Embeds, first, end, tokens), Interpolate: b.Interpolate,
+		Pictures: rowsOf(b.Pictures, from, to, len(b.CuSeqlens)-1), Unseen: rowsOf(b.Unseen, from, to, len(b.CuSeqlens)-1),
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return s.write(ctx, m, prompts, cfg)
+	for _, at := range b.CuSeqlens[from : to+1] {
+		part.CuSeqlens = append(part.CuSeqlens, at-int32(first))
+	}
+	return part
+}
+
+// rowsOf are some rows of as many as a list has, which may be nil.
+func rowsOf[T any](list []T, from, to, rows int) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	width := len(list) / rows
+	return list[from*width : to*width]
 }
 
 // sessions is the Decoder of a causal language model: a session for each row.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -83,6 +84,28 @@ func TestSequencesFrom(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, list[1], alone[0])
 		}
+	})
+}
+
+// More texts than are written together are as those that are.
+func TestSequencesInGroups(t *testing.T) {
+	forSources(t, func(t *testing.T, dir string, all []written) {
+		m, err := model.Load(dir)
+		require.NoError(t, err)
+		defer m.Close()
+		write := func(all []written) []Sequence {
+			source, rest, err := m.ReadSource(sources(all))
+			require.NoError(t, err)
+			batch, err := ReadTargets(rest, len(all), []int32{1}, m.Spec().Embeddings.Vocab)
+			require.NoError(t, err)
+			list, err := SequencesFrom(t.Context(), m, model.SessionOptions{}, source, batch.Prompts, Config{MaxNewTokens: 2})
+			require.NoError(t, err)
+			return list
+		}
+		many := slices.Repeat(all, together/len(all)+1)
+		want := slices.Repeat(write(all), len(many)/len(all))
+		require.Greater(t, len(want), together)
+		require.Equal(t, want, write(many))
 	})
 }
 

@@ -78,7 +78,7 @@ func (m *Model) eachLogits(ctx context.Context, w *workspace, texts []string, ti
 			}
 			out, err := w.run(ctx, &w.logits, logits)
 			if err != nil {
-				return fmt.Errorf("pipeline: %w", err)
+				return fmt.Errorf("pipeline: %s: %w", m.name, err)
 			}
 			done := i
 			if last {

@@ -133,7 +133,7 @@ func (e *Embedder) embed(ctx context.Context, w *workspace, dst []float32, first
 			continue
 		}
 		if dst, err = e.flush(ctx, w, dst); err != nil {
-			return nil, fmt.Errorf("pipeline: %w", err)
+			return nil, fmt.Errorf("pipeline: %s: %w", e.m.name, err)
 		}
 		w.reset()
 	}

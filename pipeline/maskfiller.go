@@ -37,10 +37,10 @@ func (m *Model) MaskFiller() (*MaskFiller, error) {
 	f := &MaskFiller{m: m, output: maskOutput(m, &spec)}
 	var ok bool
 	if f.id, ok = m.tokenizer.RoleID("mask_token"); !ok {
-		return nil, errors.New("pipeline: the tokenizer names no mask_token (tokenizer_config.json does, where there is one)")
+		return nil, fmt.Errorf("pipeline: %s: the tokenizer names no mask_token (tokenizer_config.json does, where there is one)", m.name)
 	}
 	if int(f.id) >= spec.Embeddings.Vocab {
-		return nil, fmt.Errorf("pipeline: mask token %d is not in the model's vocabulary of %d", f.id, spec.Embeddings.Vocab)
+		return nil, fmt.Errorf("pipeline: %s: mask token %d is not in the model's vocabulary of %d", m.name, f.id, spec.Embeddings.Vocab)
 	}
 	f.mask, _ = m.tokenizer.IDToToken(f.id)
 	return f, nil
@@ -133,7 +133,7 @@ func (f *MaskFiller) Fill(ctx context.Context, cfg FillConfig, texts ...string) 
 		}
 		out, err := w.run(ctx, &w.masks, f.output)
 		if err != nil {
-			return nil, fmt.Errorf("pipeline: %w", err)
+			return nil, fmt.Errorf("pipeline: %s: %w", f.m.name, err)
 		}
 		for text := range w.texts() {
 			fills = append(fills, f.fill(w, out, text, &cfg))

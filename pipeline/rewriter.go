@@ -201,7 +201,7 @@ func (r *rewriter) write(ctx context.Context, task string, cfg RewriteConfig, di
 		}
 	}
 	if err := j.run(ctx, parts); err != nil {
-		return nil, fmt.Errorf("pipeline: %w", err)
+		return nil, fmt.Errorf("pipeline: %s: %w", r.m.name, err)
 	}
 	answers := make([]string, len(texts))
 	for i := range answers {

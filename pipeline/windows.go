@@ -72,7 +72,7 @@ func (m *Model) eachWindow(ctx context.Context, w *workspace, result **model.Res
 			continue
 		}
 		if err := run.flush(ctx); err != nil {
-			return fmt.Errorf("pipeline: %w", err)
+			return fmt.Errorf("pipeline: %s: %w", m.name, err)
 		}
 	}
 	return nil

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -95,5 +97,18 @@ func TestMissingHeads(t *testing.T) {
 		{[]string{"tag", "-model", vitDir, "a"}, []string{"cannot read texts", "embed -image, classify -image"}},
 	} {
 		requireFailure(t, ladon(t, "", tt.args...), exitFail, append(tt.want, tt.args[2])...)
+	}
+}
+
+// A tokenizer of another model gives ids that this one does not know.
+func TestTokenizerOfAnotherModel(t *testing.T) {
+	for model, args := range map[string][]string{"tag-bert": {"tag", "the house"}, "nli": {"classify", "the house"}, "st-mean": {"embed", "the house"}} {
+		dir := t.TempDir()
+		require.NoError(t, os.CopyFS(dir, os.DirFS("../../pipeline/testdata/"+model)))
+		data, err := os.ReadFile("../../pipeline/testdata/mlm-roberta/tokenizer.json")
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(filepath.Join(dir, "tokenizer.json")))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "tokenizer.json"), data, 0o644))
+		requireFailure(t, ladon(t, "", append(args, "-model", dir)...), exitFail, dir, "outside the vocabulary")
 	}
 }

@@ -25,6 +25,10 @@ type lottery struct {
 	buf    []float32
 }
 
+// coldest is a temperature at which only the likeliest is left already, and by which
+// a logit may be divided.
+const coldest = 1e-30
+
 // fill makes the candidates of logits: what the Config's temperature, top-k,
 // top-p and min-p leave, and at least the keep likeliest.
 func (l *lottery) fill(logits []float32, c *Config, keep int) {
@@ -34,7 +38,7 @@ func (l *lottery) fill(logits []float32, c *Config, keep int) {
 		floor = l.buf[0]
 	}
 	l.ids, l.scores = l.ids[:0], l.scores[:0]
-	temperature := float32(c.Temperature)
+	temperature := max(float32(c.Temperature), coldest)
 	for i, x := range logits {
 		if x >= floor && x != negInf { // a NaN goes on, to be noticed
 			l.ids, l.scores = append(l.ids, int32(i)), append(l.scores, x/temperature)

@@ -113,6 +113,21 @@ func TestSameTextAnywhere(t *testing.T) {
 	}
 }
 
+// Next to no temperature is none.
+func TestColdestIsGreedy(t *testing.T) {
+	m, err := model.Load("testdata/llama")
+	require.NoError(t, err)
+	defer m.Close()
+	prompts := []Prompt{{IDs: []int32{0, 40, 41}}}
+	want, err := Sequences(t.Context(), m, model.SessionOptions{}, prompts, Config{MaxNewTokens: 8})
+	require.NoError(t, err)
+	for _, temperature := range []float64{1e-20, 1e-40, 1e-300} {
+		got, err := Sequences(t.Context(), m, model.SessionOptions{}, prompts, Config{MaxNewTokens: 8, Temperature: temperature})
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
 // A prompt is named by its number among all.
 func TestSequencesErrorsInGroups(t *testing.T) {
 	m, err := model.Load("testdata/llama")

@@ -16,7 +16,7 @@ var captionCommand = command{
 	summary: "say in words what pictures show",
 	help: `
 Takes an encoder of pictures with a decoder of text (VisionEncoderDecoderModel). Prints
-one line of JSON a picture, in order: {"file":…,"caption":…}. Arguments are files, or
+one line of JSON a picture, in order: {"image":…,"caption":…}. Arguments are files, or
 folders of them. A picture that cannot be read is named, the rest is done, and the exit
 code is 1. How captions are written is said, and generation_config.json obeyed, as by
 ladon generate: greedily unless a flag asks for chance or beams.`,
@@ -88,7 +88,7 @@ func (f *captionFlags) write(c *call, file, caption string) error {
 	if f.people {
 		return c.writeReadable(file, [][]string{{oneLine(caption)}})
 	}
-	line := appendString([]byte(`{"file":`), file)
+	line := appendString([]byte(`{"image":`), file)
 	line = appendString(append(line, `,"caption":`...), caption)
 	_, err := c.stdout.Write(append(line, "}\n"...))
 	return err

@@ -10,7 +10,7 @@ import (
 const captionDir = "../../pipeline/testdata/caption"
 
 func TestCaption(t *testing.T) {
-	type captioned struct{ File, Caption string }
+	type captioned struct{ Image, Caption string }
 	file := pictureDir + "/turned.png"
 	r := ladon(t, "", "caption", "-model", captionDir, file)
 	require.Zero(t, r.code, r.stderr)

@@ -27,8 +27,8 @@ share_of_peak the new tokens' share of that, without beams.`,
 		prompt := countFlag(fs, "prompt", 128, 1, "`tokens` of the prompt")
 		fresh := countFlag(fs, "new", 32, 1, "`tokens` after it")
 		beams := countFlag(fs, "num-beams", 1, 1, "follow `K` beams")
-		kv := "f32"
-		fs.Var(choiceValue{&kv, []string{"f32", "f16", "int8"}}, "kv-dtype", "keep keys and values in `TYPE`: f32, f16 or int8")
+		var kv string
+		kvFlag(fs, &kv)
 		budget := budgetFlag(fs)
 		return func(c *call) error {
 			if err := c.noArgs(); err != nil {

@@ -2,10 +2,8 @@ package main
 
 import (
 	"flag"
-	"math"
 
 	"github.com/ladon-ml/ladon/model"
-	"github.com/ladon-ml/ladon/model/generate"
 	"github.com/ladon-ml/ladon/model/picture"
 	"github.com/ladon-ml/ladon/pipeline"
 )
@@ -21,8 +19,8 @@ folders of them. A picture that cannot be read is named, the rest is done, and t
 code is 1. How captions are written is said, and generation_config.json obeyed, as by
 ladon generate: greedily unless a flag asks for chance or beams.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
-		f := captionFlags{src: needModelFlag(fs), kv: "f32"}
-		fs.Var(choiceValue{&f.kv, []string{"f32", "f16", "int8"}}, "kv-dtype", "keep keys and values in `TYPE`: f32, f16 or int8")
+		f := captionFlags{src: needModelFlag(fs)}
+		kvFlag(fs, &f.kv)
 		f.generationFlags.register(fs)
 		readable := readableFlag(fs)
 		return func(c *call) (err error) {
@@ -46,10 +44,7 @@ type captionFlags struct {
 }
 
 func (f *captionFlags) run(c *call) error {
-	// What is wrong whatever the model is said before it is loaded.
-	var none generate.Settings
-	cfg := f.config(&none)
-	if err := cfg.Check(math.MaxInt32); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	if _, err := c.pictureFiles(); err != nil {
@@ -69,7 +64,7 @@ func (f *captionFlags) run(c *call) error {
 		return err
 	}
 	f.warn(c, captioner.Settings())
-	how := pipeline.CaptionConfig{Config: f.chosen(captioner.Settings()), IgnoreEOS: f.ignoreEOS || f.set["eos-token-id"], KV: kv}
+	how := pipeline.CaptionConfig{Config: f.chosen(captioner.Settings()), IgnoreEOS: f.ownEOS(), KV: kv}
 	return c.eachPicture(func(files []string, pics []*picture.Picture) error {
 		captions, err := captioner.Caption(c.ctx, how, pics...)
 		if err != nil {

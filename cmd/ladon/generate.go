@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"time"
 	"unicode/utf8"
 
@@ -58,7 +57,7 @@ func (f *generateFlags) register(fs *flag.FlagSet) {
 	fs.Var(pathValue{&f.in}, "in", "the safetensors `FILE` to read")
 	fs.Var(pathValue{&f.out}, "out", "the safetensors `FILE` to write")
 	f.kv = "f32"
-	fs.Var(choiceValue{&f.kv, []string{"f32", "f16", "int8"}}, "kv-dtype", "keep keys and values in `TYPE`: f32, f16 or int8")
+	kvFlag(fs, &f.kv)
 	f.generationFlags.register(fs)
 	f.registerMore(fs)
 }
@@ -71,10 +70,7 @@ func (f *generateFlags) run(c *call, fs *flag.FlagSet) error {
 		return err
 	}
 	f.visit(fs)
-	// What is wrong whatever the model is said before it is loaded.
-	var none generate.Settings
-	cfg := f.config(&none)
-	if err := cfg.Check(math.MaxInt32); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	switch {
@@ -171,7 +167,7 @@ func (f *generateFlags) runText(c *call) error {
 		return err
 	}
 	f.warn(c, g.Settings())
-	cfg := pipeline.GenerateConfig{Config: f.chosen(g.Settings()), Stop: f.stop, IgnoreEOS: f.ignoreEOS || f.set["eos-token-id"]}
+	cfg := pipeline.GenerateConfig{Config: f.chosen(g.Settings()), Stop: f.stop, IgnoreEOS: f.ownEOS()}
 	if cfg.KV, err = model.ParseKVType(f.kv); err != nil {
 		return err
 	}

@@ -142,13 +142,29 @@ func (f *generationFlags) config(s *generate.Settings) generate.Config {
 	c := f.chosen(s)
 	own := c.EOS
 	s.Obey(&c)
-	if f.ignoreEOS || f.set["eos-token-id"] {
+	if f.ownEOS() {
 		c.EOS = own
 	}
 	if c.MaxNewTokens == 0 && c.MaxLength == 0 {
 		c.MaxNewTokens = pipeline.DefaultNewTokens
 	}
 	return c
+}
+
+// ownEOS tells whether flags say which tokens end a text, in place of the checkpoint.
+func (f *generationFlags) ownEOS() bool { return f.ignoreEOS || f.set["eos-token-id"] }
+
+// check says what is wrong with the flags whatever the model, before it is loaded.
+func (f *generationFlags) check() error {
+	var none generate.Settings
+	cfg := f.config(&none)
+	return cfg.Check(math.MaxInt32)
+}
+
+// kvFlag registers the type of a cache of keys and values, f32 unless it is given.
+func kvFlag(fs *flag.FlagSet, kv *string) {
+	*kv = "f32"
+	fs.Var(choiceValue{kv, []string{"f32", "f16", "int8"}}, "kv-dtype", "keep keys and values in `TYPE`: f32, f16 or int8")
 }
 
 // numberValue is a finite number.

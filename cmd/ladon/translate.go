@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"unicode/utf8"
 
@@ -121,10 +120,7 @@ func (f *rewriteFlags) run(c *call, fs *flag.FlagSet) (err error) {
 		return err
 	}
 	f.visit(fs)
-	// What is wrong whatever the model is said before it is loaded.
-	var none generate.Settings
-	cfg := f.config(&none)
-	if err := cfg.Check(math.MaxInt32); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	if !utf8.ValidString(f.prefix) {

@@ -110,12 +110,7 @@ func TestInt8OfArchitectures(t *testing.T) {
 		return
 	}
 	const path, begin, end = "../docs/int8.md", "<!-- random -->\n", "<!-- end of random -->"
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(data), begin)
-	require.True(t, ok, "the table's beginning")
-	have, after, ok := strings.Cut(rest, end)
-	require.True(t, ok, "the table's end")
+	before, have, after := cutTable(t, path, begin, end)
 	if *updateInt8 {
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+int8Table(all)+end+after), 0o644))
 		return

@@ -16,17 +16,23 @@ var updateReadme = flag.Bool("update-readme", false, "write the table of archite
 // The README's table of architectures is that of this package.
 func TestReadme(t *testing.T) {
 	const path, begin, end = "../README.md", "<!-- architectures -->\n", "<!-- end of architectures -->"
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(data), begin)
-	require.True(t, ok, "the table's beginning")
-	have, after, ok := strings.Cut(rest, end)
-	require.True(t, ok, "the table's end")
+	before, have, after := cutTable(t, path, begin, end)
 	if *updateReadme {
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+architectureTable()+end+after), 0o644))
 		return
 	}
 	require.Equal(t, architectureTable(), have, "go test ./model -run TestReadme -update-readme writes it anew")
+}
+
+// cutTable cuts a file at what stands around a generated table.
+func cutTable(t *testing.T, path, begin, end string) (before, table, after string) {
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(data), begin)
+	require.True(t, ok, "the table's beginning")
+	table, after, ok = strings.Cut(rest, end)
+	require.True(t, ok, "the table's end")
+	return before, table, after
 }
 
 func architectureTable() string {

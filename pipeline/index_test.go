@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func TestIndexAgainstSorting(t *testing.T) {
 			for i := range scores {
 				scores[i] = cosine64(query, vectors[i*c.dim:(i+1)*c.dim])
 			}
-			sorted := slices.SortedFunc(slices.Values(scores), func(a, b float64) int { return -cmpFloat(a, b) })
+			sorted := slices.SortedFunc(slices.Values(scores), func(a, b float64) int { return cmp.Compare(b, a) })
 			seen := map[int]bool{}
 			for i, h := range found {
 				require.InDelta(t, scores[h.Index], h.Score, 1e-6)
@@ -85,16 +86,6 @@ func cosine64(a, b []float32) float64 {
 		bb += float64(b[i]) * float64(b[i])
 	}
 	return ab / math.Sqrt(aa*bb)
-}
-
-func cmpFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func TestIndexSameForAnyThreads(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +29,7 @@ type agreement struct {
 
 func (a *agreement) vectors(want, got []float32, dim int) {
 	for i := 0; i < len(want); i += dim {
-		c := cosineOf(want[i:i+dim], got[i:i+dim])
+		c := cosine64(want[i:i+dim], got[i:i+dim])
 		if a.rows == 0 || c < a.worst {
 			a.worst = c
 		}
@@ -54,21 +53,11 @@ func (a *agreement) nearest(want, got [][]float32) {
 	for i := range want {
 		x, y := make([]float32, len(want)), make([]float32, len(want))
 		for j := range want {
-			x[j], y[j] = float32(cosineOf(want[i], want[j])), float32(cosineOf(got[i], got[j]))
+			x[j], y[j] = float32(cosine64(want[i], want[j])), float32(cosine64(got[i], got[j]))
 		}
 		x[i], y[i] = -2, -2
 		a.best(x, y, len(x))
 	}
-}
-
-func cosineOf(x, y []float32) float64 {
-	var xx, yy, xy float64
-	for i := range x {
-		xx += float64(x[i]) * float64(x[i])
-		yy += float64(y[i]) * float64(y[i])
-		xy += float64(x[i]) * float64(y[i])
-	}
-	return xy / math.Sqrt(xx*yy)
 }
 
 func (a *agreement) row(name, kind string) string {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -349,6 +348,3 @@ func ggufSpec(set *weights.Set, heads bool) (Spec, names, error) {
 	g.adjust(&spec, &n)
 	return spec, n, g.err(nil)
 }
-
-// isGGUF says whether a path is that of a GGUF file, by its name.
-func isGGUF(name string) bool { return strings.EqualFold(path.Ext(name), ".gguf") }

@@ -83,16 +83,6 @@ func decode(buf []byte, i int) (rune, int) {
 	return utf8.DecodeRune(buf[i:])
 }
 
-// ascii reports whether buf holds nothing but ASCII.
-func (x *text) ascii() bool {
-	for _, c := range x.buf {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
 // change is a character of the new text and what it does to the old one, in the reference library's terms: positive,
 // it is inserted; otherwise it replaces one old character and -n more that follow it are gone.
 type change struct {

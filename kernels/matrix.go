@@ -70,6 +70,27 @@ func (m *Matrix) halves() []uint16 {
 // be called again.
 func (m *Matrix) Free() { *m = Matrix{} }
 
+// Outputs is a view of the rows [first, end) of W, of which there is one at
+// least. first must be a multiple of [PackerRows]. It lives as long as m does.
+func (m *Matrix) Outputs(first, end int) Matrix {
+	if first < 0 || first%panelWidth != 0 || end <= first || end > m.n {
+		panic(errShape)
+	}
+	part, from, to := *m, first/panelWidth, panelsOf(end)
+	part.n = end - first
+	part.f32 = panels(m.f32, panelsOf(m.n), from, to)
+	part.i8 = panels(m.i8, panelsOf(m.n), from, to)
+	part.scales = panels(m.scales, panelsOf(m.n), from, to)
+	part.sums = panels(m.sums, panelsOf(m.n), from, to)
+	return part
+}
+
+// panels is what [from, to) of n panels have of s.
+func panels[T any](s []T, n, from, to int) []T {
+	size := len(s) / n
+	return s[from*size : to*size : to*size]
+}
+
 // Row sets dst, of length k, to row i of W, widened to float32.
 func (m *Matrix) Row(dst []float32, i int) {
 	if i < 0 || i >= m.n {

@@ -103,6 +103,42 @@ func TestPackRows(t *testing.T) {
 	require.Equal(t, broken, err)
 }
 
+func TestOutputs(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	const n, k = 50, 512
+	x := make([]float32, 2*k)
+	fill(r, x, 1)
+	for _, d := range append([]DType{F32, Int8, F16, BF16}, blockTypes...) {
+		var m *Matrix
+		if d == Int8 {
+			w := make([]float32, n*k)
+			fill(r, w, 0.1)
+			var err error
+			m, err = PackInt8(w, n, k)
+			require.NoError(t, err)
+		} else {
+			m, _ = packRandom(t, r, d, n, k)
+		}
+		all := make([]float32, 2*n)
+		var e Exec
+		e.MatMul(Out{C: all, LD: n}, x, 2, k, m, Epilogue{})
+		for _, s := range [][2]int{{0, n}, {0, 3}, {16, 17}, {16, 41}, {32, n}, {48, n}} {
+			first, end := s[0], s[1]
+			part := m.Outputs(first, end)
+			require.Equal(t, end-first, part.N())
+			got, want, row := make([]float32, 2*part.N()), make([]float32, k), make([]float32, k)
+			e.MatMul(Out{C: got, LD: part.N()}, x, 2, k, &part, Epilogue{})
+			require.Equal(t, append(append([]float32(nil), all[first:end]...), all[n+first:n+end]...), got, "%v", d)
+			m.Row(want, end-1)
+			part.Row(row, end-1-first)
+			require.Equal(t, want, row, "%v", d)
+		}
+		for _, s := range [][2]int{{1, 2}, {-16, 2}, {16, 16}, {0, n + 1}} {
+			require.Panics(t, func() { m.Outputs(s[0], s[1]) })
+		}
+	}
+}
+
 func TestPackRefuses(t *testing.T) {
 	n, k := 20, 9
 	w := make([]float32, n*k)

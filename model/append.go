@@ -199,9 +199,8 @@ func (a *appending) attend(w *workspace, l int, p *mha.Params, out, q, k, v mha.
 	for _, i := range a.in {
 		a.caches = append(a.caches, a.sessions[i].caches[l])
 	}
-	b := mha.Batch{SeqQ: w.stream.cuSeqlens}
-	if a.err = w.mha.Append(&w.Exec, b, a.caches, k, v); a.err == nil {
-		w.mha.RunCached(&w.Exec, *p, b, out, q, a.caches)
+	if a.err = w.mha.Append(&w.Exec, mha.Batch{SeqQ: w.stream.cuSeqlens}, a.caches, k, v); a.err == nil {
+		w.mha.RunCached(&w.Exec, *p, mha.Batch{SeqQ: w.rowSeqlens()}, out, q, a.caches)
 	}
 }
 

@@ -130,26 +130,26 @@ func (w *workspace) attention(l int, r *Result) {
 	s, p, tokens := &w.model.spec, w.model.layers[l], w.stream.tokens
 	a, hidden := &s.Layers[l].Attention, s.Hidden
 	width := a.Heads * a.HeadDim
+	from := w.wanted(r)
+	last := l == len(s.Layers)-1 && from != EveryToken
 
 	in := w.x
 	if s.Norm.Place != PostNorm {
 		w.norm(w.y, w.x, tokens, hidden, &p.attnNorm)
 		in = w.y
 	}
-	// Each head's queries, keys and values lie together, token after token.
-	perHead := kernels.Out{C: w.qkv, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: tokens * a.HeadDim}
-	for i := range p.qkv {
-		qkv := &p.qkv[i]
-		w.MatMul(perHead, in, tokens, hidden, qkv.w, kernels.Epilogue{Bias: qkv.bias})
-		perHead.C = perHead.C[tokens*qkv.w.N():]
-	}
-	w.prepare(l)
-	w.attend(l, r)
-	if from := w.wanted(r); l == len(s.Layers)-1 && from != EveryToken {
-		// The last layer need not go on with what nobody reads.
-		w.keepRows(w.x, hidden, from)
-		w.keepRows(w.o, width, from)
-		w.rows = w.stream.sequences()
+	// The last layer need not go on with what nobody reads.
+	if last && w.asksAlone(a, r) {
+		w.attendLast(l, in, from)
+	} else {
+		w.toHeads(w.qkv, in, tokens, l, 0, a.qkv())
+		w.prepare(l)
+		w.attend(l, r)
+		if last {
+			w.keepRows(w.x, hidden, from)
+			w.keepRows(w.o, width, from)
+			w.rows = w.stream.sequences()
+		}
 	}
 	w.project(width, &p.out, &p.attnNorm, &p.attnPostNorm)
 }

@@ -32,10 +32,12 @@ type workspace struct {
 	distant  distant
 	permuted permuted
 	spanning spanning
-	attender attender  // nil: the stream attends to itself
-	active   *activity // nil: nobody asks what the neurons give
-	keys     []float32 // keys and values without unseen ones, both [kvHeads, keys, headDim]
-	hides    []uint8   // keys that no token sees [sequences, keys]
+	attender attender       // nil: the stream attends to itself
+	active   *activity      // nil: nobody asks what the neurons give
+	some     kernels.Matrix // some of the outputs of one
+	places   []int32        // of queries that are fewer than the tokens
+	keys     []float32      // keys and values without unseen ones, both [kvHeads, keys, headDim]
+	hides    []uint8        // keys that no token sees [sequences, keys]
 	masked   [1]mha.Mask
 	one      [4]int32 // the offsets of one sequence
 

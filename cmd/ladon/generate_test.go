@@ -121,7 +121,7 @@ func TestGenerateSettings(t *testing.T) {
 
 	settings(`{"max_length": 3}`)
 	requireFailure(t, ladon(t, "", "generate", "-model", dir, "-prompt", "The "), exitFail, "max_length 3", "3 tokens")
-	for _, bad := range []string{`{"num_beams": 0}`, `{"top_p": 7}`, `{"eos_token_id": 400}`, `{"forced_eos_token_id": "x"}`, `{"max_new_tokens": 0}`, `[`} {
+	for _, bad := range []string{`{"num_beams": 0}`, `{"top_p": 7}`, `{"forced_bos_token_id": 400}`, `{"forced_eos_token_id": "x"}`, `{"max_new_tokens": 0}`, `[`} {
 		settings(bad)
 		key, _, _ := strings.Cut(strings.Trim(bad, `{"[`), `"`)
 		requireFailure(t, ladon(t, "", "generate", "-model", dir, "-prompt", "The "), exitFail, dir, "generation_config.json", key)

@@ -289,18 +289,17 @@ func (s *Settings) BeamSearch(c *Config) {
 	set(&c.EncoderNoRepeatNGram, s.EncoderNoRepeatNGram)
 }
 
-// Check gives an error that names the file for tokens outside a vocabulary.
+// Check fits the settings to a vocabulary. First and last tokens outside it can
+// never come, and are dropped: a small model often has the configuration of a big
+// one, as GPT-2's, whose 50256 is both. Padding is only written, and may be any
+// number. Other tokens outside it are an error that names the file.
 func (s *Settings) Check(vocab int) error {
+	s.EOS = slices.DeleteFunc(s.EOS, func(id int32) bool { return int(id) >= vocab })
+	if s.BOS != nil && *s.BOS >= vocab {
+		s.BOS = nil
+	}
 	var c Config
 	s.Obey(&c)
-	for _, t := range []struct {
-		key string
-		id  *int
-	}{{"bos_token_id", s.BOS}, {"pad_token_id", s.Pad}} {
-		if t.id != nil && *t.id >= vocab {
-			return &SettingsError{s.file, []string{fmt.Sprintf("%s: token %d is not in the vocabulary of %d", t.key, *t.id, vocab)}}
-		}
-	}
 	err := cmp.Or(c.Check(vocab), checkIDs("decoder_start_token_id", s.DecoderStart, vocab))
 	if bad, ok := errors.AsType[*ConfigError](err); ok {
 		return &SettingsError{s.file, []string{bad.Setting + ": " + bad.Problem}}

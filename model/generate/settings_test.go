@@ -107,8 +107,7 @@ func TestSettingsErrors(t *testing.T) {
 		require.ErrorAs(t, err, &bad)
 	}
 	for _, tt := range []struct{ json, part string }{
-		{`{"eos_token_id": 10}`, "eos_token_id: token 10"},
-		{`{"pad_token_id": 10}`, "pad_token_id: token 10"},
+		{`{"forced_eos_token_id": 10}`, "forced_eos_token_id: token 10"},
 		{`{"decoder_start_token_id": [3, 10]}`, "decoder_start_token_id: token 10"},
 		{`{"suppress_tokens": [3, 11]}`, "suppress_tokens: token 11"},
 	} {
@@ -117,6 +116,16 @@ func TestSettingsErrors(t *testing.T) {
 		require.ErrorContains(t, s.Check(10), "f: "+tt.part)
 		require.NoError(t, s.Check(12))
 	}
+}
+
+// A tiny GPT-2 is saved with the first and last token of the big one.
+func TestTokensThatNeverCome(t *testing.T) {
+	s, err := ParseSettings("f", []byte(`{"bos_token_id": 50256, "eos_token_id": [50256, 3], "pad_token_id": 50256}`))
+	require.NoError(t, err)
+	require.NoError(t, s.Check(10))
+	require.Nil(t, s.BOS)
+	require.Equal(t, []int32{3}, s.EOS)
+	require.Equal(t, 50256, *s.Pad)
 }
 
 func TestLoadSettings(t *testing.T) {

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -187,6 +189,43 @@ func TestSessionContinues(t *testing.T) {
 	require.NotEmpty(t, second)
 }
 
+// A prompt whose reading was cancelled half way is read on, and no part of it twice.
+func TestSessionAfterCancel(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, os.DirFS(languageModel)))
+	config, err := os.ReadFile(dir + "/config.json")
+	require.NoError(t, err)
+	long := regexp.MustCompile(`"max_position_embeddings": *\d+`).ReplaceAll(config, []byte(`"max_position_embeddings": 100000`))
+	require.NotEqual(t, config, long)
+	require.NoError(t, os.WriteFile(dir+"/config.json", long, 0o644))
+	g := openGeneratorOf(t, dir)
+	prompt := strings.Repeat("It was a long prompt. ", 600)
+	for wait := time.Millisecond; ; wait += wait / 4 {
+		s, err := g.NewSession(GenerateConfig{Config: generate.Config{MaxNewTokens: 3}, IgnoreEOS: true})
+		require.NoError(t, err)
+		defer s.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		defer cancel()
+		for _, err = range s.Generate(ctx, prompt) {
+		}
+		require.ErrorIs(t, err, context.DeadlineExceeded, "no chunk alone was read in time")
+		if s.model.Len() == 0 {
+			continue
+		}
+		var got []int32
+		for tok, err := range s.Generate(t.Context(), " More.") {
+			require.NoError(t, err)
+			got = append(got, tok.ID)
+		}
+		require.Equal(t, len(s.IDs())-1, s.model.Len())
+		text := s.IDs()[:len(s.IDs())-3]
+		list, err := generate.Sequences(t.Context(), g.m.model, model.SessionOptions{}, []generate.Prompt{{IDs: text}}, s.cfg)
+		require.NoError(t, err)
+		require.Equal(t, list[0].IDs[len(text):], got)
+		return
+	}
+}
+
 func TestGenerateLogProbs(t *testing.T) {
 	g := openGenerator(t)
 	_, tokens := collect(t, g, "The ", GenerateConfig{Config: generate.Config{MaxNewTokens: 1, LogProbs: true, TopLogProbs: 4}})
@@ -252,7 +291,7 @@ func TestNoGenerator(t *testing.T) {
 	_, err = m.Generator()
 	require.Error(t, err)
 
-	for _, settings := range []string{`{"eos_token_id": 5000}`, `{"max_length": -1}`} {
+	for _, settings := range []string{`{"forced_eos_token_id": 5000}`, `{"max_length": -1}`} {
 		dir := t.TempDir()
 		require.NoError(t, os.CopyFS(dir, os.DirFS(languageModel)))
 		require.NoError(t, os.WriteFile(dir+"/generation_config.json", []byte(settings), 0o644))

@@ -25,8 +25,7 @@ type Session struct {
 	model   *model.Session // nil: about a source that nobody has given
 	sampler *generate.Sampler
 	source  []int32 // what the encoder of an encoder-decoder has read
-	ids     []int32 // the whole text
-	ended   int     // of ids, those that the model has been given
+	ids     []int32 // the whole text, whose first the model has read
 
 	enc    tokenizer.Encoding
 	stream *tokenizer.Stream
@@ -156,13 +155,13 @@ func (s *Session) append(p generate.Prompt) error {
 	return nil
 }
 
-// next generates a token. What the model has not seen, the prompt or the token
-// before, it is given first, so that a token is out before the next is begun.
+// next generates a token. What the model has not seen, the prompt or the rest of it,
+// or the token before, it is given first, so that a token is out before the next is
+// begun.
 func (s *Session) next(ctx context.Context) (Token, error) {
-	if err := s.model.Append(ctx, s.ids[s.ended:]); err != nil {
+	if err := s.model.Append(ctx, s.ids[s.model.Len():]); err != nil {
 		return Token{}, fmt.Errorf("pipeline: %w", err)
 	}
-	s.ended = len(s.ids)
 	t, err := s.sampler.Next(s.model.Logits())
 	if err != nil {
 		return Token{}, fmt.Errorf("pipeline: %w", err)

@@ -13,6 +13,9 @@ var ErrClosed = errors.New("model: closed")
 // ErrBusy is what a Session answers while another goroutine uses it.
 var ErrBusy = errors.New("model: the session is in use by another goroutine")
 
+// ErrNoTokenizer is what [Tokenizer] answers for a GGUF file without a vocabulary.
+var ErrNoTokenizer = errors.New("the file has no tokenizer")
+
 // A ContextError says that a session has no room for more tokens.
 type ContextError struct {
 	Len, Add int // tokens that it has, and that were to come

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // newFolder makes dir of what fill writes into the folder that it is given: it
@@ -23,7 +24,7 @@ func newFolder(dir string, fill func(tmp string) error) error {
 	}
 	defer os.RemoveAll(tmp)
 	if err := fill(tmp); err != nil {
-		return err
+		return inPlaceOf(err, tmp, dir)
 	}
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return fileError(dir, err)
@@ -36,3 +37,16 @@ func newFolder(dir string, fill func(tmp string) error) error {
 	}
 	return nil
 }
+
+// A placeError is an error about what was on its way to a place, told of the place.
+type placeError struct {
+	error
+	made, place string
+}
+
+// inPlaceOf says of place what err says of made, a temporary name that tells
+// nobody anything.
+func inPlaceOf(err error, made, place string) error { return &placeError{err, made, place} }
+
+func (e *placeError) Error() string { return strings.ReplaceAll(e.error.Error(), e.made, e.place) }
+func (e *placeError) Unwrap() error { return e.error }

@@ -23,7 +23,7 @@ func writeTokenizer(set *weights.Set, g *ggufConfig, dir string) (made, lost []s
 		return nil, nil, err
 	}
 	v, err := vocabularyOf(set)
-	if errors.Is(err, weights.ErrNotFound) {
+	if errors.Is(err, ErrNoTokenizer) {
 		return made, []string{set.String() + " has none"}, nil
 	}
 	var data []byte

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,25 @@ func TestFolderTokenizer(t *testing.T) {
 }
 
 // From folder to folder, tensors keep their names and other files go along.
+// What cannot be written is told of the place that it was meant for.
+func TestWriteErrorsNameThePlace(t *testing.T) {
+	src := filepath.Join(t.TempDir(), "nan.gguf")
+	require.NoError(t, os.Rename(tinyLlama(t, func(_ map[string]weights.Value, x map[string]*weights.Tensor) {
+		v := weights.Of("blk.0.ffn_up.weight", []int{512, 256}, slices.Repeat([]float32{float32(math.NaN())}, 512*256))
+		x["blk.0.ffn_up.weight"] = &v
+	}), src))
+	place := filepath.Join(t.TempDir(), "place")
+	_, err := WriteFolder(t.Context(), src, place, FolderOptions{Type: weights.F16})
+	require.ErrorIs(t, err, weights.ErrConvert)
+	require.ErrorContains(t, err, place)
+	require.NotContains(t, err.Error(), ".ladon")
+	_, err = WriteGGUF(t.Context(), src, place, GGUFOptions{Type: weights.Q8_0})
+	require.ErrorIs(t, err, weights.ErrConvert)
+	require.ErrorContains(t, err, place)
+	require.NotContains(t, err.Error(), ".ladon")
+	require.NoFileExists(t, place)
+}
+
 func TestFolderOfFolder(t *testing.T) {
 	const from = "testdata/bert-mlm-tied"
 	dir := filepath.Join(t.TempDir(), "bf16")

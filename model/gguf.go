@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,7 +204,7 @@ func number(v weights.Value) (any, bool) {
 	if v.Kind() == weights.KindFloat32 {
 		bits = 32
 	}
-	return realNumber(x, bits), ok
+	return realNumber(x, bits), ok && !math.IsNaN(x) && !math.IsInf(x, 0)
 }
 
 // realNumber is a float as JSON with no more digits than its bits need, and a

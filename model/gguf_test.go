@@ -3,6 +3,7 @@ package model
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -271,6 +272,8 @@ func TestGGUFRefuses(t *testing.T) {
 		"missing":            {func(m meta, _ tensors) { delete(m, "llama.block_count"); delete(m, "llama.context_length") }, "llama.context_length: missing; llama.block_count: missing"},
 		"a text":             {func(m meta, _ tensors) { m["llama.block_count"] = weights.ValueOf("two") }, "llama.block_count: two is no number"},
 		"a fraction":         {func(m meta, _ tensors) { m["llama.block_count"] = weights.ValueOf(1.5) }, "llama.block_count: 1.5 is not a whole number"},
+		"not a number":       {func(m meta, _ tensors) { m["llama.rope.freq_base"] = weights.ValueOf(float32(math.NaN())) }, "llama.rope.freq_base: NaN is no number"},
+		"no end":             {func(m meta, _ tensors) { m["llama.rope.freq_base"] = weights.ValueOf(math.Inf(1)) }, "llama.rope.freq_base: +Inf is no number"},
 		"zero layers":        {func(m meta, _ tensors) { m["llama.block_count"] = weights.ValueOf(uint32(0)) }, "llama.block_count: 0 is outside"},
 		"too many heads":     {func(m meta, _ tensors) { m["llama.attention.head_count"] = weights.ValueOf(uint32(1 << 31)) }, "llama.attention.head_count: 2147483648 is outside"},
 		"heads of layers":    {func(m meta, _ tensors) { m["llama.attention.head_count"] = weights.ValuesOf([]int32{4, 2, 4}) }, "llama.attention.head_count: 3 numbers for 2 layers"},

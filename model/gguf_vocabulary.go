@@ -17,7 +17,7 @@ var ggufRoles = [][2]string{
 }
 
 // Tokenizer makes the tokenizer of an open GGUF file. A file without one gives an
-// error that is tokenizer's, or weights.ErrNotFound.
+// error that is tokenizer's, or ErrNoTokenizer.
 func Tokenizer(set *weights.Set) (*tokenizer.Tokenizer, error) {
 	v, err := vocabularyOf(set)
 	if err != nil {
@@ -31,7 +31,7 @@ func vocabularyOf(set *weights.Set) (*tokenizer.Vocabulary, error) {
 	r := vocabularyReader{set: set}
 	v := &tokenizer.Vocabulary{Roles: map[string]int32{}}
 	if _, ok := r.value("model"); !ok {
-		return nil, fmt.Errorf("model: %s: tokenizer.ggml.model: %w", set, weights.ErrNotFound)
+		return nil, fmt.Errorf("model: %s: tokenizer.ggml.model is missing: %w", set, ErrNoTokenizer)
 	}
 	v.Model, v.Pre = r.text("model"), r.text("pre")
 	v.Tokens, v.Merges = r.strings("tokens"), r.strings("merges")

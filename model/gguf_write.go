@@ -125,10 +125,10 @@ func (w *ggufWriter) write(dst string) error {
 	defer os.RemoveAll(tmp)
 	made := filepath.Join(tmp, "model.gguf")
 	if err := weights.WriteGGUF(made, w.sources(), w.metadata); err != nil {
-		return err
+		return inPlaceOf(err, made, dst)
 	}
 	if err := w.verify(made); err != nil {
-		return err
+		return inPlaceOf(err, made, dst)
 	}
 	if err := os.Rename(made, dst); err != nil {
 		return fileError(dst, err)

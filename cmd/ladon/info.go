@@ -77,7 +77,7 @@ func modelFacts(c *call, src *modelSource) ([]fact, error) {
 	}
 	// A model that reads no texts has tasks of its own.
 	task, ok := errors.AsType[*pipeline.TaskError](err)
-	if src.path == "" || !ok && !errors.Is(err, fs.ErrNotExist) {
+	if src.path == "" || !ok && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, model.ErrNoTokenizer) {
 		return nil, err
 	}
 	// forward needs no tokenizer, so there is something to tell without one.

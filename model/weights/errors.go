@@ -35,6 +35,7 @@ var (
 	ErrShardName    = errors.New("shard is not a plain file name")
 	ErrShardMissing = fmt.Errorf("shard is missing: %w", fs.ErrNotExist)
 	ErrIndex        = errors.New("index and shards disagree")
+	ErrMagic        = errors.New("file does not begin with the letters GGUF")
 	ErrVersion      = errors.New("version of GGUF is not supported")
 	ErrKind         = errors.New("not a value of GGUF metadata")
 	ErrAlignment    = errors.New("alignment is wrong")

@@ -61,6 +61,8 @@ func TestGGUFMalformed(t *testing.T) {
 		{"version 1", gg(uint32(1), uint64(0), uint64(0)), ErrVersion, "1; 2 and 3 are read"},
 		{"version 4", gg(uint32(4), uint64(0), uint64(0)), ErrVersion, "4; 2 and 3 are read"},
 		{"big-endian", gg(raw("\x00\x00\x00\x03"), uint64(0), uint64(0)), ErrVersion, "big-endian"},
+		{"another magic", []byte("GGUX\x03\x00\x00\x00"), ErrMagic, ""},
+		{"empty", nil, ErrMagic, ""},
 		{"nothing behind the magic", gg(), ErrHeaderBounds, "start"},
 		{"too many tensors", gg(uint32(3), uint64(1<<40), uint64(0)), ErrLimit, "tensors"},
 		{"too many keys", gg(uint32(3), uint64(0), uint64(math.MaxUint64)), ErrLimit, "keys"},

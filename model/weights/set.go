@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -79,8 +80,11 @@ func (s *Set) add(f *file) error {
 func (s *Set) addPart(f *file) (map[string]Value, error) {
 	s.files = append(s.files, f)
 	read := readSafetensors
-	if isGGUF(f) {
+	switch {
+	case isGGUF(f):
 		read = readGGUF
+	case strings.HasSuffix(f.name, ggufSuffix):
+		return nil, inFile(fail(ErrMagic, ""), f.name)
 	}
 	c, err := read(f)
 	if err != nil {

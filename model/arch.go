@@ -13,6 +13,7 @@ import (
 type architecture struct {
 	modelType string // config.json's model_type
 	base      string // class without a head, which a config.json that names no class means
+	inside    string // the key of config.json under which spec finds it; "": it is all of the file
 
 	spec  func(c *config) Spec // all but Class and Heads
 	names func(s *Spec) names
@@ -27,7 +28,7 @@ var architectures []*architecture
 
 func init() {
 	architectures = []*architecture{&bert, &distilBERT,
-		&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3,
+		&openAIGPT, &gpt2, &llama, &mistral, &qwen2, &qwen3, &gemma2, &gemma3, &gemma3Pictures,
 		&vit, &deit, &dinov2, &yolos,
 		&gptNeo, &gptNeoX, &opt, &bloom, &phi3,
 		&roberta, &xlmRoberta, &albert, &electra, &mpnet, &xlnet,
@@ -102,7 +103,7 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 	if err != nil {
 		return nil, Spec{}, err
 	}
-	s := arch.spec(c)
+	s := arch.spec(arch.of(c))
 	s.Architecture = arch.modelType
 	c.pruned(&s)
 	if heads {
@@ -116,6 +117,14 @@ func parseSpec(file string, data []byte, heads bool) (*architecture, Spec, error
 		return nil, Spec{}, err
 	}
 	return arch, s, nil
+}
+
+// of is the part of a config.json that tells of the architecture.
+func (a *architecture) of(c *config) *config {
+	if a.inside == "" {
+		return c
+	}
+	return c.object(a.inside)
 }
 
 // nested reads the config of a whole model under a key, by its model_type. The

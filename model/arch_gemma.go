@@ -67,6 +67,25 @@ var gemma3 = architecture{
 	},
 }
 
+// Gemma 3 with a tower for pictures, as it is published from four billion
+// parameters on, of which the language model is taken: what it makes of texts.
+var gemma3Pictures = architecture{
+	modelType: "gemma3",
+	inside:    "text_config",
+	base:      "Gemma3Model",
+	spec:      func(c *config) Spec { return gemma3.spec(c) },
+	names: func(s *Spec) names {
+		n := gemmaNames(s)
+		n.Prefix, n.OtherPrefix = "language_model.model.", "model.language_model."
+		n.Heads = map[string]string{"lm_head": "language_model.lm_head"}
+		return n
+	},
+	heads: map[string]func(*config, *Spec) []Head{
+		"Gemma3Model":                    noHeads,
+		"Gemma3ForConditionalGeneration": languageModel("lm_head", true, 0),
+	},
+}
+
 // gemma reads what both have in common.
 func (c *config) gemma(positions, vocab int) *decoder {
 	d := c.decoder(decoderDefaults{vocab: vocab, positions: positions, hidden: 2304, ffn: 9216, layers: 26, heads: 8, kvHeads: 4,

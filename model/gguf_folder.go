@@ -51,7 +51,7 @@ func (w *ggufWriter) fromFolder(p place) error {
 	}
 	w.addParams(c, from, newModel(m.spec).parameters(&ours, nil, nil), w.typeFor)
 	w.spec = &m.spec
-	if err := w.addConfig(file, data, kind); err != nil {
+	if err := w.addConfig(file, data, arch, kind); err != nil {
 		return err
 	}
 	w.addFileType()
@@ -61,8 +61,11 @@ func (w *ggufWriter) fromFolder(p place) error {
 // ggufKindOf is what GGUF calls an architecture.
 func ggufKindOf(arch *architecture) *ggufKind {
 	modelType := arch.modelType
-	if arch == &mistral {
+	switch arch {
+	case &mistral:
 		modelType = llama.modelType
+	case &gemma3Pictures:
+		modelType = gemma3.modelType
 	}
 	for _, k := range ggufKinds {
 		if k.modelType == modelType {
@@ -73,11 +76,12 @@ func ggufKindOf(arch *architecture) *ggufKind {
 }
 
 // addConfig says in GGUF's words what the Spec says.
-func (w *ggufWriter) addConfig(file string, data []byte, k *ggufKind) error {
-	c, err := parseConfig(file, data)
+func (w *ggufWriter) addConfig(file string, data []byte, arch *architecture, k *ggufKind) error {
+	all, err := parseConfig(file, data)
 	if err != nil {
 		return err
 	}
+	c := arch.of(all)
 	s := w.spec
 	a, scaling := &s.Layers[0].Attention, c.object("rope_scaling")
 	if len(scaling.values) == 0 {

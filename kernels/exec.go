@@ -18,6 +18,7 @@ type Exec struct {
 	norms   norms
 
 	a       []float32 // rows of A with a friendlier stride
+	gate    []float32 // a gate of another type than its product
 	q       []int64   // quantised rows of A
 	rows    []float32 // their scales
 	zeros   []int32   // their zeros
@@ -31,7 +32,10 @@ type workspace struct {
 	q    []int8 // a row, or the codes of a panel
 	// of a panel in blocks, or panels of 16-bit floats widened
 	scales []float32
-	_      [cacheLine]byte
+
+	gate  product   // of an item, where there is one
+	gates []float32 // what it gives
+	_     [cacheLine]byte
 }
 
 const (

@@ -17,18 +17,30 @@ type Out struct {
 
 // Epilogue is what follows a product: with Y = A·Wᵀ,
 //
-//	C[i][j] = act((Y[i][j] + Bias[j]) * Scale) * Gate[i*LDG+j] + Residual[i*LDR+j]
+//	C[i][j] = act((Y[i][j] + Bias[j]) * Scale) * G[i][j] + Residual[i*LDR+j]
 //
-// where nil slices and a Scale of 0 leave their part out. Neither Gate nor
-// Residual may overlap C.
+// where nil slices, a Scale of 0 and a Gate without weights leave their part out.
+// Residual must not overlap C.
 type Epilogue struct {
 	Bias     []float32 // [n]
 	Scale    float32
 	Act      Activation
-	Gate     []float32 // [m, n], rows LDG apart
-	LDG      int
+	Gate     Gate
 	Residual []float32 // [m, n], rows LDR apart
 	LDR      int
+}
+
+// Gate is a second product of the same A, by whose elements those of the first are
+// multiplied (Shazeer 2020): with Y = A·Wᵀ,
+//
+//	G[i][j] = act(Y[i][j] + Bias[j])
+//
+// Where there are many rows, it is computed beside the first, some columns at a
+// time, and stays in cache. W has the shape of the first's.
+type Gate struct {
+	W    *Matrix   // nil: no gate
+	Bias []float32 // [n]
+	Act  Activation
 }
 
 // MatMul sets C = A·Wᵀ and what e says, for A [m, k] with rows lda apart:
@@ -58,9 +70,16 @@ func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 		return
 	}
 	x.reserve()
+	// Products of different types have different tiles, and with a few rows it is
+	// weights that take the time, which are best read one after the other.
+	apart := e.Gate.W != nil && (e.Gate.W.dtype != w.dtype || m < gateRows)
+	if apart {
+		x.gate = grow(x.gate, m*w.n)
+		x.MatMul(Out{C: x.gate, LD: w.n}, a, m, lda, e.Gate.W, Epilogue{Bias: e.Gate.Bias, Act: e.Gate.Act})
+	}
 	p := &x.product
-	p.x, p.out, p.w, p.e = x, out, w, e
-	p.finish = e.Act != None || e.Gate != nil || e.Residual != nil || e.Scale != 0 && e.Scale != 1
+	p.x, p.out, p.w, p.e, p.gateApart = x, out, w, e, apart
+	p.finish = e.Act != None || e.Gate.W != nil || e.Residual != nil || e.Scale != 0 && e.Scale != 1
 	switch form := w.dtype.form(); {
 	case form != nil:
 		p.blocks = blockTiles()
@@ -83,10 +102,15 @@ func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 			p.reserveWide()
 		}
 		p.plan()
+		p.reserveGates()
 		x.each(p.chunks*p.ranges, p.cost, p)
 	}
 	*p = product{}
 }
+
+// gateRows is from how many rows on a gate is computed beside its product, not
+// before it.
+const gateRows = 8
 
 func checkMatMul(out *Out, a []float32, m, lda int, w *Matrix, e *Epilogue) {
 	if w == nil || w.n == 0 {
@@ -101,13 +125,20 @@ func checkMatMul(out *Out, a []float32, m, lda int, w *Matrix, e *Epilogue) {
 	if e.Bias != nil && len(e.Bias) != w.n {
 		panic(errLength)
 	}
+	if g := &e.Gate; g.W != nil {
+		switch {
+		case g.W.n != w.n || g.W.k != w.k:
+			panic(errMatrix)
+		case g.Act >= numActivations:
+			panic(errActivation)
+		case g.Bias != nil && len(g.Bias) != w.n:
+			panic(errLength)
+		}
+	}
 	if m == 0 {
 		return
 	}
 	checkRows(a, m, w.k, lda)
-	if e.Gate != nil {
-		checkRows(e.Gate, m, w.n, e.LDG)
-	}
 	if e.Residual != nil {
 		checkRows(e.Residual, m, w.n, e.LDR)
 	}

@@ -199,14 +199,17 @@ func TestMatMulEpilogue(t *testing.T) {
 		require.NoError(t, err)
 		i8, err := PackInt8(w, n, k)
 		require.NoError(t, err)
-		bias, gate, residual := make([]float32, n), make([]float32, m*(n+2)), make([]float32, m*(n+5))
+		bias, residual := make([]float32, n), make([]float32, m*(n+5))
 		fill(r, bias, 1)
-		fill(r, gate, 1)
 		fill(r, residual, 1)
 		for _, packed := range []*Matrix{f32, i8} {
 			plain := make([]float32, m*n)
 			x.MatMul(Out{C: plain, LD: n}, a, m, k, packed, Epilogue{Bias: bias})
 			for act := range numActivations {
+				by := []*Matrix{f32, i8}[act%2] // of the same type and of the other
+				gate := make([]float32, m*n)
+				x.MatMul(Out{C: gate, LD: n}, a, m, k, by, Epilogue{Bias: bias})
+				Activate(act, gate)
 				for _, scale := range []float32{0, 1, 0.25} {
 					for mask := range 4 {
 						e := Epilogue{Bias: bias, Act: act, Scale: scale}
@@ -216,10 +219,8 @@ func TestMatMulEpilogue(t *testing.T) {
 						}
 						Activate(act, want)
 						if mask&1 != 0 {
-							e.Gate, e.LDG = gate, n+2
-							for i := range m {
-								Mul(want[i*n:][:n], want[i*n:][:n], gate[i*(n+2):][:n])
-							}
+							e.Gate = Gate{W: by, Bias: bias, Act: act}
+							Mul(want, want, gate)
 						}
 						if mask&2 != 0 {
 							e.Residual, e.LDR = residual, n+5
@@ -368,6 +369,38 @@ func TestMatMulSameBits(t *testing.T) {
 	})
 }
 
+// A gate is what it would be as a product by itself: in several blocks and chunks
+// of rows, whatever the types, with any number of workers.
+func TestMatMulGate(t *testing.T) {
+	forEachSet(t, func(t *testing.T, _ cpu.Set) {
+		r := rand.New(rand.NewPCG(13, 14))
+		const m, n, k = 200, 77, 512
+		a := make([]float32, m*k)
+		fill(r, a, 1)
+		dtypes := []DType{F32, BF16, Q8_0, Q4_1, Q4_K, Q6_K}
+		for i, d := range dtypes {
+			w, _ := packRandom(t, r, d, n, k)
+			for _, gated := range []DType{d, dtypes[(i+1)%len(dtypes)]} {
+				by, _ := packRandom(t, r, gated, n, k)
+				var x Exec
+				want, gate := make([]float32, m*n), make([]float32, m*n)
+				x.MatMul(Out{C: want, LD: n}, a, m, k, w, Epilogue{})
+				x.MatMul(Out{C: gate, LD: n}, a, m, k, by, Epilogue{Act: SiLU})
+				Mul(want, want, gate)
+				for _, threads := range []int{1, 3} {
+					for _, rows := range []int{m, gateRows, 1} {
+						got := make([]float32, m*n)
+						x.Begin(context.Background(), threads)
+						x.MatMul(Out{C: got, LD: n}, a, rows, k, w, Epilogue{Gate: Gate{W: by, Act: SiLU}})
+						require.NoError(t, x.End())
+						require.Equal(t, want[:rows*n], got[:rows*n], "%v by %v, %d threads", d, gated, threads)
+					}
+				}
+			}
+		}
+	})
+}
+
 // Every step is one fused multiply-add in every tier of assembly: the same bits.
 func TestMatMulTiersAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
@@ -465,13 +498,17 @@ func TestMatMulChecks(t *testing.T) {
 		want string
 		f    func(out *Out, a *[]float32, m, lda *int, w **Matrix, e *Epilogue)
 	}{
-		"short A":      {errShort, func(_ *Out, a *[]float32, _, _ *int, _ **Matrix, _ *Epilogue) { *a = (*a)[:7] }},
-		"short C":      {errShort, func(o *Out, _ *[]float32, _, _ *int, _ **Matrix, _ *Epilogue) { o.C = o.C[:11] }},
-		"stride of A":  {errStride, func(_ *Out, _ *[]float32, _, lda *int, _ **Matrix, _ *Epilogue) { *lda = 3 }},
-		"stride of C":  {errStride, func(o *Out, _ *[]float32, _, _ *int, _ **Matrix, _ *Epilogue) { o.LD = 5 }},
-		"rows":         {errShape, func(_ *Out, _ *[]float32, m, _ *int, _ **Matrix, _ *Epilogue) { *m = -1 }},
-		"bias":         {errLength, func(_ *Out, _ *[]float32, _, _ *int, _ **Matrix, e *Epilogue) { e.Bias = make([]float32, 5) }},
-		"gate":         {errShort, func(_ *Out, _ *[]float32, _, _ *int, _ **Matrix, e *Epilogue) { e.Gate, e.LDG = make([]float32, 11), 6 }},
+		"short A":     {errShort, func(_ *Out, a *[]float32, _, _ *int, _ **Matrix, _ *Epilogue) { *a = (*a)[:7] }},
+		"short C":     {errShort, func(o *Out, _ *[]float32, _, _ *int, _ **Matrix, _ *Epilogue) { o.C = o.C[:11] }},
+		"stride of A": {errStride, func(_ *Out, _ *[]float32, _, lda *int, _ **Matrix, _ *Epilogue) { *lda = 3 }},
+		"stride of C": {errStride, func(o *Out, _ *[]float32, _, _ *int, _ **Matrix, _ *Epilogue) { o.LD = 5 }},
+		"rows":        {errShape, func(_ *Out, _ *[]float32, m, _ *int, _ **Matrix, _ *Epilogue) { *m = -1 }},
+		"bias":        {errLength, func(_ *Out, _ *[]float32, _, _ *int, _ **Matrix, e *Epilogue) { e.Bias = make([]float32, 5) }},
+		"gate":        {errMatrix, func(_ *Out, _ *[]float32, _, _ *int, w **Matrix, e *Epilogue) { e.Gate.W = new(Matrix) }},
+		"gate bias": {errLength, func(_ *Out, _ *[]float32, _, _ *int, w **Matrix, e *Epilogue) {
+			e.Gate = Gate{W: *w, Bias: make([]float32, 1)}
+		}},
+		"gate act":     {errActivation, func(_ *Out, _ *[]float32, _, _ *int, w **Matrix, e *Epilogue) { e.Gate = Gate{W: *w, Act: 200} }},
 		"residual":     {errStride, func(_ *Out, _ *[]float32, _, _ *int, _ **Matrix, e *Epilogue) { e.Residual = make([]float32, 12) }},
 		"activation":   {errActivation, func(_ *Out, _ *[]float32, _, _ *int, _ **Matrix, e *Epilogue) { e.Act = 99 }},
 		"matrix":       {errMatrix, func(_ *Out, _ *[]float32, _, _ *int, w **Matrix, _ *Epilogue) { *w = nil }},

@@ -20,7 +20,8 @@ type product struct {
 	blocks *blockConfig
 	half   *halfConfig // beside f32, for one row
 
-	finish bool // something remains to be done after the tiles
+	finish    bool // something remains to be done after the tiles
+	gateApart bool // the gate is in x.gate
 
 	block     int // rows of A that are multiplied at a time
 	prepared  bool
@@ -33,6 +34,7 @@ type product struct {
 
 	// The block in hand.
 	row       int            // its first row
+	column    int            // the first column that C has
 	m         int            // its rows
 	a         unsafe.Pointer // first row of A as tiles read it
 	lda       int            // bytes
@@ -102,6 +104,9 @@ func (p *product) plan() {
 	perChunkRows := float64(p.m) / float64(p.chunks)
 	const bytesRate = 25 // a nanosecond: weights from memory
 	panelCost := max(perChunkRows*panelMACs/p.rate, panelBytes/bytesRate)
+	if p.gated() {
+		panelCost *= 2
+	}
 	p.cost = panelCost * float64(panels*p.chunks)
 	item := min(max(p.cost/float64(4*p.x.Width()), itemMin), itemTarget)
 	perRange := max(int(item/panelCost), p.np)
@@ -119,26 +124,44 @@ func (p *product) group(g int) (from, to int) {
 	return from, from + p.least
 }
 
+// gated tells whether items compute their part of the gate too.
+func (p *product) gated() bool { return p.e.Gate.W != nil && !p.gateApart }
+
 // Run does item i: the panels of one range for the rows of one chunk.
 func (p *product) Run(worker, i int) {
 	chunk, first := i/p.ranges, i%p.ranges*p.perRange
 	g0, g1 := chunk*p.groups/p.chunks, (chunk+1)*p.groups/p.chunks
 	end := min(first+p.perRange, panelsOf(p.w.n))
-	for panel := first; panel < end; {
-		if p.blocks != nil {
-			panel += p.blockStrip(&p.x.workers[worker], panel, end-panel, g0, g1)
-			continue
-		}
-		if p.half != nil && p.half.one != nil && p.m == 1 {
-			panel += p.halfStrip(&p.x.workers[worker], panel, end-panel)
-			continue
-		}
-		panel += p.strip(&p.x.workers[worker], panel, end-panel, g0, g1)
+	ws := &p.x.workers[worker]
+	if p.e.Gate.W != nil {
+		p.openGate(ws, first, end, g0, g1)
 	}
+	p.panels(ws, first, end, g0, g1)
 	if p.finish {
-		r0, _ := p.group(g0)
-		_, r1 := p.group(g1 - 1)
-		p.finishRows(p.row+r0, p.row+r1, first*panelWidth, min(end*panelWidth, p.w.n))
+		from, to := p.rows(g0, g1)
+		p.finishRows(ws, from, to, first*panelWidth, min(end*panelWidth, p.w.n))
+	}
+	ws.gate = product{}
+}
+
+// rows are those of the block that the groups [g0, g1) have.
+func (p *product) rows(g0, g1 int) (from, to int) {
+	from, _ = p.group(g0)
+	_, to = p.group(g1 - 1)
+	return from, to
+}
+
+// panels computes the panels [first, end) for the row groups [g0, g1).
+func (p *product) panels(ws *workspace, first, end, g0, g1 int) {
+	for panel := first; panel < end; {
+		switch {
+		case p.blocks != nil:
+			panel += p.blockStrip(ws, panel, end-panel, g0, g1)
+		case p.half != nil && p.half.one != nil && p.m == 1:
+			panel += p.halfStrip(ws, panel, end-panel)
+		default:
+			panel += p.strip(ws, panel, end-panel, g0, g1)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ func (p *product) place(panel, np int) (offset, cstep int, ok bool) {
 // at is the index in C of column j of row 0.
 func (p *product) at(j int) int {
 	bc := p.out.BlockCols
+	j -= p.column
 	return j/bc*p.out.BlockStride + j%bc
 }
 
@@ -42,26 +43,57 @@ func (p *product) segment(i, j, end int) []float32 {
 	return p.out.C[o : o+n : o+n]
 }
 
-// finishRows applies what follows the bias to rows [from, to) of C, columns j to
-// end, while they are in cache.
-func (p *product) finishRows(from, to, j, end int) {
+// openGate sets ws.gate to what the gate is for panels [first, end) and the row
+// groups [g0, g1): computed here, into the worker's scratch, unless it was before.
+func (p *product) openGate(ws *workspace, first, end, g0, g1 int) {
+	g, e := &ws.gate, &p.e.Gate
+	*g = *p // with the same rows and tiles
+	if p.gateApart {
+		g.out = Out{C: p.x.gate, LD: p.w.n, BlockCols: p.w.n}
+		return
+	}
+	from, to := p.rows(g0, g1)
+	g.w, g.e, g.finish = e.W, Epilogue{Bias: e.Bias, Act: e.Act}, false
+	g.out = Out{C: ws.gates, LD: p.perRange * panelWidth, BlockCols: p.w.n}
+	g.row, g.column = -from, first*panelWidth
+	g.panels(ws, first, end, g0, g1)
+	g.finishRows(ws, from, to, g.column, min(end*panelWidth, p.w.n))
+}
+
+// reserveGates makes the scratch that gates take.
+func (p *product) reserveGates() {
+	if !p.gated() {
+		return
+	}
+	rows := min(p.m, (p.groups/p.chunks+1)*(p.least+1))
+	for i := range p.x.workers {
+		ws := &p.x.workers[i]
+		ws.gates = grow(ws.gates, rows*p.perRange*panelWidth)
+	}
+}
+
+// finishRows applies what follows the bias to rows [from, to) of the block, columns
+// j to end, while they are in cache. A gate is ws.gate.
+func (p *product) finishRows(ws *workspace, from, to, j, end int) {
 	e := &p.e
 	for j < end {
-		n := len(p.segment(from, j, end))
+		n := len(p.segment(p.row+from, j, end))
+		c := p.out.C[p.at(j)+(p.row+from)*p.out.LD:]
 		if e.Scale != 0 && e.Scale != 1 {
 			for i := from; i < to; i++ {
-				c := p.segment(i, j, end)
+				c := p.segment(p.row+i, j, end)
 				scale(c, c, e.Scale)
 			}
 		}
 		if e.Act != None {
-			activate(e.Act, p.out.C[p.at(j)+from*p.out.LD:], to-from, n, p.out.LD)
+			activate(e.Act, c, to-from, n, p.out.LD)
 		}
-		if e.Gate != nil {
-			mulStrip(p.out.C[p.at(j)+from*p.out.LD:], p.out.LD, e.Gate[from*e.LDG+j:], e.LDG, to-from, n)
+		if e.Gate.W != nil {
+			g := &ws.gate
+			mulStrip(c, p.out.LD, g.out.C[g.at(j)+(g.row+from)*g.out.LD:], g.out.LD, to-from, n)
 		}
 		if e.Residual != nil {
-			addStrip(p.out.C[p.at(j)+from*p.out.LD:], p.out.LD, e.Residual[from*e.LDR+j:], e.LDR, to-from, n)
+			addStrip(c, p.out.LD, e.Residual[(p.row+from)*e.LDR+j:], e.LDR, to-from, n)
 		}
 		j += n
 	}

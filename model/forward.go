@@ -198,12 +198,11 @@ func (w *workspace) feedForward(l int) {
 		from, to = w.y, w.x
 	}
 	h, ldh := w.h, kernels.Stride(f.Width)
+	e := kernels.Epilogue{Bias: p.up.bias, Act: f.Act}
 	if f.Gated {
-		w.MatMul(kernels.Out{C: w.g, LD: ldh}, in, rows, hidden, p.gate.w, kernels.Epilogue{Bias: p.gate.bias, Act: f.Act})
-		w.MatMul(kernels.Out{C: h, LD: ldh}, in, rows, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Gate: w.g, LDG: ldh})
-	} else {
-		w.MatMul(kernels.Out{C: h, LD: ldh}, in, rows, hidden, p.up.w, kernels.Epilogue{Bias: p.up.bias, Act: f.Act})
+		e = kernels.Epilogue{Bias: p.up.bias, Gate: kernels.Gate{W: p.gate.w, Bias: p.gate.bias, Act: f.Act}}
 	}
+	w.MatMul(kernels.Out{C: h, LD: ldh}, in, rows, hidden, p.up.w, e)
 	if w.active != nil {
 		w.active.add(w.model.spec.params(l), h, rows, ldh)
 	}

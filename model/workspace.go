@@ -19,7 +19,7 @@ type workspace struct {
 	rows    int       // tokens, or sequences where one row of each goes on
 	only    Rows      // which, where there is no result that says so
 	qkv     []float32 // [heads+2·kvHeads, tokens, headDim]
-	h, g    []float32 // [tokens, ffn], rows a Stride apart; g is the gate
+	h       []float32 // [tokens, ffn], rows a Stride apart
 
 	mha      mha.Attention
 	probe    mha.Probe // this workspace's part of a Result's
@@ -71,7 +71,7 @@ func newWorkspace(m *Model) *workspace {
 // resize makes room for the stream.
 func (w *workspace) resize() {
 	s, tokens := &w.model.spec, w.stream.tokens
-	out, qkv, ffn, gate := 0, 0, 0, 0
+	out, qkv, ffn := 0, 0, 0
 	for i := range s.Layers {
 		a, f := &s.Layers[i].Attention, &s.Layers[i].FeedForward
 		out, qkv = max(out, a.Heads*a.HeadDim), max(qkv, a.qkv()*a.HeadDim)
@@ -79,15 +79,12 @@ func (w *workspace) resize() {
 			out, qkv = max(out, c.Heads*c.HeadDim), max(qkv, c.Heads*c.HeadDim)
 		}
 		ffn = max(ffn, kernels.Stride(f.Width))
-		if f.Gated {
-			gate = max(gate, kernels.Stride(f.Width))
-		}
 	}
 	w.x = grow(w.x, tokens*max(s.Hidden, s.OutWidth))
 	w.y = grow(w.y, tokens*max(s.Hidden, s.OutWidth))
 	w.o = grow(w.o, tokens*out)
 	w.qkv = grow(w.qkv, tokens*qkv)
-	w.h, w.g = grow(w.h, tokens*ffn), grow(w.g, tokens*gate)
+	w.h = grow(w.h, tokens*ffn)
 }
 
 // A shelf keeps the workspaces of calls that are over. A sync.Pool would forget

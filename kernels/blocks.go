@@ -58,27 +58,48 @@ const superLen = 8
 // codeBytes is the size of the codes of one block of a panel.
 func (f *blockForm) codeBytes() int { return blockLen * panelWidth * f.bits / 8 }
 
+// A panel holds spans of blocks one after the other, each with the scales of all
+// its blocks first, so that memory is read in order.
+
+// span is how many blocks that is.
+func (f *blockForm) span() int {
+	if f.super {
+		return superLen
+	}
+	return 2 / f.kind.values()
+}
+
+// head is the size of the scales of a span.
+func (f *blockForm) head() int {
+	if f.super {
+		return f.superHead()
+	}
+	return cacheLine
+}
+
+// spanBytes is the distance between spans.
+func (f *blockForm) spanBytes() int { return f.head() + f.span()*f.codeBytes() }
+
 // codesAt is where the codes of block b of a panel begin.
 func (f *blockForm) codesAt(b int) int {
-	if f.super {
-		return b/superLen*f.superBytes() + f.superHead() + b%superLen*f.codeBytes()
-	}
-	return b * f.codeBytes()
+	return b/f.span()*f.spanBytes() + f.head() + b%f.span()*f.codeBytes()
 }
 
-// scalesAt is where the scales of block b of a panel of n begin, or those of its
+// scalesAt is where the scales of block b of a panel begin, or those of its
 // super-block.
-func (f *blockForm) scalesAt(b, n int) int {
-	if f.super {
-		return b / superLen * f.superBytes()
+func (f *blockForm) scalesAt(b int) int {
+	at := b / f.span() * f.spanBytes()
+	if !f.super {
+		at += b % f.span() * 2 * panelWidth * f.kind.values()
 	}
-	return n*f.codeBytes() + 2*panelWidth*f.kind.values()*b
+	return at
 }
 
-// panelBytes is the distance between panels of n blocks.
+// panelBytes is the distance between panels of n blocks, which are whole lines.
 func (f *blockForm) panelBytes(n int) int {
-	if f.super {
-		return n / superLen * f.superBytes()
+	size := n / f.span() * f.spanBytes()
+	if rest := n % f.span(); rest > 0 {
+		size += f.head() + rest*f.codeBytes()
 	}
-	return roundUp(f.scalesAt(n, n), cacheLine)
+	return size
 }

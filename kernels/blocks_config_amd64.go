@@ -30,19 +30,13 @@ var blockAVX512 = blockConfig{
 		kindMins:   {nil, avx512.BlockMins1, avx512.BlockMins2, avx512.BlockMins3, avx512.BlockMins4, avx512.BlockMins5, avx512.BlockMins6, avx512.BlockMins7, avx512.BlockMins8, avx512.BlockMins9, avx512.BlockMins10, avx512.BlockMins11, avx512.BlockMins12, avx512.BlockMins13, avx512.BlockMins14, avx512.BlockMins15, avx512.BlockMins16},
 	},
 	rows: [numDTypes]blockRow{
-		Q8_0: avx512.BlockRowQ8016,
-		Q4_0: avx512.BlockRowQ4016,
-		Q4_1: avx512.BlockRowQ4116,
-		Q5_0: avx512.BlockRowQ5016,
-		Q5_1: avx512.BlockRowQ5116,
+		Q8_0: avx512.BlockRowQ80,
+		Q4_0: avx512.BlockRowQ40,
+		Q4_1: avx512.BlockRowQ41,
+		Q5_0: avx512.BlockRowQ50,
+		Q5_1: avx512.BlockRowQ51,
 	},
-	wide: [numDTypes]blockRow{
-		Q8_0: avx512.BlockRowQ8064,
-		Q4_0: avx512.BlockRowQ4064,
-		Q4_1: avx512.BlockRowQ4164,
-		Q5_0: avx512.BlockRowQ5064,
-		Q5_1: avx512.BlockRowQ5164,
-	},
+	expand: &expandAVX512,
 	super: [numDTypes]superTiles{
 		Q4_K: {one: avx512.BlockQ4K1, rows: []superTile{nil, avx512.BlockQ4K1, avx512.BlockQ4K2, avx512.BlockQ4K3, avx512.BlockQ4K4, avx512.BlockQ4K5, avx512.BlockQ4K6, avx512.BlockQ4K7, avx512.BlockQ4K8}},
 		Q5_K: {one: avx512.BlockQ5K1, rows: []superTile{nil, avx512.BlockQ5K1, avx512.BlockQ5K2, avx512.BlockQ5K3, avx512.BlockQ5K4, avx512.BlockQ5K5, avx512.BlockQ5K6, avx512.BlockQ5K7, avx512.BlockQ5K8}},
@@ -60,12 +54,13 @@ var blockAVXVNNI = blockConfig{
 		kindMins:   {nil, avx2.BlockVNNIMins1, avx2.BlockVNNIMins2, avx2.BlockVNNIMins3},
 	},
 	rows: [numDTypes]blockRow{
-		Q8_0: avx2.BlockRowVNNIQ8016,
-		Q4_0: avx2.BlockRowVNNIQ4016,
-		Q4_1: avx2.BlockRowVNNIQ4116,
-		Q5_0: avx2.BlockRowVNNIQ5016,
-		Q5_1: avx2.BlockRowVNNIQ5116,
+		Q8_0: avx2.BlockRowVNNIQ80,
+		Q4_0: avx2.BlockRowVNNIQ40,
+		Q4_1: avx2.BlockRowVNNIQ41,
+		Q5_0: avx2.BlockRowVNNIQ50,
+		Q5_1: avx2.BlockRowVNNIQ51,
 	},
+	expand: &expandAVX2,
 	super: [numDTypes]superTiles{
 		Q4_K: {one: avx2.BlockVNNIQ4K1, rows: []superTile{nil, avx2.BlockVNNIWideQ4K1, avx2.BlockVNNIWideQ4K2}, wide: true},
 		Q5_K: {one: avx2.BlockVNNIQ5K1, rows: []superTile{nil, avx2.BlockVNNIWideQ5K1, avx2.BlockVNNIWideQ5K2}, wide: true},
@@ -83,12 +78,13 @@ var blockAVX2 = blockConfig{
 		kindMins:   {nil, avx2.BlockMins1, avx2.BlockMins2, avx2.BlockMins3},
 	},
 	rows: [numDTypes]blockRow{
-		Q8_0: avx2.BlockRowQ8016,
-		Q4_0: avx2.BlockRowQ4016,
-		Q4_1: avx2.BlockRowQ4116,
-		Q5_0: avx2.BlockRowQ5016,
-		Q5_1: avx2.BlockRowQ5116,
+		Q8_0: avx2.BlockRowQ80,
+		Q4_0: avx2.BlockRowQ40,
+		Q4_1: avx2.BlockRowQ41,
+		Q5_0: avx2.BlockRowQ50,
+		Q5_1: avx2.BlockRowQ51,
 	},
+	expand: &expandAVX2,
 	super: [numDTypes]superTiles{
 		Q4_K: {one: avx2.BlockQ4K1, rows: []superTile{nil, avx2.BlockWideQ4K1, avx2.BlockWideQ4K2}, wide: true},
 		Q5_K: {one: avx2.BlockQ5K1, rows: []superTile{nil, avx2.BlockWideQ5K1, avx2.BlockWideQ5K2}, wide: true},
@@ -97,6 +93,11 @@ var blockAVX2 = blockConfig{
 	chunk: 512 << 10,
 	rate:  40,
 }
+
+var (
+	expandAVX512 = [numDTypes]expandPanel{Q8_0: avx512.ExpandQ80, Q4_0: avx512.ExpandQ40, Q4_1: avx512.ExpandQ41, Q5_0: avx512.ExpandQ50, Q5_1: avx512.ExpandQ51}
+	expandAVX2   = [numDTypes]expandPanel{Q8_0: avx2.ExpandQ80, Q4_0: avx2.ExpandQ40, Q4_1: avx2.ExpandQ41, Q5_0: avx2.ExpandQ50, Q5_1: avx2.ExpandQ51}
+)
 
 // halfRows is the configuration of the active set for one row and 16-bit floats.
 func halfRows(d DType) *halfConfig {

@@ -23,12 +23,13 @@ var blockNEON = blockConfig{
 		kindMins:   {nil, neon.BlockMins1, neon.BlockMins2, neon.BlockMins3},
 	},
 	rows: [numDTypes]blockRow{
-		Q8_0: neon.BlockRowQ8016,
-		Q4_0: neon.BlockRowQ4016,
-		Q4_1: neon.BlockRowQ4116,
-		Q5_0: neon.BlockRowQ5016,
-		Q5_1: neon.BlockRowQ5116,
+		Q8_0: neon.BlockRowQ80,
+		Q4_0: neon.BlockRowQ40,
+		Q4_1: neon.BlockRowQ41,
+		Q5_0: neon.BlockRowQ50,
+		Q5_1: neon.BlockRowQ51,
 	},
+	expand: &expandNEON,
 	super: [numDTypes]superTiles{
 		Q4_K: {one: neon.BlockQ4K1, rows: []superTile{nil, neon.BlockWideQ4K1, neon.BlockWideQ4K2}, wide: true},
 		Q5_K: {one: neon.BlockQ5K1, rows: []superTile{nil, neon.BlockWideQ5K1, neon.BlockWideQ5K2}, wide: true},
@@ -37,6 +38,8 @@ var blockNEON = blockConfig{
 	chunk: 512 << 10,
 	rate:  60,
 }
+
+var expandNEON = [numDTypes]expandPanel{Q8_0: neon.ExpandQ80, Q4_0: neon.ExpandQ40, Q4_1: neon.ExpandQ41, Q5_0: neon.ExpandQ50, Q5_1: neon.ExpandQ51}
 
 // halfRows is the configuration of the active set for one row and 16-bit floats.
 func halfRows(d DType) *halfConfig {

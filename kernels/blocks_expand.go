@@ -37,3 +37,56 @@ func expandGeneric(dst, src *uint8, n, bits int) {
 		}
 	}
 }
+
+// expandPanel turns n blocks of a panel of a format, as they are packed, into
+// bytes as expandN does and scales in float32:
+//
+//	scales[b][v][j] = value v of block b, of output j
+type expandPanel func(codes *uint8, scales *float32, packed *uint8, n int)
+
+// expandGenerics are the portable twins.
+var expandGenerics = [numDTypes]expandPanel{
+	Q8_0: expandQ80Generic,
+	Q4_0: expandQ40Generic,
+	Q4_1: expandQ41Generic,
+	Q5_0: expandQ50Generic,
+	Q5_1: expandQ51Generic,
+}
+
+func expandQ80Generic(codes *uint8, scales *float32, packed *uint8, n int) {
+	expandPanelGeneric(Q8_0, codes, scales, packed, n)
+}
+
+func expandQ40Generic(codes *uint8, scales *float32, packed *uint8, n int) {
+	expandPanelGeneric(Q4_0, codes, scales, packed, n)
+}
+
+func expandQ41Generic(codes *uint8, scales *float32, packed *uint8, n int) {
+	expandPanelGeneric(Q4_1, codes, scales, packed, n)
+}
+
+func expandQ50Generic(codes *uint8, scales *float32, packed *uint8, n int) {
+	expandPanelGeneric(Q5_0, codes, scales, packed, n)
+}
+
+func expandQ51Generic(codes *uint8, scales *float32, packed *uint8, n int) {
+	expandPanelGeneric(Q5_1, codes, scales, packed, n)
+}
+
+func expandPanelGeneric(d DType, codes *uint8, scales *float32, packed *uint8, n int) {
+	f := d.form()
+	values := f.kind.values() * panelWidth
+	for b := range n {
+		dst := (*uint8)(unsafe.Add(unsafe.Pointer(codes), b*blockLen*panelWidth))
+		src := (*uint8)(unsafe.Add(unsafe.Pointer(packed), f.codesAt(b)))
+		if f.bits == 8 {
+			copy(unsafe.Slice(dst, blockLen*panelWidth), unsafe.Slice(src, blockLen*panelWidth))
+		} else {
+			expandGeneric(dst, src, 1, f.bits)
+		}
+		wide := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(scales), 4*b*values)), values)
+		for i, h := range unsafe.Slice((*uint16)(unsafe.Add(unsafe.Pointer(packed), f.scalesAt(b))), values) {
+			wide[i] = widenF16(h)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package kernels
 import (
 	"math/rand/v2"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -85,47 +84,43 @@ func TestQuantiseBlocks(t *testing.T) {
 	})
 }
 
-// Panels expand to the same bytes and scales on every set.
+// Panels expand to the same bytes and scales on every set: whole spans of blocks,
+// and with blocks left over.
 func TestExpandPanels(t *testing.T) {
 	forEachSet(t, func(t *testing.T, _ cpu.Set) {
 		r := rand.New(rand.NewPCG(37, 38))
 		for _, d := range blockTypes {
-			packed, _ := packRandom(t, r, d, 16, 512)
 			f := d.form()
-			blocks := 512 / blockLen
+			sizes := []int{1, 2, 3, 16}
 			if f.super {
-				blocks = superLen
+				sizes = []int{superLen}
 			}
-			codes := places[byte]()["end"](t, blocks*f.codeBytes())
-			copy(codes, bytesOf(packed.i8[f.codesAt(0):]))
-			scales := places[byte]()["end"](t, blocks*2*panelWidth*f.kind.values())
-			if !f.super {
-				copy(scales, bytesOf(packed.i8[f.scalesAt(0, blocks):]))
-			}
-			ws := workspace{
-				q:      places[int8]()["end"](t, blocks*blockLen*panelWidth),
-				scales: places[float32]()["end"](t, blocks*f.kind.values()*panelWidth),
-			}
-			var wide *uint8
-			if f.super {
-				f.expandCodes((*uint8)(unsafe.Pointer(&ws.q[0])), &codes[0], blocks)
-			} else {
-				wide = ws.expand(f, &codes[0], &scales[0], blocks)
-			}
-			for j := range panelWidth {
-				c := packed.column(j)
-				for b := range blocks {
-					s := c.values(b)
-					for v := 0; !f.super && v < f.kind.values(); v++ {
-						require.Equal(t, s[v], ws.scales[(b*f.kind.values()+v)*panelWidth+j], "%v", d)
-					}
-					for i := range blockLen {
-						want := c.code(f.codesAt(b), i/4, i%4)
-						if f.bits == 8 {
-							require.Equal(t, &codes[0], wide, "bytes are multiplied where they lie")
-							continue
+			for _, blocks := range sizes {
+				packed, _ := packRandom(t, r, d, 16, blocks*blockLen)
+				first := 0
+				if f.super {
+					first = f.codesAt(0)
+				}
+				src := places[byte]()["end"](t, len(packed.i8)-first)
+				copy(src, bytesOf(packed.i8[first:]))
+				wide := places[byte]()["end"](t, blocks*blockLen*panelWidth)
+				scales := places[float32]()["end"](t, blocks*f.kind.values()*panelWidth)
+				if f.super {
+					f.expandCodes(&wide[0], &src[0], blocks)
+				} else {
+					blockTiles().expand[d](&wide[0], &scales[0], &src[0], blocks)
+				}
+				for j := range panelWidth {
+					c := packed.column(j)
+					for b := range blocks {
+						s := c.values(b)
+						for v := 0; !f.super && v < f.kind.values(); v++ {
+							require.Equal(t, s[v], scales[(b*f.kind.values()+v)*panelWidth+j], "%v", d)
 						}
-						require.Equal(t, want, int(uint8(ws.q[((b*codeGroups+i/4)*panelWidth+j)*4+i%4])), "%v", d)
+						for i := range blockLen {
+							want := c.code(f.codesAt(b), i/4, i%4)
+							require.Equal(t, want, int(wide[((b*codeGroups+i/4)*panelWidth+j)*4+i%4]), "%v", d)
+						}
 					}
 				}
 			}

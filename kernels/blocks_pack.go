@@ -144,19 +144,18 @@ func (p *Packer) packHalves(first, end int, src []byte, row func(i int, dst []by
 
 // column is one row of W in its panel.
 type column struct {
-	f      *blockForm
-	codes  []byte // the panel from the row's first code on
-	panel  []byte
-	blocks int
-	lane   int
+	f     *blockForm
+	codes []byte // the panel from the row's first code on
+	panel []byte
+	lane  int
 }
 
 func (m *Matrix) column(i int) column {
 	f := m.dtype.form()
-	blocks := m.k / blockLen
-	panel := bytesOf(m.i8[i/panelWidth*f.panelBytes(blocks):][:f.panelBytes(blocks)])
+	size := f.panelBytes(m.k / blockLen)
+	panel := bytesOf(m.i8[i/panelWidth*size:][:size])
 	lane := i % panelWidth
-	return column{f, panel[4*lane:], panel, blocks, lane}
+	return column{f, panel[4*lane:], panel, lane}
 }
 
 // set packs block b of the file's row, a super-block where the format has them.
@@ -216,7 +215,7 @@ func (c *column) setScales(b int, src []byte, h [2]uint16) {
 		c.setSuper(b, h, &bytes)
 		return
 	}
-	o := c.f.scalesAt(b, c.blocks) + 2*c.lane
+	o := c.f.scalesAt(b) + 2*c.lane
 	for i, v := range h[:c.f.kind.values()] {
 		binary.LittleEndian.PutUint16(c.panel[o+2*panelWidth*i:], v)
 	}
@@ -262,7 +261,7 @@ func (c *column) values(b int) [2]float32 {
 		return c.f.values(h, &bytes, b%superLen)
 	}
 	var h [2]uint16
-	o := c.f.scalesAt(b, c.blocks) + 2*c.lane
+	o := c.f.scalesAt(b) + 2*c.lane
 	for i := range c.f.kind.values() {
 		h[i] = binary.LittleEndian.Uint16(c.panel[o+2*panelWidth*i:])
 	}

@@ -51,7 +51,7 @@ func (f *blockForm) sumShift() int {
 // setSuper packs the scales of super-block s.
 func (c *column) setSuper(s int, h [2]uint16, b *[2 * superLen]byte) {
 	le := binary.LittleEndian
-	o := c.f.scalesAt(s*superLen, c.blocks)
+	o := c.f.scalesAt(s * superLen)
 	lines := superHalfLines
 	if c.f.kind == kindHalves {
 		for l := range lines {
@@ -76,7 +76,7 @@ func (c *column) setSuper(s int, h [2]uint16, b *[2 * superLen]byte) {
 
 // super is what setSuper has packed.
 func (c *column) super(s int) (h [2]uint16, b [2 * superLen]byte) {
-	return superScalesAt(c.f, c.panel[c.f.scalesAt(s*superLen, c.blocks):], c.lane)
+	return superScalesAt(c.f, c.panel[c.f.scalesAt(s*superLen):], c.lane)
 }
 
 // superScalesAt reads the scales of an output, at packed.

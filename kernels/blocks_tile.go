@@ -33,24 +33,20 @@ import (
 // have tiles of their own, superTile.
 type blockTile func(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// blockRow is a blockTile of one row for np panels as they are packed, stride
-// bytes apart: codes, and scales in the form of the format. The outputs of panels
-// are cstep bytes apart, and bias goes on from one to the next.
-type blockRow func(blocks int, a, codes, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// blockPanels is how many panels pass by side by side where there are kernels for
-// it.
-const blockPanels = 4
+// blockRow is a blockTile of one row for so many panels as they are packed, one
+// after the other. The outputs of panels are cstep bytes apart, and bias goes on
+// from one to the next.
+type blockRow func(blocks int, a, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
 // blockConfig is how one set of instructions multiplies weights in blocks.
 type blockConfig struct {
-	name  string
-	tiles [numKinds][]blockTile // by rows
-	rows  [numDTypes]blockRow   // of one panel; nil where expanding it is no slower
-	wide  [numDTypes]blockRow   // of blockPanels; nil where one by one is no slower
-	super [numDTypes]superTiles // K-quants
-	chunk int                   // bytes of records that stay in L2 while panels pass by
-	rate  float64               // multiply-adds a nanosecond, about
+	name   string
+	tiles  [numKinds][]blockTile   // by rows
+	rows   [numDTypes]blockRow     // nil where expanding is no slower
+	expand *[numDTypes]expandPanel // for tiles
+	super  [numDTypes]superTiles   // K-quants
+	chunk  int                     // bytes of records that stay in L2 while panels pass by
+	rate   float64                 // multiply-adds a nanosecond, about
 }
 
 // height is the rows of the tallest tile for weights in d.
@@ -71,6 +67,7 @@ var blockGenericConfig = blockConfig{
 		{nil, blockOffset1, blockOffset2, blockOffset3, blockOffset4},
 		{nil, blockMins1, blockMins2, blockMins3, blockMins4},
 	},
+	expand: &expandGenerics,
 	super: [numDTypes]superTiles{
 		Q4_K: {rows: superGenericTiles(Q4_K), wide: true},
 		Q5_K: {rows: superGenericTiles(Q5_K), wide: true},

@@ -12,23 +12,23 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 	f := p.w.dtype.form()
 	blocks := p.w.k / blockLen
 	size := f.panelBytes(blocks)
-	packed := unsafe.Pointer(&p.w.i8[panel*size])
-	codes := (*uint8)(unsafe.Add(packed, f.codesAt(0)))
-	scales := (*uint8)(unsafe.Add(packed, f.scalesAt(0, blocks)))
+	packed := (*uint8)(unsafe.Pointer(&p.w.i8[panel*size]))
 	if f.super {
-		p.superStrip(ws, panel, codes, scales, size, g0, g1)
+		codes := (*uint8)(unsafe.Add(unsafe.Pointer(packed), f.codesAt(0)))
+		p.superStrip(ws, panel, codes, packed, size, g0, g1)
 		return 1
 	}
-	if p.m == 1 && p.blocks.rows[p.w.dtype] != nil {
-		return p.blockRow(ws, panel, left, blocks, codes, scales, size)
+	if row := p.blocks.rows[p.w.dtype]; p.m == 1 && row != nil {
+		return p.blockRow(ws, row, panel, left, blocks, packed)
 	}
 	bias := p.panelBias(ws, panel)
 	offset, _, direct := p.place(panel, 1)
-	wide := ws.expand(f, codes, scales, blocks)
+	codes := (*uint8)(unsafe.Pointer(unsafe.SliceData(ws.q)))
+	p.blocks.expand[p.w.dtype](codes, &ws.scales[0], packed, blocks)
 	// The next panel is fetched meanwhile, a part by each tile.
-	next, step, turns := codes, 0, 0
+	next, step, turns := packed, 0, 0
 	if panel+1 < panelsOf(p.w.n) {
-		next, step = (*uint8)(unsafe.Add(unsafe.Pointer(codes), size)), cacheLine*blocks
+		next, step = (*uint8)(unsafe.Add(unsafe.Pointer(packed), size)), cacheLine*blocks
 		turns = size / step
 	}
 	for g := g0; g < g1; g++ {
@@ -38,7 +38,7 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 			c, ldc = &p.out.C[offset+(p.row+from)*p.out.LD], 4*p.out.LD
 		}
 		a := (*uint8)(unsafe.Add(p.a, from*p.lda))
-		p.blocks.tiles[f.kind][to-from](blocks, a, p.lda, wide, &ws.scales[0], c, ldc, bias, next)
+		p.blocks.tiles[f.kind][to-from](blocks, a, p.lda, codes, &ws.scales[0], c, ldc, bias, next)
 		if turns > 0 {
 			next = (*uint8)(unsafe.Add(unsafe.Pointer(next), step))
 			turns--
@@ -51,23 +51,16 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 }
 
 // blockRow is blockStrip for a single row.
-func (p *product) blockRow(ws *workspace, panel, left, blocks int, codes, scales *uint8, size int) int {
-	row, np := p.blocks.wide[p.w.dtype], blockPanels
-	offset, cstep, direct := 0, 0, false
-	if row != nil && left >= np {
-		offset, cstep, direct = p.place(panel, np)
-	}
-	if !direct {
-		row, np = p.blocks.rows[p.w.dtype], 1
-		offset, cstep, direct = p.place(panel, 1)
-	}
+func (p *product) blockRow(ws *workspace, row blockRow, panel, left, blocks int, packed *uint8) int {
+	np, offset, cstep := p.placeRun(panel, left)
 	c := &ws.tile[0]
-	if direct {
+	if np > 0 {
 		c = &p.out.C[offset+p.row*p.out.LD]
 	}
-	row(blocks, (*uint8)(p.a), codes, scales, size, c, cstep, p.panelBias(ws, panel))
-	if !direct {
+	row(blocks, (*uint8)(p.a), packed, max(np, 1), c, cstep, p.panelBias(ws, panel))
+	if np == 0 {
 		p.scatter(ws, panel, 1, 0, 1)
+		return 1
 	}
 	return np
 }
@@ -84,18 +77,6 @@ func (p *product) panelBias(ws *workspace, panel int) *float32 {
 		b = ws.bias[:]
 	}
 	return &b[0]
-}
-
-// expand sets the worker's scales to a panel's and returns its codes in bytes.
-func (ws *workspace) expand(f *blockForm, codes, scales *uint8, blocks int) *uint8 {
-	n := blocks * f.kind.values() * panelWidth
-	f16ToF32(ws.scales[:n], unsafe.Slice((*uint16)(unsafe.Pointer(scales)), n))
-	if f.bits == 8 {
-		return codes
-	}
-	dst := (*uint8)(unsafe.Pointer(unsafe.SliceData(ws.q)))
-	f.expandCodes(dst, codes, blocks)
-	return dst
 }
 
 // expandCodes turns the codes of so many blocks into bytes.
@@ -177,9 +158,7 @@ func (p *product) reserveWide() {
 		if p.m == 1 && p.blocks.row(p.w.dtype) {
 			return
 		}
-		if f.bits < 8 {
-			codes = k * panelWidth
-		}
+		codes = k * panelWidth
 		if !f.super {
 			floats = k / blockLen * f.kind.values() * panelWidth
 		}

@@ -28,6 +28,26 @@ func (p *product) place(panel, np int) (offset, cstep int, ok bool) {
 	return offset, 4 * step, true
 }
 
+// placeRun is how many of the next panels, at most left, place allows for at
+// once: 0 if not even the first, which then goes through scratch.
+func (p *product) placeRun(panel, left int) (np, offset, cstep int) {
+	offset, cstep, ok := p.place(panel, 1)
+	if !ok {
+		return 0, 0, 0
+	}
+	np = min(left, p.w.n/panelWidth-panel)
+	if cstep > 0 || np == 1 { // one block
+		return np, offset, cstep
+	}
+	step := p.at((panel+1)*panelWidth) - offset
+	for i := 2; i < np; i++ {
+		if p.at((panel+i)*panelWidth)-offset != i*step {
+			np = i
+		}
+	}
+	return np, offset, 4 * step
+}
+
 // at is the index in C of column j of row 0.
 func (p *product) at(j int) int {
 	bc := p.out.BlockCols

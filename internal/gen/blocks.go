@@ -168,6 +168,24 @@ func expansions(m vm.Machine) {
 		m.SubJump(n, 1, vm.NE, "block")
 		m.Ret()
 	}
+	for _, f := range blockFormats {
+		name := "Expand" + f.name
+		vm.Function(m, name, "codes *uint8, scales *float32, packed *uint8, n int", fmt.Sprintf(`%s makes the codes of n blocks of a panel, as they are packed, to bytes, [n][8][16][4], and
+their scales to float32, [n][%d][16].`, name, f.kind.values()))
+		dst, scales, src, n := m.Param("codes"), m.Param("scales"), m.Param("packed"), m.Param("n")
+		u := newUnpacker(m, f.bits, src)
+		f.eachSpan(m, u, n, func(b int) {
+			u.groups(func(g int, codes vm.V) { m.Store(codes, dst, blockLine*g) })
+			m.AddI(dst, wideBlock)
+			for i := 0; i < f.kind.values(); i++ {
+				v := m.V()
+				m.LoadF16(src, f.scalesAt(b)+blockLine/2*i, v)
+				m.Store(v, scales, 0)
+				m.AddI(scales, 64)
+			}
+		})
+		m.Ret()
+	}
 }
 
 // quantiseMin is the least magnitude that is told from 0, as in package kernels.

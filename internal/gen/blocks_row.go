@@ -21,100 +21,76 @@ var blockFormats = []blockFormat{
 	{"Q51", 5, kindMins},
 }
 
-// rowAhead is how far before its use a line of codes is asked for, into the second cache: unpacking keeps too much of
-// the processor busy for it to look far ahead by itself, and lines on their way to the first cache are too few to cover
-// the latency of memory. Of 4, 8, 16 and 32 KiB, 16 did best. With several panels side by side it is their place in those
-// that come next.
-const rowAhead = 16 << 10
+const blockRowDoc = `%s sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.`
 
-const blockRowDoc = `%s sets 16 outputs for each of %d panels of so many blocks, stride bytes apart, as they are packed, to
-their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-bytes apart.`
-
-// blockRow is the product of one row: codes come from memory once and go to the dots as they are unpacked. Panels pass by
-// side by side, so that memory is read in several places at once: what the processor fetches ahead in one place is less
-// than it takes to cover the latency.
-func blockRow(m vm.Machine, d dots, f blockFormat, panels int) {
-	name := fmt.Sprintf("BlockRow%s%s%d", map[bool]string{true: "VNNI"}[d.vnni], f.name, 16*panels)
-	vm.Function(m, name, "blocks int, a, codes, scales *uint8, stride int, c *float32, cstep int, bias *float32", fmt.Sprintf(blockRowDoc, name, panels))
-	n, src, scales := m.Param("blocks"), m.Param("codes"), m.Param("scales")
-	r := d.newRecord(m.Param("a"))
-	other := d.newRecord(r.base) // the upper 16 integers, where they need a register of their own
+// blockRow is the product of one row: codes come from memory once, in order, and go to the dots as they are unpacked. Nothing
+// is prefetched: the processor does that best by itself where one place is read on and on.
+func blockRow(m vm.Machine, d dots, f blockFormat) {
+	name := fmt.Sprintf("BlockRow%s%s", map[bool]string{true: "VNNI"}[d.vnni], f.name)
+	vm.Function(m, name, "blocks int, a, packed *uint8, panels int, c *float32, cstep int, bias *float32", fmt.Sprintf(blockRowDoc, name))
+	src, c, bias, panels := m.Param("packed"), m.Param("c"), m.Param("bias"), m.Param("panels")
+	n, base := m.GP(), m.GP()
+	r := d.newRecord(base)
+	other := d.newRecord(base) // the upper 16 integers, where they need a register of their own
 	u := newUnpacker(m, f.bits, src)
-	places := []vm.GP{src, scales}
-	var stride, rewind vm.GP
-	far, farScales := src, scales // what is fetched: the same places of the panels after these
-	if panels > 1 {
-		stride, rewind = m.Param("stride"), m.GP()
-		far, farScales = m.GP(), m.GP()
-		m.SetR(rewind, 0)
-		for i := 0; i < panels; i++ {
-			m.SubR(rewind, stride)
-		}
-		m.MovR(far, src)
-		m.SubR(far, rewind)
-		m.MovR(farScales, scales)
-		m.SubR(farScales, rewind)
-		places = append(places, far, farScales)
-	}
-	sums := make([]vm.V, panels)
-	for p := range sums {
-		sums[p] = m.Splat(0)
-	}
-	m.Label("block")
-	for _, sum := range sums {
-		for line := 0; line < f.bits; line++ {
-			if panels > 1 {
-				m.PrefetchFar(far, blockLine*line)
-			} else {
-				m.PrefetchFar(src, rowAhead+blockLine*line)
-			}
-		}
-		if panels > 1 {
-			m.PrefetchFar(farScales, 0)
-		}
-		rowBlock(m, d, f, u, r, other, scales, sum)
-		if panels > 1 {
-			for _, p := range places {
-				m.AddR(p, stride)
-			}
-		}
-	}
-	if panels > 1 {
-		for _, p := range places {
-			m.AddR(p, rewind)
-		}
-	}
-	m.AddI(r.base, recordBytes)
-	m.AddI(src, blockSize(f.bits))
-	if panels > 1 {
-		m.AddI(far, blockSize(f.bits))
-	}
-	m.AddI(scales, 32*f.kind.values())
-	if panels > 1 {
-		m.AddI(farScales, 32*f.kind.values())
-	}
-	m.SubJump(n, 1, vm.NE, "block")
-	bias := m.Param("bias")
+	sum := m.V()
+	m.Label("panel")
+	m.MovR(n, m.Param("blocks"))
+	m.MovR(base, m.Param("a"))
+	m.Mov(sum, vm.Const(0))
+	f.eachSpan(m, u, n, func(b int) {
+		rowBlock(m, d, f, u, r, other, f.scalesAt(b), sum)
+		m.AddI(base, recordBytes)
+	})
 	m.SubJump(bias, 0, vm.EQ, "write")
-	b := m.V()
-	for p, v := range sums {
-		m.Load(bias, 64*p, b)
-		m.Add(v, v, b)
-	}
+	w := m.V()
+	m.Load(bias, 0, w)
+	m.Add(sum, sum, w)
+	m.AddI(bias, 64)
 	m.Label("write")
-	c := m.Param("c")
-	for p, v := range sums {
-		m.Store(v, c, 0)
-		if p+1 < panels {
-			m.AddR(c, m.Param("cstep"))
-		}
-	}
+	m.Store(sum, c, 0)
+	m.AddR(c, m.Param("cstep"))
+	m.SubJump(panels, 1, vm.NE, "panel")
 	m.Ret()
 }
 
-// rowBlock adds to sum the products of one block.
-func rowBlock(m vm.Machine, d dots, f blockFormat, u *unpacker, r, other *record, scales vm.GP, sum vm.V) {
+// span is how many blocks have their scales in one line, which lies before their codes.
+func (f blockFormat) span() int { return 2 / f.kind.values() }
+
+// scalesAt is where the scales of block b of a span are.
+func (f blockFormat) scalesAt(b int) int { return b * blockLine / f.span() }
+
+// eachSpan runs block for the n blocks that begin at u.src, which moves on to their end: by its number in its span, with u.at
+// at its codes. n is consumed.
+func (f blockFormat) eachSpan(m vm.Machine, u *unpacker, n vm.GP, block func(b int)) {
+	blocks := func(count int) {
+		for b := 0; b < count; b++ {
+			u.at = blockLine + b*blockSize(f.bits)
+			block(b)
+		}
+		m.AddI(u.src, blockLine+count*blockSize(f.bits))
+	}
+	span := f.span()
+	if span == 1 {
+		m.Label("span")
+		blocks(1)
+		m.SubJump(n, 1, vm.NE, "span")
+		return
+	}
+	m.SubJump(n, span, vm.LT, "last")
+	m.Label("span")
+	blocks(span)
+	m.SubJump(n, span, vm.GE, "span")
+	m.Label("last")
+	m.AddI(n, span)
+	m.SubJump(n, 0, vm.EQ, "spans")
+	blocks(span - 1)
+	m.Label("spans")
+}
+
+// rowBlock adds to sum the products of one block, whose scales are at the offset scales.
+func rowBlock(m vm.Machine, d dots, f blockFormat, u *unpacker, r, other *record, scales int, sum vm.V) {
 	acc := m.V()
 	d.begin(acc, r, f.kind, recordOffset)
 	d.load(r, 0)
@@ -128,11 +104,11 @@ func rowBlock(m vm.Machine, d dots, f blockFormat, u *unpacker, r, other *record
 	})
 	m.ToFloat(acc, acc)
 	w := m.V()
-	m.LoadF16(scales, 0, w)
+	m.LoadF16(u.src, scales, w)
 	m.Mul(acc, acc, w)
 	if f.kind == kindMins {
 		w = m.V()
-		m.LoadF16(scales, 32, w)
+		m.LoadF16(u.src, scales+blockLine/2, w)
 		d.fma(acc, w, r, recordSum)
 	}
 	d.fma(sum, acc, r, recordScale)

@@ -66,7 +66,7 @@ func blockProducts(d dots) {
 			blockTile(d.m, d, kind, mr)
 		}
 	}
-	blockRowsOf(d, 1)
+	blockRowsOf(d)
 	for _, f := range superFormats {
 		superTile(d.m, d, f, false, 1)
 		for mr := 1; mr <= superRowsShort; mr++ {
@@ -75,11 +75,9 @@ func blockProducts(d dots) {
 	}
 }
 
-func blockRowsOf(d dots, panels ...int) {
+func blockRowsOf(d dots) {
 	for _, f := range blockFormats {
-		for _, np := range panels {
-			blockRow(d.m, d, f, np)
-		}
+		blockRow(d.m, d, f)
 	}
 }
 
@@ -134,7 +132,7 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 					superTile512(x(m), f, mr)
 				}
 			}
-			blockRowsOf(dots{m: m}, 1, 4)
+			blockRowsOf(dots{m: m})
 		}
 	}
 	return []file{

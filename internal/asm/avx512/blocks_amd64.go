@@ -384,72 +384,32 @@ func BlockQ6K7(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *fl
 //go:noescape
 func BlockQ6K8(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
 
-// BlockRowQ8016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ80 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ80(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ8064 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ40 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ8064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ40(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ4016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ41 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ41(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ4064 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ50 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ4064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ50(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ4116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ51 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ4164 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ4164(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ5016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ5064 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ5064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ5116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-
-// BlockRowQ5164 sets 16 outputs for each of 4 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
-//
-//go:noescape
-func BlockRowQ5164(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ51(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)

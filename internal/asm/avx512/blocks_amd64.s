@@ -25036,1549 +25036,572 @@ done:
 	VZEROUPPER
 	RET
 
-// func BlockRowQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ8016(SB), NOSPLIT, $0-64
-	MOVQ   blocks+0(FP), AX
-	MOVQ   codes+16(FP), CX
-	MOVQ   scales+24(FP), DX
-	MOVQ   a+8(FP), BX
-	VPXORD Z0, Z0, Z0
+// func BlockRowQ80(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·BlockRowQ80(SB), NOSPLIT, $0-56
+	MOVQ packed+16(FP), AX
+	MOVQ c+32(FP), CX
+	MOVQ bias+48(FP), DX
+	MOVQ panels+24(FP), BX
 
-block:
-	PREFETCHT1       16384(CX)
-	PREFETCHT1       16448(CX)
-	PREFETCHT1       16512(CX)
-	PREFETCHT1       16576(CX)
-	PREFETCHT1       16640(CX)
-	PREFETCHT1       16704(CX)
-	PREFETCHT1       16768(CX)
-	PREFETCHT1       16832(CX)
-	VBROADCASTSS     36(BX), Z1
-	VMOVUPS          (CX), Z2
-	VPDPBUSD.BCST    (BX), Z2, Z1
-	VMOVUPS          64(CX), Z2
-	VPDPBUSD.BCST    4(BX), Z2, Z1
-	VMOVUPS          128(CX), Z2
-	VPDPBUSD.BCST    8(BX), Z2, Z1
-	VMOVUPS          192(CX), Z2
-	VPDPBUSD.BCST    12(BX), Z2, Z1
-	VMOVUPS          256(CX), Z2
-	VPDPBUSD.BCST    16(BX), Z2, Z1
-	VMOVUPS          320(CX), Z2
-	VPDPBUSD.BCST    20(BX), Z2, Z1
-	VMOVUPS          384(CX), Z2
-	VPDPBUSD.BCST    24(BX), Z2, Z1
-	VMOVUPS          448(CX), Z2
-	VPDPBUSD.BCST    28(BX), Z2, Z1
+panel:
+	MOVQ   blocks+0(FP), SI
+	MOVQ   a+8(FP), DI
+	VPXORD Z0, Z0, Z0
+	SUBQ   $+2, SI
+	JLT    last
+
+span:
+	VBROADCASTSS     36(DI), Z1
+	VMOVUPS          64(AX), Z2
+	VPDPBUSD.BCST    (DI), Z2, Z1
+	VMOVUPS          128(AX), Z2
+	VPDPBUSD.BCST    4(DI), Z2, Z1
+	VMOVUPS          192(AX), Z2
+	VPDPBUSD.BCST    8(DI), Z2, Z1
+	VMOVUPS          256(AX), Z2
+	VPDPBUSD.BCST    12(DI), Z2, Z1
+	VMOVUPS          320(AX), Z2
+	VPDPBUSD.BCST    16(DI), Z2, Z1
+	VMOVUPS          384(AX), Z2
+	VPDPBUSD.BCST    20(DI), Z2, Z1
+	VMOVUPS          448(AX), Z2
+	VPDPBUSD.BCST    24(DI), Z2, Z1
+	VMOVUPS          512(AX), Z2
+	VPDPBUSD.BCST    28(DI), Z2, Z1
 	VCVTDQ2PS        Z1, Z1
-	VCVTPH2PS        (DX), Z2
+	VCVTPH2PS        (AX), Z2
 	VMULPS           Z2, Z1, Z1
-	VFMADD231PS.BCST 32(BX), Z1, Z0
-	ADDQ             $+48, BX
-	ADDQ             $+512, CX
-	ADDQ             $+32, DX
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z1
-	VADDPS           Z1, Z0, Z0
+	VFMADD231PS.BCST 32(DI), Z1, Z0
+	ADDQ             $+48, DI
+	VBROADCASTSS     36(DI), Z1
+	VMOVUPS          576(AX), Z2
+	VPDPBUSD.BCST    (DI), Z2, Z1
+	VMOVUPS          640(AX), Z2
+	VPDPBUSD.BCST    4(DI), Z2, Z1
+	VMOVUPS          704(AX), Z2
+	VPDPBUSD.BCST    8(DI), Z2, Z1
+	VMOVUPS          768(AX), Z2
+	VPDPBUSD.BCST    12(DI), Z2, Z1
+	VMOVUPS          832(AX), Z2
+	VPDPBUSD.BCST    16(DI), Z2, Z1
+	VMOVUPS          896(AX), Z2
+	VPDPBUSD.BCST    20(DI), Z2, Z1
+	VMOVUPS          960(AX), Z2
+	VPDPBUSD.BCST    24(DI), Z2, Z1
+	VMOVUPS          1024(AX), Z2
+	VPDPBUSD.BCST    28(DI), Z2, Z1
+	VCVTDQ2PS        Z1, Z1
+	VCVTPH2PS        32(AX), Z2
+	VMULPS           Z2, Z1, Z1
+	VFMADD231PS.BCST 32(DI), Z1, Z0
+	ADDQ             $+48, DI
+	ADDQ             $+1088, AX
+	SUBQ             $+2, SI
+	JGE              span
+
+last:
+	ADDQ             $+2, SI
+	TESTQ            SI, SI
+	JEQ              spans
+	VBROADCASTSS     36(DI), Z1
+	VMOVUPS          64(AX), Z2
+	VPDPBUSD.BCST    (DI), Z2, Z1
+	VMOVUPS          128(AX), Z2
+	VPDPBUSD.BCST    4(DI), Z2, Z1
+	VMOVUPS          192(AX), Z2
+	VPDPBUSD.BCST    8(DI), Z2, Z1
+	VMOVUPS          256(AX), Z2
+	VPDPBUSD.BCST    12(DI), Z2, Z1
+	VMOVUPS          320(AX), Z2
+	VPDPBUSD.BCST    16(DI), Z2, Z1
+	VMOVUPS          384(AX), Z2
+	VPDPBUSD.BCST    20(DI), Z2, Z1
+	VMOVUPS          448(AX), Z2
+	VPDPBUSD.BCST    24(DI), Z2, Z1
+	VMOVUPS          512(AX), Z2
+	VPDPBUSD.BCST    28(DI), Z2, Z1
+	VCVTDQ2PS        Z1, Z1
+	VCVTPH2PS        (AX), Z2
+	VMULPS           Z2, Z1, Z1
+	VFMADD231PS.BCST 32(DI), Z1, Z0
+	ADDQ             $+48, DI
+	ADDQ             $+576, AX
+
+spans:
+	TESTQ   DX, DX
+	JEQ     write
+	VMOVUPS (DX), Z1
+	VADDPS  Z1, Z0, Z0
+	ADDQ    $+64, DX
 
 write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z0, (AX)
+	VMOVUPS Z0, (CX)
+	MOVQ    cstep+40(FP), SI
+	ADDQ    SI, CX
+	SUBQ    $+1, BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func BlockRowQ8064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ8064(SB), NOSPLIT, $0-64
-	MOVQ   blocks+0(FP), AX
-	MOVQ   codes+16(FP), CX
-	MOVQ   scales+24(FP), DX
-	MOVQ   a+8(FP), BX
-	MOVQ   stride+32(FP), SI
-	MOVQ   $+0, DI
-	SUBQ   SI, DI
-	SUBQ   SI, DI
-	SUBQ   SI, DI
-	SUBQ   SI, DI
-	MOVQ   CX, R8
-	SUBQ   DI, R8
-	MOVQ   DX, R9
-	SUBQ   DI, R9
-	VPXORD Z0, Z0, Z0
+// func BlockRowQ40(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+TEXT ·BlockRowQ40(SB), NOSPLIT, $0-56
+	MOVQ         packed+16(FP), AX
+	MOVQ         c+32(FP), CX
+	MOVQ         bias+48(FP), DX
+	MOVQ         panels+24(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+
+panel:
+	MOVQ   blocks+0(FP), SI
+	MOVQ   a+8(FP), DI
 	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
+	SUBQ   $+2, SI
+	JLT    last
 
-block:
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	PREFETCHT1       384(R8)
-	PREFETCHT1       448(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z4
-	VMOVUPS          (CX), Z5
-	VPDPBUSD.BCST    (BX), Z5, Z4
-	VMOVUPS          64(CX), Z5
-	VPDPBUSD.BCST    4(BX), Z5, Z4
-	VMOVUPS          128(CX), Z5
-	VPDPBUSD.BCST    8(BX), Z5, Z4
-	VMOVUPS          192(CX), Z5
-	VPDPBUSD.BCST    12(BX), Z5, Z4
-	VMOVUPS          256(CX), Z5
-	VPDPBUSD.BCST    16(BX), Z5, Z4
-	VMOVUPS          320(CX), Z5
-	VPDPBUSD.BCST    20(BX), Z5, Z4
-	VMOVUPS          384(CX), Z5
-	VPDPBUSD.BCST    24(BX), Z5, Z4
-	VMOVUPS          448(CX), Z5
-	VPDPBUSD.BCST    28(BX), Z5, Z4
-	VCVTDQ2PS        Z4, Z4
-	VCVTPH2PS        (DX), Z5
-	VMULPS           Z5, Z4, Z4
-	VFMADD231PS.BCST 32(BX), Z4, Z0
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	PREFETCHT1       384(R8)
-	PREFETCHT1       448(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z4
-	VMOVUPS          (CX), Z5
-	VPDPBUSD.BCST    (BX), Z5, Z4
-	VMOVUPS          64(CX), Z5
-	VPDPBUSD.BCST    4(BX), Z5, Z4
-	VMOVUPS          128(CX), Z5
-	VPDPBUSD.BCST    8(BX), Z5, Z4
-	VMOVUPS          192(CX), Z5
-	VPDPBUSD.BCST    12(BX), Z5, Z4
-	VMOVUPS          256(CX), Z5
-	VPDPBUSD.BCST    16(BX), Z5, Z4
-	VMOVUPS          320(CX), Z5
-	VPDPBUSD.BCST    20(BX), Z5, Z4
-	VMOVUPS          384(CX), Z5
-	VPDPBUSD.BCST    24(BX), Z5, Z4
-	VMOVUPS          448(CX), Z5
-	VPDPBUSD.BCST    28(BX), Z5, Z4
-	VCVTDQ2PS        Z4, Z4
-	VCVTPH2PS        (DX), Z5
-	VMULPS           Z5, Z4, Z4
-	VFMADD231PS.BCST 32(BX), Z4, Z1
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	PREFETCHT1       384(R8)
-	PREFETCHT1       448(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z4
-	VMOVUPS          (CX), Z5
-	VPDPBUSD.BCST    (BX), Z5, Z4
-	VMOVUPS          64(CX), Z5
-	VPDPBUSD.BCST    4(BX), Z5, Z4
-	VMOVUPS          128(CX), Z5
-	VPDPBUSD.BCST    8(BX), Z5, Z4
-	VMOVUPS          192(CX), Z5
-	VPDPBUSD.BCST    12(BX), Z5, Z4
-	VMOVUPS          256(CX), Z5
-	VPDPBUSD.BCST    16(BX), Z5, Z4
-	VMOVUPS          320(CX), Z5
-	VPDPBUSD.BCST    20(BX), Z5, Z4
-	VMOVUPS          384(CX), Z5
-	VPDPBUSD.BCST    24(BX), Z5, Z4
-	VMOVUPS          448(CX), Z5
-	VPDPBUSD.BCST    28(BX), Z5, Z4
-	VCVTDQ2PS        Z4, Z4
-	VCVTPH2PS        (DX), Z5
-	VMULPS           Z5, Z4, Z4
-	VFMADD231PS.BCST 32(BX), Z4, Z2
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	PREFETCHT1       384(R8)
-	PREFETCHT1       448(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z4
-	VMOVUPS          (CX), Z5
-	VPDPBUSD.BCST    (BX), Z5, Z4
-	VMOVUPS          64(CX), Z5
-	VPDPBUSD.BCST    4(BX), Z5, Z4
-	VMOVUPS          128(CX), Z5
-	VPDPBUSD.BCST    8(BX), Z5, Z4
-	VMOVUPS          192(CX), Z5
-	VPDPBUSD.BCST    12(BX), Z5, Z4
-	VMOVUPS          256(CX), Z5
-	VPDPBUSD.BCST    16(BX), Z5, Z4
-	VMOVUPS          320(CX), Z5
-	VPDPBUSD.BCST    20(BX), Z5, Z4
-	VMOVUPS          384(CX), Z5
-	VPDPBUSD.BCST    24(BX), Z5, Z4
-	VMOVUPS          448(CX), Z5
-	VPDPBUSD.BCST    28(BX), Z5, Z4
-	VCVTDQ2PS        Z4, Z4
-	VCVTPH2PS        (DX), Z5
-	VMULPS           Z5, Z4, Z4
-	VFMADD231PS.BCST 32(BX), Z4, Z3
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	ADDQ             DI, CX
-	ADDQ             DI, DX
-	ADDQ             DI, R8
-	ADDQ             DI, R9
-	ADDQ             $+48, BX
-	ADDQ             $+512, CX
-	ADDQ             $+512, R8
-	ADDQ             $+32, DX
-	ADDQ             $+32, R9
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z4
-	VADDPS           Z4, Z0, Z0
-	VMOVUPS          64(AX), Z4
-	VADDPS           Z4, Z1, Z1
-	VMOVUPS          128(AX), Z4
-	VADDPS           Z4, Z2, Z2
-	VMOVUPS          192(AX), Z4
-	VADDPS           Z4, Z3, Z3
-
-write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z0, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z1, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z3, (AX)
-	VZEROUPPER
-	RET
-
-// func BlockRowQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ4016(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VPXORD       Z1, Z1, Z1
-
-block:
-	PREFETCHT1       16384(CX)
-	PREFETCHT1       16448(CX)
-	PREFETCHT1       16512(CX)
-	PREFETCHT1       16576(CX)
-	VBROADCASTSS     36(BX), Z2
-	VMOVUPS          (CX), Z3
+span:
+	VBROADCASTSS     36(DI), Z2
+	VMOVUPS          64(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    (BX), Z4, Z2
+	VPDPBUSD.BCST    (DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    16(BX), Z3, Z2
-	VMOVUPS          64(CX), Z3
+	VPDPBUSD.BCST    16(DI), Z3, Z2
+	VMOVUPS          128(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    4(BX), Z4, Z2
+	VPDPBUSD.BCST    4(DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    20(BX), Z3, Z2
-	VMOVUPS          128(CX), Z3
+	VPDPBUSD.BCST    20(DI), Z3, Z2
+	VMOVUPS          192(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    8(BX), Z4, Z2
+	VPDPBUSD.BCST    8(DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    24(BX), Z3, Z2
-	VMOVUPS          192(CX), Z3
+	VPDPBUSD.BCST    24(DI), Z3, Z2
+	VMOVUPS          256(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    12(BX), Z4, Z2
+	VPDPBUSD.BCST    12(DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    28(BX), Z3, Z2
+	VPDPBUSD.BCST    28(DI), Z3, Z2
 	VCVTDQ2PS        Z2, Z2
-	VCVTPH2PS        (DX), Z3
+	VCVTPH2PS        (AX), Z3
 	VMULPS           Z3, Z2, Z2
-	VFMADD231PS.BCST 32(BX), Z2, Z1
-	ADDQ             $+48, BX
-	ADDQ             $+256, CX
-	ADDQ             $+32, DX
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z1, Z1
+	VFMADD231PS.BCST 32(DI), Z2, Z1
+	ADDQ             $+48, DI
+	VBROADCASTSS     36(DI), Z2
+	VMOVUPS          320(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    (DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    16(DI), Z3, Z2
+	VMOVUPS          384(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    4(DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    20(DI), Z3, Z2
+	VMOVUPS          448(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    8(DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    24(DI), Z3, Z2
+	VMOVUPS          512(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    12(DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    28(DI), Z3, Z2
+	VCVTDQ2PS        Z2, Z2
+	VCVTPH2PS        32(AX), Z3
+	VMULPS           Z3, Z2, Z2
+	VFMADD231PS.BCST 32(DI), Z2, Z1
+	ADDQ             $+48, DI
+	ADDQ             $+576, AX
+	SUBQ             $+2, SI
+	JGE              span
+
+last:
+	ADDQ             $+2, SI
+	TESTQ            SI, SI
+	JEQ              spans
+	VBROADCASTSS     36(DI), Z2
+	VMOVUPS          64(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    (DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    16(DI), Z3, Z2
+	VMOVUPS          128(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    4(DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    20(DI), Z3, Z2
+	VMOVUPS          192(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    8(DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    24(DI), Z3, Z2
+	VMOVUPS          256(AX), Z3
+	VANDPS           Z0, Z3, Z4
+	VPDPBUSD.BCST    12(DI), Z4, Z2
+	VPSRLD           $0x04, Z3, Z3
+	VANDPS           Z0, Z3, Z3
+	VPDPBUSD.BCST    28(DI), Z3, Z2
+	VCVTDQ2PS        Z2, Z2
+	VCVTPH2PS        (AX), Z3
+	VMULPS           Z3, Z2, Z2
+	VFMADD231PS.BCST 32(DI), Z2, Z1
+	ADDQ             $+48, DI
+	ADDQ             $+320, AX
+
+spans:
+	TESTQ   DX, DX
+	JEQ     write
+	VMOVUPS (DX), Z2
+	VADDPS  Z2, Z1, Z1
+	ADDQ    $+64, DX
 
 write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z1, (AX)
+	VMOVUPS Z1, (CX)
+	MOVQ    cstep+40(FP), SI
+	ADDQ    SI, CX
+	SUBQ    $+1, BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func BlockRowQ4064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ4064(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
+// func BlockRowQ41(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+TEXT ·BlockRowQ41(SB), NOSPLIT, $0-56
+	MOVQ         packed+16(FP), AX
+	MOVQ         c+32(FP), CX
+	MOVQ         bias+48(FP), DX
+	MOVQ         panels+24(FP), BX
 	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	MOVQ         stride+32(FP), SI
-	MOVQ         $+0, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	MOVQ         CX, R8
-	SUBQ         DI, R8
-	MOVQ         DX, R9
-	SUBQ         DI, R9
-	VPXORD       Z1, Z1, Z1
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
 
-block:
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z1
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z2
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z3
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z4
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	ADDQ             DI, CX
-	ADDQ             DI, DX
-	ADDQ             DI, R8
-	ADDQ             DI, R9
-	ADDQ             $+48, BX
-	ADDQ             $+256, CX
-	ADDQ             $+256, R8
-	ADDQ             $+32, DX
-	ADDQ             $+32, R9
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z1, Z1
-	VMOVUPS          64(AX), Z0
-	VADDPS           Z0, Z2, Z2
-	VMOVUPS          128(AX), Z0
-	VADDPS           Z0, Z3, Z3
-	VMOVUPS          192(AX), Z0
-	VADDPS           Z0, Z4, Z4
+panel:
+	MOVQ   blocks+0(FP), SI
+	MOVQ   a+8(FP), DI
+	VPXORD Z1, Z1, Z1
 
-write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z1, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z3, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VZEROUPPER
-	RET
-
-// func BlockRowQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ4116(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VPXORD       Z1, Z1, Z1
-
-block:
-	PREFETCHT1       16384(CX)
-	PREFETCHT1       16448(CX)
-	PREFETCHT1       16512(CX)
-	PREFETCHT1       16576(CX)
+span:
 	VPXORD           Z2, Z2, Z2
-	VMOVUPS          (CX), Z3
+	VMOVUPS          64(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    (BX), Z4, Z2
+	VPDPBUSD.BCST    (DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    16(BX), Z3, Z2
-	VMOVUPS          64(CX), Z3
+	VPDPBUSD.BCST    16(DI), Z3, Z2
+	VMOVUPS          128(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    4(BX), Z4, Z2
+	VPDPBUSD.BCST    4(DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    20(BX), Z3, Z2
-	VMOVUPS          128(CX), Z3
+	VPDPBUSD.BCST    20(DI), Z3, Z2
+	VMOVUPS          192(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    8(BX), Z4, Z2
+	VPDPBUSD.BCST    8(DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    24(BX), Z3, Z2
-	VMOVUPS          192(CX), Z3
+	VPDPBUSD.BCST    24(DI), Z3, Z2
+	VMOVUPS          256(AX), Z3
 	VANDPS           Z0, Z3, Z4
-	VPDPBUSD.BCST    12(BX), Z4, Z2
+	VPDPBUSD.BCST    12(DI), Z4, Z2
 	VPSRLD           $0x04, Z3, Z3
 	VANDPS           Z0, Z3, Z3
-	VPDPBUSD.BCST    28(BX), Z3, Z2
+	VPDPBUSD.BCST    28(DI), Z3, Z2
 	VCVTDQ2PS        Z2, Z2
-	VCVTPH2PS        (DX), Z3
+	VCVTPH2PS        (AX), Z3
 	VMULPS           Z3, Z2, Z2
-	VCVTPH2PS        32(DX), Z3
-	VFMADD231PS.BCST 40(BX), Z3, Z2
-	VFMADD231PS.BCST 32(BX), Z2, Z1
-	ADDQ             $+48, BX
-	ADDQ             $+256, CX
-	ADDQ             $+64, DX
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
+	VCVTPH2PS        32(AX), Z3
+	VFMADD231PS.BCST 40(DI), Z3, Z2
+	VFMADD231PS.BCST 32(DI), Z2, Z1
+	ADDQ             $+48, DI
+	ADDQ             $+320, AX
+	SUBQ             $+1, SI
+	JNE              span
+	TESTQ            DX, DX
 	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z1, Z1
+	VMOVUPS          (DX), Z2
+	VADDPS           Z2, Z1, Z1
+	ADDQ             $+64, DX
 
 write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z1, (AX)
+	VMOVUPS Z1, (CX)
+	MOVQ    cstep+40(FP), SI
+	ADDQ    SI, CX
+	SUBQ    $+1, BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func BlockRowQ4164(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ4164(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	MOVQ         stride+32(FP), SI
-	MOVQ         $+0, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	MOVQ         CX, R8
-	SUBQ         DI, R8
-	MOVQ         DX, R9
-	SUBQ         DI, R9
-	VPXORD       Z1, Z1, Z1
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-
-block:
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z5, Z5, Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VCVTPH2PS        32(DX), Z6
-	VFMADD231PS.BCST 40(BX), Z6, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z1
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z5, Z5, Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VCVTPH2PS        32(DX), Z6
-	VFMADD231PS.BCST 40(BX), Z6, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z2
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z5, Z5, Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VCVTPH2PS        32(DX), Z6
-	VFMADD231PS.BCST 40(BX), Z6, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z3
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z5, Z5, Z5
-	VMOVUPS          (CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    (BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    16(BX), Z6, Z5
-	VMOVUPS          64(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    4(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    20(BX), Z6, Z5
-	VMOVUPS          128(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    8(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    24(BX), Z6, Z5
-	VMOVUPS          192(CX), Z6
-	VANDPS           Z0, Z6, Z7
-	VPDPBUSD.BCST    12(BX), Z7, Z5
-	VPSRLD           $0x04, Z6, Z6
-	VANDPS           Z0, Z6, Z6
-	VPDPBUSD.BCST    28(BX), Z6, Z5
-	VCVTDQ2PS        Z5, Z5
-	VCVTPH2PS        (DX), Z6
-	VMULPS           Z6, Z5, Z5
-	VCVTPH2PS        32(DX), Z6
-	VFMADD231PS.BCST 40(BX), Z6, Z5
-	VFMADD231PS.BCST 32(BX), Z5, Z4
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	ADDQ             DI, CX
-	ADDQ             DI, DX
-	ADDQ             DI, R8
-	ADDQ             DI, R9
-	ADDQ             $+48, BX
-	ADDQ             $+256, CX
-	ADDQ             $+256, R8
-	ADDQ             $+64, DX
-	ADDQ             $+64, R9
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z1, Z1
-	VMOVUPS          64(AX), Z0
-	VADDPS           Z0, Z2, Z2
-	VMOVUPS          128(AX), Z0
-	VADDPS           Z0, Z3, Z3
-	VMOVUPS          192(AX), Z0
-	VADDPS           Z0, Z4, Z4
-
-write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z1, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z2, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z3, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	VZEROUPPER
-	RET
-
-// func BlockRowQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ5016(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
+// func BlockRowQ50(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+TEXT ·BlockRowQ50(SB), NOSPLIT, $0-56
+	MOVQ         packed+16(FP), AX
+	MOVQ         c+32(FP), CX
+	MOVQ         bias+48(FP), DX
+	MOVQ         panels+24(FP), BX
 	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
 	VBROADCASTSS k10101010<>+0(SB), Z1
-	VPXORD       Z2, Z2, Z2
 
-block:
-	PREFETCHT1       16384(CX)
-	PREFETCHT1       16448(CX)
-	PREFETCHT1       16512(CX)
-	PREFETCHT1       16576(CX)
-	PREFETCHT1       16640(CX)
-	VBROADCASTSS     36(BX), Z3
-	VMOVUPS          (CX), Z4
-	VMOVUPS          64(CX), Z5
+panel:
+	MOVQ   blocks+0(FP), SI
+	MOVQ   a+8(FP), DI
+	VPXORD Z2, Z2, Z2
+	SUBQ   $+2, SI
+	JLT    last
+
+span:
+	VBROADCASTSS     36(DI), Z3
+	VMOVUPS          64(AX), Z4
+	VMOVUPS          128(AX), Z5
 	VPSLLD           $0x04, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    (BX), Z6, Z3
+	VPDPBUSD.BCST    (DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z4, Z5
-	VPDPBUSD.BCST    16(BX), Z5, Z3
-	VMOVUPS          128(CX), Z5
+	VPDPBUSD.BCST    16(DI), Z5, Z3
+	VMOVUPS          192(AX), Z5
 	VPSLLD           $0x03, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    4(BX), Z6, Z3
+	VPDPBUSD.BCST    4(DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VPSRLD           $0x01, Z4, Z6
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z6, Z5
-	VPDPBUSD.BCST    20(BX), Z5, Z3
-	VMOVUPS          192(CX), Z5
+	VPDPBUSD.BCST    20(DI), Z5, Z3
+	VMOVUPS          256(AX), Z5
 	VPSLLD           $0x02, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    8(BX), Z6, Z3
+	VPDPBUSD.BCST    8(DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VPSRLD           $0x02, Z4, Z6
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z6, Z5
-	VPDPBUSD.BCST    24(BX), Z5, Z3
-	VMOVUPS          256(CX), Z5
+	VPDPBUSD.BCST    24(DI), Z5, Z3
+	VMOVUPS          320(AX), Z5
 	VPSLLD           $0x01, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    12(BX), Z6, Z3
+	VPDPBUSD.BCST    12(DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VPSRLD           $0x03, Z4, Z4
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z4, Z5
-	VPDPBUSD.BCST    28(BX), Z5, Z3
+	VPDPBUSD.BCST    28(DI), Z5, Z3
 	VCVTDQ2PS        Z3, Z3
-	VCVTPH2PS        (DX), Z4
+	VCVTPH2PS        (AX), Z4
 	VMULPS           Z4, Z3, Z3
-	VFMADD231PS.BCST 32(BX), Z3, Z2
-	ADDQ             $+48, BX
-	ADDQ             $+320, CX
-	ADDQ             $+32, DX
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z2, Z2
+	VFMADD231PS.BCST 32(DI), Z3, Z2
+	ADDQ             $+48, DI
+	VBROADCASTSS     36(DI), Z3
+	VMOVUPS          384(AX), Z4
+	VMOVUPS          448(AX), Z5
+	VPSLLD           $0x04, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    (DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z4, Z5
+	VPDPBUSD.BCST    16(DI), Z5, Z3
+	VMOVUPS          512(AX), Z5
+	VPSLLD           $0x03, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    4(DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VPSRLD           $0x01, Z4, Z6
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z6, Z5
+	VPDPBUSD.BCST    20(DI), Z5, Z3
+	VMOVUPS          576(AX), Z5
+	VPSLLD           $0x02, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    8(DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VPSRLD           $0x02, Z4, Z6
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z6, Z5
+	VPDPBUSD.BCST    24(DI), Z5, Z3
+	VMOVUPS          640(AX), Z5
+	VPSLLD           $0x01, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    12(DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VPSRLD           $0x03, Z4, Z4
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z4, Z5
+	VPDPBUSD.BCST    28(DI), Z5, Z3
+	VCVTDQ2PS        Z3, Z3
+	VCVTPH2PS        32(AX), Z4
+	VMULPS           Z4, Z3, Z3
+	VFMADD231PS.BCST 32(DI), Z3, Z2
+	ADDQ             $+48, DI
+	ADDQ             $+704, AX
+	SUBQ             $+2, SI
+	JGE              span
+
+last:
+	ADDQ             $+2, SI
+	TESTQ            SI, SI
+	JEQ              spans
+	VBROADCASTSS     36(DI), Z3
+	VMOVUPS          64(AX), Z4
+	VMOVUPS          128(AX), Z5
+	VPSLLD           $0x04, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    (DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z4, Z5
+	VPDPBUSD.BCST    16(DI), Z5, Z3
+	VMOVUPS          192(AX), Z5
+	VPSLLD           $0x03, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    4(DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VPSRLD           $0x01, Z4, Z6
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z6, Z5
+	VPDPBUSD.BCST    20(DI), Z5, Z3
+	VMOVUPS          256(AX), Z5
+	VPSLLD           $0x02, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    8(DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VPSRLD           $0x02, Z4, Z6
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z6, Z5
+	VPDPBUSD.BCST    24(DI), Z5, Z3
+	VMOVUPS          320(AX), Z5
+	VPSLLD           $0x01, Z4, Z7
+	VANDPS           Z0, Z5, Z6
+	VPTERNLOGD       $0xf8, Z1, Z7, Z6
+	VPDPBUSD.BCST    12(DI), Z6, Z3
+	VPSRLD           $0x04, Z5, Z5
+	VPSRLD           $0x03, Z4, Z4
+	VANDPS           Z0, Z5, Z5
+	VPTERNLOGD       $0xf8, Z1, Z4, Z5
+	VPDPBUSD.BCST    28(DI), Z5, Z3
+	VCVTDQ2PS        Z3, Z3
+	VCVTPH2PS        (AX), Z4
+	VMULPS           Z4, Z3, Z3
+	VFMADD231PS.BCST 32(DI), Z3, Z2
+	ADDQ             $+48, DI
+	ADDQ             $+384, AX
+
+spans:
+	TESTQ   DX, DX
+	JEQ     write
+	VMOVUPS (DX), Z3
+	VADDPS  Z3, Z2, Z2
+	ADDQ    $+64, DX
 
 write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z2, (AX)
+	VMOVUPS Z2, (CX)
+	MOVQ    cstep+40(FP), SI
+	ADDQ    SI, CX
+	SUBQ    $+1, BX
+	JNE     panel
 	VZEROUPPER
 	RET
 
-// func BlockRowQ5064(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ5064(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
+// func BlockRowQ51(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+TEXT ·BlockRowQ51(SB), NOSPLIT, $0-56
+	MOVQ         packed+16(FP), AX
+	MOVQ         c+32(FP), CX
+	MOVQ         bias+48(FP), DX
+	MOVQ         panels+24(FP), BX
 	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
 	VBROADCASTSS k10101010<>+0(SB), Z1
-	MOVQ         stride+32(FP), SI
-	MOVQ         $+0, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	MOVQ         CX, R8
-	SUBQ         DI, R8
-	MOVQ         DX, R9
-	SUBQ         DI, R9
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
 
-block:
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z2
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z3
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z4
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VBROADCASTSS     36(BX), Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z5
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	ADDQ             DI, CX
-	ADDQ             DI, DX
-	ADDQ             DI, R8
-	ADDQ             DI, R9
-	ADDQ             $+48, BX
-	ADDQ             $+320, CX
-	ADDQ             $+320, R8
-	ADDQ             $+32, DX
-	ADDQ             $+32, R9
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z2, Z2
-	VMOVUPS          64(AX), Z0
-	VADDPS           Z0, Z3, Z3
-	VMOVUPS          128(AX), Z0
-	VADDPS           Z0, Z4, Z4
-	VMOVUPS          192(AX), Z0
-	VADDPS           Z0, Z5, Z5
+panel:
+	MOVQ   blocks+0(FP), SI
+	MOVQ   a+8(FP), DI
+	VPXORD Z2, Z2, Z2
 
-write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z2, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z3, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z5, (AX)
-	VZEROUPPER
-	RET
-
-// func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ5116(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k10101010<>+0(SB), Z1
-	VPXORD       Z2, Z2, Z2
-
-block:
-	PREFETCHT1       16384(CX)
-	PREFETCHT1       16448(CX)
-	PREFETCHT1       16512(CX)
-	PREFETCHT1       16576(CX)
-	PREFETCHT1       16640(CX)
+span:
 	VPXORD           Z3, Z3, Z3
-	VMOVUPS          (CX), Z4
-	VMOVUPS          64(CX), Z5
+	VMOVUPS          64(AX), Z4
+	VMOVUPS          128(AX), Z5
 	VPSLLD           $0x04, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    (BX), Z6, Z3
+	VPDPBUSD.BCST    (DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z4, Z5
-	VPDPBUSD.BCST    16(BX), Z5, Z3
-	VMOVUPS          128(CX), Z5
+	VPDPBUSD.BCST    16(DI), Z5, Z3
+	VMOVUPS          192(AX), Z5
 	VPSLLD           $0x03, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    4(BX), Z6, Z3
+	VPDPBUSD.BCST    4(DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VPSRLD           $0x01, Z4, Z6
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z6, Z5
-	VPDPBUSD.BCST    20(BX), Z5, Z3
-	VMOVUPS          192(CX), Z5
+	VPDPBUSD.BCST    20(DI), Z5, Z3
+	VMOVUPS          256(AX), Z5
 	VPSLLD           $0x02, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    8(BX), Z6, Z3
+	VPDPBUSD.BCST    8(DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VPSRLD           $0x02, Z4, Z6
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z6, Z5
-	VPDPBUSD.BCST    24(BX), Z5, Z3
-	VMOVUPS          256(CX), Z5
+	VPDPBUSD.BCST    24(DI), Z5, Z3
+	VMOVUPS          320(AX), Z5
 	VPSLLD           $0x01, Z4, Z7
 	VANDPS           Z0, Z5, Z6
 	VPTERNLOGD       $0xf8, Z1, Z7, Z6
-	VPDPBUSD.BCST    12(BX), Z6, Z3
+	VPDPBUSD.BCST    12(DI), Z6, Z3
 	VPSRLD           $0x04, Z5, Z5
 	VPSRLD           $0x03, Z4, Z4
 	VANDPS           Z0, Z5, Z5
 	VPTERNLOGD       $0xf8, Z1, Z4, Z5
-	VPDPBUSD.BCST    28(BX), Z5, Z3
+	VPDPBUSD.BCST    28(DI), Z5, Z3
 	VCVTDQ2PS        Z3, Z3
-	VCVTPH2PS        (DX), Z4
+	VCVTPH2PS        (AX), Z4
 	VMULPS           Z4, Z3, Z3
-	VCVTPH2PS        32(DX), Z4
-	VFMADD231PS.BCST 40(BX), Z4, Z3
-	VFMADD231PS.BCST 32(BX), Z3, Z2
-	ADDQ             $+48, BX
-	ADDQ             $+320, CX
-	ADDQ             $+64, DX
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
+	VCVTPH2PS        32(AX), Z4
+	VFMADD231PS.BCST 40(DI), Z4, Z3
+	VFMADD231PS.BCST 32(DI), Z3, Z2
+	ADDQ             $+48, DI
+	ADDQ             $+384, AX
+	SUBQ             $+1, SI
+	JNE              span
+	TESTQ            DX, DX
 	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z2, Z2
+	VMOVUPS          (DX), Z3
+	VADDPS           Z3, Z2, Z2
+	ADDQ             $+64, DX
 
 write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z2, (AX)
-	VZEROUPPER
-	RET
-
-// func BlockRowQ5164(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·BlockRowQ5164(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         codes+16(FP), CX
-	MOVQ         scales+24(FP), DX
-	MOVQ         a+8(FP), BX
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k10101010<>+0(SB), Z1
-	MOVQ         stride+32(FP), SI
-	MOVQ         $+0, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	SUBQ         SI, DI
-	MOVQ         CX, R8
-	SUBQ         DI, R8
-	MOVQ         DX, R9
-	SUBQ         DI, R9
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z3, Z3, Z3
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
-
-block:
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z6, Z6, Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VCVTPH2PS        32(DX), Z7
-	VFMADD231PS.BCST 40(BX), Z7, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z2
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z6, Z6, Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VCVTPH2PS        32(DX), Z7
-	VFMADD231PS.BCST 40(BX), Z7, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z3
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z6, Z6, Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VCVTPH2PS        32(DX), Z7
-	VFMADD231PS.BCST 40(BX), Z7, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z4
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       (R9)
-	VPXORD           Z6, Z6, Z6
-	VMOVUPS          (CX), Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLD           $0x04, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    16(BX), Z8, Z6
-	VMOVUPS          128(CX), Z8
-	VPSLLD           $0x03, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x01, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(BX), Z8, Z6
-	VMOVUPS          192(CX), Z8
-	VPSLLD           $0x02, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    8(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    24(BX), Z8, Z6
-	VMOVUPS          256(CX), Z8
-	VPSLLD           $0x01, Z7, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    12(BX), Z9, Z6
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x03, Z7, Z7
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    28(BX), Z8, Z6
-	VCVTDQ2PS        Z6, Z6
-	VCVTPH2PS        (DX), Z7
-	VMULPS           Z7, Z6, Z6
-	VCVTPH2PS        32(DX), Z7
-	VFMADD231PS.BCST 40(BX), Z7, Z6
-	VFMADD231PS.BCST 32(BX), Z6, Z5
-	ADDQ             SI, CX
-	ADDQ             SI, DX
-	ADDQ             SI, R8
-	ADDQ             SI, R9
-	ADDQ             DI, CX
-	ADDQ             DI, DX
-	ADDQ             DI, R8
-	ADDQ             DI, R9
-	ADDQ             $+48, BX
-	ADDQ             $+320, CX
-	ADDQ             $+320, R8
-	ADDQ             $+64, DX
-	ADDQ             $+64, R9
-	SUBQ             $+1, AX
-	JNE              block
-	MOVQ             bias+56(FP), AX
-	TESTQ            AX, AX
-	JEQ              write
-	VMOVUPS          (AX), Z0
-	VADDPS           Z0, Z2, Z2
-	VMOVUPS          64(AX), Z0
-	VADDPS           Z0, Z3, Z3
-	VMOVUPS          128(AX), Z0
-	VADDPS           Z0, Z4, Z4
-	VMOVUPS          192(AX), Z0
-	VADDPS           Z0, Z5, Z5
-
-write:
-	MOVQ    c+40(FP), AX
-	VMOVUPS Z2, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z3, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z4, (AX)
-	MOVQ    cstep+48(FP), CX
-	ADDQ    CX, AX
-	VMOVUPS Z5, (AX)
+	VMOVUPS Z2, (CX)
+	MOVQ    cstep+40(FP), SI
+	ADDQ    SI, CX
+	SUBQ    $+1, BX
+	JNE     panel
 	VZEROUPPER
 	RET

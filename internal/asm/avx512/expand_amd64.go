@@ -19,6 +19,36 @@ func Expand5(dst *uint8, src *uint8, n int)
 //go:noescape
 func Expand6(dst *uint8, src *uint8, n int)
 
+// ExpandQ80 makes the codes of n blocks of a panel, as they are packed, to bytes, [n][8][16][4], and
+// their scales to float32, [n][1][16].
+//
+//go:noescape
+func ExpandQ80(codes *uint8, scales *float32, packed *uint8, n int)
+
+// ExpandQ40 makes the codes of n blocks of a panel, as they are packed, to bytes, [n][8][16][4], and
+// their scales to float32, [n][1][16].
+//
+//go:noescape
+func ExpandQ40(codes *uint8, scales *float32, packed *uint8, n int)
+
+// ExpandQ41 makes the codes of n blocks of a panel, as they are packed, to bytes, [n][8][16][4], and
+// their scales to float32, [n][2][16].
+//
+//go:noescape
+func ExpandQ41(codes *uint8, scales *float32, packed *uint8, n int)
+
+// ExpandQ50 makes the codes of n blocks of a panel, as they are packed, to bytes, [n][8][16][4], and
+// their scales to float32, [n][1][16].
+//
+//go:noescape
+func ExpandQ50(codes *uint8, scales *float32, packed *uint8, n int)
+
+// ExpandQ51 makes the codes of n blocks of a panel, as they are packed, to bytes, [n][8][16][4], and
+// their scales to float32, [n][2][16].
+//
+//go:noescape
+func ExpandQ51(codes *uint8, scales *float32, packed *uint8, n int)
+
 // QuantiseBlocks fills n records of 48 bytes from 32 elements each: round(x·(127/m)) as int8, m being their largest
 // magnitude; m·(1/127) as float32; then factor·Σ of the integers, exact, as int32 and Σ as float32. Below 1e-35, m counts as 0;
 // where it is not finite the scale is NaN.

@@ -170,6 +170,471 @@ block:
 DATA k30303030<>+0(SB)/4, $0x30303030
 GLOBL k30303030<>(SB), RODATA|NOPTR, $4
 
+// func ExpandQ80(codes *uint8, scales *float32, packed *uint8, n int)
+// Requires: AVX, AVX512F
+TEXT ·ExpandQ80(SB), NOSPLIT, $0-32
+	MOVQ codes+0(FP), AX
+	MOVQ scales+8(FP), CX
+	MOVQ packed+16(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $+2, BX
+	JLT  last
+
+span:
+	VMOVUPS   64(DX), Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   128(DX), Z0
+	VMOVUPS   Z0, 64(AX)
+	VMOVUPS   192(DX), Z0
+	VMOVUPS   Z0, 128(AX)
+	VMOVUPS   256(DX), Z0
+	VMOVUPS   Z0, 192(AX)
+	VMOVUPS   320(DX), Z0
+	VMOVUPS   Z0, 256(AX)
+	VMOVUPS   384(DX), Z0
+	VMOVUPS   Z0, 320(AX)
+	VMOVUPS   448(DX), Z0
+	VMOVUPS   Z0, 384(AX)
+	VMOVUPS   512(DX), Z0
+	VMOVUPS   Z0, 448(AX)
+	ADDQ      $+512, AX
+	VCVTPH2PS (DX), Z0
+	VMOVUPS   Z0, (CX)
+	ADDQ      $+64, CX
+	VMOVUPS   576(DX), Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   640(DX), Z0
+	VMOVUPS   Z0, 64(AX)
+	VMOVUPS   704(DX), Z0
+	VMOVUPS   Z0, 128(AX)
+	VMOVUPS   768(DX), Z0
+	VMOVUPS   Z0, 192(AX)
+	VMOVUPS   832(DX), Z0
+	VMOVUPS   Z0, 256(AX)
+	VMOVUPS   896(DX), Z0
+	VMOVUPS   Z0, 320(AX)
+	VMOVUPS   960(DX), Z0
+	VMOVUPS   Z0, 384(AX)
+	VMOVUPS   1024(DX), Z0
+	VMOVUPS   Z0, 448(AX)
+	ADDQ      $+512, AX
+	VCVTPH2PS 32(DX), Z0
+	VMOVUPS   Z0, (CX)
+	ADDQ      $+64, CX
+	ADDQ      $+1088, DX
+	SUBQ      $+2, BX
+	JGE       span
+
+last:
+	ADDQ      $+2, BX
+	TESTQ     BX, BX
+	JEQ       spans
+	VMOVUPS   64(DX), Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   128(DX), Z0
+	VMOVUPS   Z0, 64(AX)
+	VMOVUPS   192(DX), Z0
+	VMOVUPS   Z0, 128(AX)
+	VMOVUPS   256(DX), Z0
+	VMOVUPS   Z0, 192(AX)
+	VMOVUPS   320(DX), Z0
+	VMOVUPS   Z0, 256(AX)
+	VMOVUPS   384(DX), Z0
+	VMOVUPS   Z0, 320(AX)
+	VMOVUPS   448(DX), Z0
+	VMOVUPS   Z0, 384(AX)
+	VMOVUPS   512(DX), Z0
+	VMOVUPS   Z0, 448(AX)
+	ADDQ      $+512, AX
+	VCVTPH2PS (DX), Z0
+	VMOVUPS   Z0, (CX)
+	ADDQ      $+64, CX
+	ADDQ      $+576, DX
+
+spans:
+	VZEROUPPER
+	RET
+
+// func ExpandQ40(codes *uint8, scales *float32, packed *uint8, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·ExpandQ40(SB), NOSPLIT, $0-32
+	MOVQ         codes+0(FP), AX
+	MOVQ         scales+8(FP), CX
+	MOVQ         packed+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	SUBQ         $+2, BX
+	JLT          last
+
+span:
+	VMOVUPS   64(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, (AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 256(AX)
+	VMOVUPS   128(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 64(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 320(AX)
+	VMOVUPS   192(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 128(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 384(AX)
+	VMOVUPS   256(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 192(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 448(AX)
+	ADDQ      $+512, AX
+	VCVTPH2PS (DX), Z1
+	VMOVUPS   Z1, (CX)
+	ADDQ      $+64, CX
+	VMOVUPS   320(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, (AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 256(AX)
+	VMOVUPS   384(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 64(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 320(AX)
+	VMOVUPS   448(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 128(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 384(AX)
+	VMOVUPS   512(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 192(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 448(AX)
+	ADDQ      $+512, AX
+	VCVTPH2PS 32(DX), Z1
+	VMOVUPS   Z1, (CX)
+	ADDQ      $+64, CX
+	ADDQ      $+576, DX
+	SUBQ      $+2, BX
+	JGE       span
+
+last:
+	ADDQ      $+2, BX
+	TESTQ     BX, BX
+	JEQ       spans
+	VMOVUPS   64(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, (AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 256(AX)
+	VMOVUPS   128(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 64(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 320(AX)
+	VMOVUPS   192(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 128(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 384(AX)
+	VMOVUPS   256(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 192(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 448(AX)
+	ADDQ      $+512, AX
+	VCVTPH2PS (DX), Z0
+	VMOVUPS   Z0, (CX)
+	ADDQ      $+64, CX
+	ADDQ      $+320, DX
+
+spans:
+	VZEROUPPER
+	RET
+
+// func ExpandQ41(codes *uint8, scales *float32, packed *uint8, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·ExpandQ41(SB), NOSPLIT, $0-32
+	MOVQ         codes+0(FP), AX
+	MOVQ         scales+8(FP), CX
+	MOVQ         packed+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+
+span:
+	VMOVUPS   64(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, (AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 256(AX)
+	VMOVUPS   128(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 64(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 320(AX)
+	VMOVUPS   192(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 128(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 384(AX)
+	VMOVUPS   256(DX), Z1
+	VANDPS    Z0, Z1, Z2
+	VMOVUPS   Z2, 192(AX)
+	VPSRLD    $0x04, Z1, Z1
+	VANDPS    Z0, Z1, Z1
+	VMOVUPS   Z1, 448(AX)
+	ADDQ      $+512, AX
+	VCVTPH2PS (DX), Z1
+	VMOVUPS   Z1, (CX)
+	ADDQ      $+64, CX
+	VCVTPH2PS 32(DX), Z1
+	VMOVUPS   Z1, (CX)
+	ADDQ      $+64, CX
+	ADDQ      $+320, DX
+	SUBQ      $+1, BX
+	JNE       span
+	VZEROUPPER
+	RET
+
+// func ExpandQ50(codes *uint8, scales *float32, packed *uint8, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·ExpandQ50(SB), NOSPLIT, $0-32
+	MOVQ         codes+0(FP), AX
+	MOVQ         scales+8(FP), CX
+	MOVQ         packed+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	VBROADCASTSS k10101010<>+0(SB), Z1
+	SUBQ         $+2, BX
+	JLT          last
+
+span:
+	VMOVUPS    64(DX), Z2
+	VMOVUPS    128(DX), Z3
+	VPSLLD     $0x04, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x04, Z3, Z3
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 256(AX)
+	VMOVUPS    192(DX), Z3
+	VPSLLD     $0x03, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 64(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x01, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 320(AX)
+	VMOVUPS    256(DX), Z3
+	VPSLLD     $0x02, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 128(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x02, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 384(AX)
+	VMOVUPS    320(DX), Z3
+	VPSLLD     $0x01, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 192(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x03, Z2, Z2
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 448(AX)
+	ADDQ       $+512, AX
+	VCVTPH2PS  (DX), Z2
+	VMOVUPS    Z2, (CX)
+	ADDQ       $+64, CX
+	VMOVUPS    384(DX), Z2
+	VMOVUPS    448(DX), Z3
+	VPSLLD     $0x04, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x04, Z3, Z3
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 256(AX)
+	VMOVUPS    512(DX), Z3
+	VPSLLD     $0x03, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 64(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x01, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 320(AX)
+	VMOVUPS    576(DX), Z3
+	VPSLLD     $0x02, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 128(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x02, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 384(AX)
+	VMOVUPS    640(DX), Z3
+	VPSLLD     $0x01, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 192(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x03, Z2, Z2
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 448(AX)
+	ADDQ       $+512, AX
+	VCVTPH2PS  32(DX), Z2
+	VMOVUPS    Z2, (CX)
+	ADDQ       $+64, CX
+	ADDQ       $+704, DX
+	SUBQ       $+2, BX
+	JGE        span
+
+last:
+	ADDQ       $+2, BX
+	TESTQ      BX, BX
+	JEQ        spans
+	VMOVUPS    64(DX), Z2
+	VMOVUPS    128(DX), Z3
+	VPSLLD     $0x04, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x04, Z3, Z3
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 256(AX)
+	VMOVUPS    192(DX), Z3
+	VPSLLD     $0x03, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 64(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x01, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 320(AX)
+	VMOVUPS    256(DX), Z3
+	VPSLLD     $0x02, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 128(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x02, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 384(AX)
+	VMOVUPS    320(DX), Z3
+	VPSLLD     $0x01, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 192(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x03, Z2, Z2
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 448(AX)
+	ADDQ       $+512, AX
+	VCVTPH2PS  (DX), Z0
+	VMOVUPS    Z0, (CX)
+	ADDQ       $+64, CX
+	ADDQ       $+384, DX
+
+spans:
+	VZEROUPPER
+	RET
+
+// func ExpandQ51(codes *uint8, scales *float32, packed *uint8, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·ExpandQ51(SB), NOSPLIT, $0-32
+	MOVQ         codes+0(FP), AX
+	MOVQ         scales+8(FP), CX
+	MOVQ         packed+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
+	VBROADCASTSS k10101010<>+0(SB), Z1
+
+span:
+	VMOVUPS    64(DX), Z2
+	VMOVUPS    128(DX), Z3
+	VPSLLD     $0x04, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, (AX)
+	VPSRLD     $0x04, Z3, Z3
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 256(AX)
+	VMOVUPS    192(DX), Z3
+	VPSLLD     $0x03, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 64(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x01, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 320(AX)
+	VMOVUPS    256(DX), Z3
+	VPSLLD     $0x02, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 128(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x02, Z2, Z4
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z4, Z3
+	VMOVUPS    Z3, 384(AX)
+	VMOVUPS    320(DX), Z3
+	VPSLLD     $0x01, Z2, Z5
+	VANDPS     Z0, Z3, Z4
+	VPTERNLOGD $0xf8, Z1, Z5, Z4
+	VMOVUPS    Z4, 192(AX)
+	VPSRLD     $0x04, Z3, Z3
+	VPSRLD     $0x03, Z2, Z2
+	VANDPS     Z0, Z3, Z3
+	VPTERNLOGD $0xf8, Z1, Z2, Z3
+	VMOVUPS    Z3, 448(AX)
+	ADDQ       $+512, AX
+	VCVTPH2PS  (DX), Z2
+	VMOVUPS    Z2, (CX)
+	ADDQ       $+64, CX
+	VCVTPH2PS  32(DX), Z2
+	VMOVUPS    Z2, (CX)
+	ADDQ       $+64, CX
+	ADDQ       $+384, DX
+	SUBQ       $+1, BX
+	JNE        span
+	VZEROUPPER
+	RET
+
 // func QuantiseBlocks(dst *uint8, src *float32, n int, factor float32)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·QuantiseBlocks(SB), NOSPLIT, $0-28

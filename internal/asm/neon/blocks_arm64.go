@@ -67,40 +67,35 @@ func BlockMins2(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c 
 //go:noescape
 func BlockMins3(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockRowQ8016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ80 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ8016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ80(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ4016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ40 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ4016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ40(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ4116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ41 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ4116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ41(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ5016 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ50 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ5016(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ50(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockRowQ5116 sets 16 outputs for each of 1 panels of so many blocks, stride bytes apart, as they are packed, to
-// their products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep
-// bytes apart.
+// BlockRowQ51 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
 //
 //go:noescape
-func BlockRowQ5116(blocks int, a *uint8, codes *uint8, scales *uint8, stride int, c *float32, cstep int, bias *float32)
+func BlockRowQ51(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
 // BlockQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
 // with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.

@@ -145,7 +145,7 @@ func TestRewriteErrors(t *testing.T) {
 	require.Contains(t, r.stderr, "line 2: byte 1")
 	require.Len(t, decodeLines[rewritten](t, r.stdout), 1)
 
-	// Marian's own files are not read, and named.
+	// Marian's own files are named where they are no good.
 	dir := t.TempDir()
 	for _, name := range []string{"config.json", "model.safetensors"} {
 		data, err := os.ReadFile(filepath.Join(marian, name))
@@ -155,7 +155,7 @@ func TestRewriteErrors(t *testing.T) {
 	for _, name := range []string{"source.spm", "target.spm"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
 	}
-	requireFailure(t, ladon(t, "", "translate", "-model", dir, "a"), exitFail, "tokenizer.json", "source.spm with target.spm")
+	requireFailure(t, ladon(t, "", "translate", "-model", dir, "a"), exitFail, "tokenizer.json", "source.spm", "no SentencePiece model")
 }
 
 func TestGenerateAbout(t *testing.T) {

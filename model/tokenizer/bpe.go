@@ -14,7 +14,8 @@ import (
 type bpe struct {
 	vocab  *vocab
 	pairs  pairTable
-	scores []uint32 // SentencePiece's: ranks of tokens by their scores; nil: pairs count
+	scores []uint32 // SentencePiece's: ranks of tokens by their scores, or neverMerged; nil: pairs count
+	fixed  *matcher // user-defined tokens, which a word is cut at before anything merges; nil for none
 
 	chars [utf8.RuneSelf]int32 // tokens of ASCII characters, -1 for none
 	bytes [256]int32           // tokens of bytes, for characters that have none; all are there or hasBytes is false
@@ -147,16 +148,24 @@ func (m *bpe) setScores(scores []float32) error {
 func (m *bpe) vocabulary() *vocab { return m.vocab }
 
 func (m *bpe) tokenize(ws *workspace, dst []token, word []byte) []token {
+	if m.fixed != nil {
+		return m.tokenizeFixed(ws, dst, word)
+	}
+	return m.tokenizePart(ws, dst, word, 0)
+}
+
+// tokenizePart appends the tokens of word[base:], which holds no fixed ones.
+func (m *bpe) tokenizePart(ws *workspace, dst []token, word []byte, base int) []token {
 	if m.ignoreMerges {
-		if id := m.vocab.find(&m.vocab.whole, 0, word); id >= 0 {
-			return append(dst, token{id: id, span: Span{0, int32(len(word))}})
+		if id := m.vocab.find(&m.vocab.whole, 0, word[base:]); id >= 0 {
+			return append(dst, token{id: id, span: Span{int32(base), int32(len(word))}})
 		}
 	}
 	if !m.cuts {
-		return m.tokenizeWord(ws, dst, word, 0)
+		return m.tokenizeWord(ws, dst, word[base:], base)
 	}
-	start := 0
-	for i := 1; ; {
+	start := base
+	for i := base + 1; ; {
 		k := bytes.Index(word[i:], []byte(metaspace))
 		if k < 0 {
 			return m.tokenizeWord(ws, dst, word[start:], start)

@@ -15,7 +15,7 @@ func (m *bpe) pair(word []byte, left, right symbol) uint64 {
 		return noPair
 	}
 	id := m.vocab.find(&m.vocab.whole, 0, word[left.start:right.end])
-	if id < 0 {
+	if id < 0 || m.scores[id] == neverMerged {
 		return noPair
 	}
 	return uint64(m.scores[id])<<32 | uint64(uint32(id))

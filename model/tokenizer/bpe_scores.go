@@ -1,6 +1,30 @@
 package tokenizer
 
-import "unicode/utf8"
+import (
+	"math"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// neverMerged is the rank of tokens that nothing merges into, after all ranks of scores.
+const neverMerged = math.MaxUint32
+
+// tokenizeFixed cuts a word at the longest of the fixed tokens, from left to right.
+func (m *bpe) tokenizeFixed(ws *workspace, dst []token, word []byte) []token {
+	s := unsafe.String(unsafe.SliceData(word), len(word))
+	for done := 0; done < len(word); {
+		at, p := m.fixed.next(s, done)
+		if at < 0 {
+			return m.tokenizePart(ws, dst, word, done)
+		}
+		if done < at {
+			dst = m.tokenizePart(ws, dst, word[:at], done)
+		}
+		done = at + len(m.fixed.patterns[p])
+		dst = append(dst, token{id: m.fixed.tokens[p].ID, span: Span{int32(at), int32(done)}})
+	}
+	return dst
+}
 
 // splitSpelled is split for SentencePiece's kind, where a character without a token may still merge: its id is -1 until
 // spellUnknown.
@@ -12,6 +36,9 @@ func (m *bpe) splitSpelled(ws *workspace, word []byte) {
 		} else {
 			_, n = decode(word, i)
 			id = m.vocab.find(&m.vocab.whole, 0, word[i:i+n])
+		}
+		if id >= 0 && m.scores[id] == neverMerged {
+			id = -1
 		}
 		ws.symbols = append(ws.symbols, symbol{id, int32(i), int32(i + n)})
 		i += n

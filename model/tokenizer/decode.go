@@ -37,7 +37,7 @@ func (t *Tokenizer) NewStream(skipSpecial bool) *Stream {
 
 // Append appends to dst the text that an id makes certain.
 func (s *Stream) Append(dst []byte, id int32) []byte {
-	token, ok := s.t.IDToToken(id)
+	token, ok := s.t.written(id)
 	if !ok || s.skipSpecial && s.t.special[token] {
 		return dst
 	}
@@ -46,6 +46,14 @@ func (s *Stream) Append(dst []byte, id int32) []byte {
 	s.first.token(s.piece, false)
 	dst, s.out.text = s.out.text, nil
 	return dst
+}
+
+// written returns the token of an id that a model writes.
+func (t *Tokenizer) written(id int32) (string, bool) {
+	if t.target != nil {
+		return t.target.token(id)
+	}
+	return t.IDToToken(id)
 }
 
 // Write is Append to a string.

@@ -1,13 +1,17 @@
 // Package tokenizer turns text into the ids that a model was trained on, and back.
 //
-// It reads Hugging Face's tokenizer.json, a lone vocab.txt with BERT's rules, or the vocabulary of a GGUF file: WordPiece,
-// WordLevel, BPE of bytes or characters, SentencePiece's BPE and Unigram. It gives exactly the ids, type ids, words and
-// offsets that the tokenizers library gives, with one difference: offsets are bytes of the original text, not characters.
-// A text passes through
+// It reads Hugging Face's tokenizer.json, a lone vocab.txt with BERT's rules, the vocabulary of a GGUF file, or the files
+// of folders older than tokenizer.json: WordPiece, WordLevel, BPE of bytes or characters, SentencePiece's BPE and Unigram.
+// It gives exactly the ids, type ids, words and offsets that the tokenizers library gives, with one difference: offsets are
+// bytes of the original text, not characters. A text passes through
 //
 //	added tokens → normalizer → added tokens of normalized text → pre-tokenizer → model → truncation → template
 //
 // each a section of tokenizer.json. A section or a setting that is not implemented is an error at Load, never ignored.
+//
+// A folder with SentencePiece's file and no tokenizer.json gives the pieces that SentencePiece itself gives, with the ids
+// of the class in transformers that its models were trained with. A tokenizer.json that transformers makes of such a file
+// may part from that where Unicode is rare, after special tokens, and about user-defined pieces.
 //
 // A [Tokenizer] is immutable and safe for concurrent use. An [Encoding] is both the result and the workspace of a call:
 // one goroutine at a time, and one that is used again allocates nothing once it has grown.

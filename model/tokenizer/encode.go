@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"unicode/utf8"
@@ -220,6 +221,9 @@ func (w *worker) general(a, b int) {
 		w.s.tokens = w.t.model.tokenize(w.ws, w.s.tokens, x.buf[p.a:p.b])
 		for i := first; i < len(w.s.tokens); i++ {
 			k := &w.s.tokens[i]
+			if w.t.marked && i > first && bytes.HasPrefix(x.buf[p.a+int(k.span.Start):], []byte(metaspace)) {
+				w.words++
+			}
 			if k.id == w.t.spelled {
 				w.spell(i, x.buf[p.a+int(k.span.Start):p.a+int(k.span.End)])
 			}

@@ -31,6 +31,7 @@ type workspace struct {
 	links     []link
 	heap      []uint64
 	path      []pathNode
+	uncut     []token
 	err       error // the first that tokenize met
 }
 

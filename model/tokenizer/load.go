@@ -11,9 +11,10 @@ import (
 	"unicode/utf8"
 )
 
-// LoadFS loads the tokenizer of a model's folder: tokenizer.json, or else vocab.json and merges.txt, or else vocab.txt,
-// and beside it tokenizer_config.json and special_tokens_map.json where they exist. A folder without a tokenizer gives
-// an error that is fs.ErrNotExist.
+// LoadFS loads the tokenizer of a model's folder: tokenizer.json, or else vocab.json and merges.txt, or else
+// SentencePiece's file (tokenizer.model, spiece.model or sentencepiece.bpe.model), or else vocab.txt, and beside it
+// tokenizer_config.json and special_tokens_map.json where they exist. A folder without a tokenizer gives an error that
+// is fs.ErrNotExist.
 func LoadFS(fsys fs.FS, dir string) (*Tokenizer, error) {
 	config, err := readConfig(fsys, dir)
 	if err != nil {
@@ -35,10 +36,14 @@ func LoadFS(fsys fs.FS, dir string) (*Tokenizer, error) {
 	if t, err := loadPair(fsys, dir, config); !errors.Is(err, fs.ErrNotExist) {
 		return t, err
 	}
+	t, why := loadPieces(fsys, dir, config)
+	if why == nil || !errors.Is(why, fs.ErrNotExist) {
+		return t, why
+	}
 	vocabName := path.Join(dir, "vocab.txt")
 	data, err = fs.ReadFile(fsys, vocabName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, missing(fsys, dir)
+		return nil, missing(fsys, dir, why)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
@@ -46,25 +51,27 @@ func LoadFS(fsys fs.FS, dir string) (*Tokenizer, error) {
 	return LoadVocab(vocabName, data, config)
 }
 
-// howToMake says how an older folder gets a tokenizer.json.
+// howToMake says how a folder whose files are not enough gets a tokenizer.json.
 const howToMake = "transformers makes one: AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
 
-// missing says what a folder without a tokenizer lacks, and how the files that it may have in its place become one.
-func missing(fsys fs.FS, dir string) error {
-	for _, base := range []string{"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "source.spm", "tekken.json", "tiktoken.model", "vocab.json"} {
+// missing says what a folder without a tokenizer lacks, and how the files that it may have in its place become one;
+// why is what loadPieces says.
+func missing(fsys fs.FS, dir string, why error) error {
+	name := path.Join(dir, "tokenizer.json")
+	if why != fs.ErrNotExist {
+		return fmt.Errorf("tokenizer: %s is missing and %w; %s", name, why, howToMake)
+	}
+	for _, base := range []string{"tekken.json", "tiktoken.model", "vocab.json"} {
 		if _, err := fs.Stat(fsys, path.Join(dir, base)); err != nil {
 			continue
 		}
-		lacks, how := "is not read by itself", howToMake
-		switch base {
-		case "vocab.json":
+		lacks := "is not read by itself"
+		if base == "vocab.json" {
 			lacks = "needs a merges.txt beside it"
-		case "source.spm": // transformers reads Marian's vocabularies with SentencePiece alone
-			lacks, how = "with target.spm and vocab.json is not read in its place", "a converter of Marian's tokenizers makes one"
 		}
-		return fmt.Errorf("tokenizer: %s is missing and %s %s; %s: %w", path.Join(dir, "tokenizer.json"), base, lacks, how, fs.ErrNotExist)
+		return fmt.Errorf("tokenizer: %s is missing and %s %s; %s: %w", name, base, lacks, howToMake, fs.ErrNotExist)
 	}
-	return fmt.Errorf("tokenizer: %s is missing, as are vocab.json with merges.txt, and vocab.txt: %w", path.Join(dir, "tokenizer.json"), fs.ErrNotExist)
+	return fmt.Errorf("tokenizer: %s is missing, as are vocab.json with merges.txt, SentencePiece's files, and vocab.txt: %w", name, fs.ErrNotExist)
 }
 
 // Load reads a tokenizer.json; name is for messages.

@@ -22,9 +22,11 @@ type Tokenizer struct {
 	truncation *truncation // nil for none
 	padding    *Padding
 	decoder    decoder // nil: tokens with blanks between
+	target     *vocab  // what ids that a model writes stand for, if not the same as in what it reads; may be nil
 	ascii      asciiTable
 	bytes      byteTable
 	spelled    int32             // an id whose tokens are given as they are spelled in the text, or -1
+	marked     bool              // a word begins at each U+2581 of a part, whether it is cut there or not
 	roles      map[string]string // "cls_token" → "[CLS]"
 	side       string            // "left" or "right": padding_side of tokenizer_config.json; "" if it does not say
 	class      string            // tokenizer_class of tokenizer_config.json
@@ -92,6 +94,10 @@ func (t *Tokenizer) UnknownID() (int32, bool) {
 	case *bpe:
 		id = m.unk
 	case *unigram:
+		id = m.unk
+	case *renumbered:
+		id = m.unk
+	case *commas:
 		id = m.unk
 	}
 	return id, id >= 0

@@ -14,11 +14,12 @@ type trie struct {
 	roots  [256]uint32
 }
 
-func newTrie(v *vocab) trie {
+// newTrie takes the tokens that keep wants; nil: all.
+func newTrie(v *vocab, keep func(id int32) bool) trie {
 	// The token of a spelling is the one that the index finds, which matters where a vocabulary has it twice.
 	ids := make([]int32, 0, len(v.places))
 	for id := range v.places {
-		if s, ok := v.token(int32(id)); ok && s != "" && v.findString(s) == int32(id) {
+		if s, ok := v.token(int32(id)); ok && s != "" && v.findString(s) == int32(id) && (keep == nil || keep(int32(id))) {
 			ids = append(ids, int32(id))
 		}
 	}

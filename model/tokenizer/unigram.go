@@ -17,6 +17,7 @@ type unigram struct {
 	unkScore float64
 	bytes    [256]int32 // tokens of bytes, for unknown stretches; used if hasBytes
 	fallback bool
+	exact    bool // as SentencePiece itself: sums are float32, and what is unknown is no token of its own
 }
 
 // unknownPenalty is how much less an unknown character scores than the worst token.
@@ -43,7 +44,7 @@ func newUnigram(v *vocab, scores []float64, unk int32, byteFallback bool) (*unig
 		m.bytes[b] = v.findString(fmt.Sprintf("<0x%02X>", b))
 	}
 	m.fallback = byteFallback
-	m.trie = newTrie(v)
+	m.trie = newTrie(v, nil)
 	return m, nil
 }
 
@@ -67,8 +68,8 @@ func (m *unigram) tokenize(ws *workspace, dst []token, word []byte) []token {
 		node := m.trie.root(word[i])
 		for k := i + 1; node != 0; k++ {
 			if id := m.trie.tokens[node]; id >= 0 {
-				if p := &path[k]; p.start < 0 || here+m.scores[id] > p.score {
-					*p = pathNode{here + m.scores[id], int32(i), id}
+				if p, score := &path[k], m.sum(here+m.scores[id]); p.start < 0 || score > p.score {
+					*p = pathNode{score, int32(i), id}
 				}
 				single = single || k == i+n
 			}
@@ -78,19 +79,27 @@ func (m *unigram) tokenize(ws *workspace, dst []token, word []byte) []token {
 			node = m.trie.child(node, word[k])
 		}
 		if !single {
-			if p := &path[i+n]; p.start < 0 || here+m.unkScore > p.score {
+			if p, score := &path[i+n], m.sum(here+m.unkScore); p.start < 0 || score > p.score {
 				if m.unk < 0 {
 					if ws.err == nil {
 						ws.err = errNoUnk
 					}
 					return dst
 				}
-				*p = pathNode{here + m.unkScore, int32(i), m.unk}
+				*p = pathNode{score, int32(i), m.unk}
 			}
 		}
 		i += n
 	}
 	return m.emit(dst, word, path)
+}
+
+// sum rounds a sum of scores.
+func (m *unigram) sum(s float64) float64 {
+	if m.exact {
+		return float64(float32(s))
+	}
+	return s
 }
 
 // emit walks the path back and appends its tokens, neighbouring unknown ones as one.
@@ -102,7 +111,9 @@ func (m *unigram) emit(dst []token, word []byte, path []pathNode) []token {
 			for start > 0 && path[start].id == m.unk {
 				start = path[start].start
 			}
-			id = m.vocab.find(&m.vocab.whole, 0, word[start:end])
+			if id = -1; !m.exact {
+				id = m.vocab.find(&m.vocab.whole, 0, word[start:end])
+			}
 		}
 		switch {
 		case id >= 0:

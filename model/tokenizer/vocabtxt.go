@@ -30,6 +30,8 @@ type Config struct {
 	// What only vocab.json and merges.txt need.
 	addBOS bool                  // add_bos_token
 	flags  map[string]AddedToken // of the tokens of roles that are written with flags
+
+	pieces pieceSettings // what only SentencePiece's files need
 }
 
 // configTokens are the roles that a BERT tokenizer has, with their defaults.
@@ -134,6 +136,9 @@ func (c *Config) parse(data []byte) error {
 		c.Inputs = v.Inputs
 	}
 	c.addBOS = c.addBOS || v.AddBOS
+	if err := unmarshal(data, &c.pieces); err != nil {
+		return err
+	}
 	for _, a := range v.Additional {
 		c.Added = append(c.Added, AddedToken{Content: a.content, Special: true})
 	}

@@ -307,6 +307,17 @@ func mulStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
 	}
 }
 
+func rotate(x []float32, ld, rows, half int, cos, sin []float32) {
+	switch cpu.Active().Tier {
+	case cpu.AVX512:
+		avx512.Rotate(&x[0], 4*ld, rows, half, &cos[0], &sin[0])
+	case cpu.AVX2:
+		avx2.Rotate(&x[0], 4*ld, rows, half, &cos[0], &sin[0])
+	default:
+		rotateGeneric(x, ld, rows, half, cos, sin)
+	}
+}
+
 func expand4(dst, src *uint8, n int) {
 	switch cpu.Active().Tier {
 	case cpu.AVX512:

@@ -42,6 +42,10 @@ func mulStrip(x []float32, ldx int, y []float32, ldy, rows, n int) {
 	mulStripGeneric(x, ldx, y, ldy, rows, n)
 }
 
+func rotate(x []float32, ld, rows, half int, cos, sin []float32) {
+	rotateGeneric(x, ld, rows, half, cos, sin)
+}
+
 func expand4(dst, src *uint8, n int) { expand4Generic(dst, src, n) }
 func expand5(dst, src *uint8, n int) { expand5Generic(dst, src, n) }
 func expand6(dst, src *uint8, n int) { expand6Generic(dst, src, n) }

@@ -184,6 +184,30 @@ var operations = []op{
 	{name: "scale", inputs: 1, tol: ulps(0.5),
 		run: func(dst []float32, in [][]float32) { Scale(dst, in[0], 1.7) },
 		ref: mapRef(func(x float64) float64 { return x * float64(float32(1.7)) })},
+	{name: "rotate", inputs: 3,
+		run: func(dst []float32, in [][]float32) {
+			half := len(dst) / 2
+			copy(dst, in[0])
+			Rotate(dst, len(dst), 1, half, in[1][:half], in[2][:half])
+		},
+		ref: func(dst []float64, in [][]float32) {
+			half := len(dst) / 2
+			for i, x := range in[0] {
+				dst[i] = float64(x)
+			}
+			for i := range half {
+				a, b, c, s := dst[i], dst[half+i], float64(in[1][i]), float64(in[2][i])
+				dst[i], dst[half+i] = a*c-b*s, b*c+a*s
+			}
+		},
+		tol: func(_ float64, i int, in [][]float32) float64 {
+			half := len(in[0]) / 2
+			if i == 2*half {
+				return 0
+			}
+			a, b, c, s := in[0][i], in[0][(i+half)%(2*half)], in[1][i%half], in[2][i%half]
+			return 1.5 * ulpOf(math.Abs(float64(a)*float64(c))+math.Abs(float64(b)*float64(s)))
+		}},
 	{name: "gelu", inputs: 1, tol: geluTol, run: inPlace(GELU),
 		ref: mapRef(func(x float64) float64 {
 			if math.IsInf(x, -1) {

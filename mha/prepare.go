@@ -57,23 +57,32 @@ type preparation struct {
 }
 
 func (p *preparation) Run(_, item int) {
+	from, to := item*p.step, min((item+1)*p.step, p.tokens)
 	for h := range p.heads {
-		for t := item * p.step; t < min((item+1)*p.step, p.tokens); t++ {
+		for t := from; t < to && p.norm != nil; t++ {
 			x := p.head(h, t)[:p.dim]
-			switch n := p.norm; {
-			case n == nil:
-			case n.Layer:
+			if n := p.norm; n.Layer {
 				kernels.LayerNorm(x, x, n.Weight, n.Bias, n.Eps)
-			default:
+			} else {
 				kernels.RMSNorm(x, x, n.Weight, n.Eps)
 			}
-			if p.rope != nil {
-				at := t
-				if p.positions != nil {
-					at = int(p.positions[t])
-				}
-				p.rope.turn(x, at)
-			}
+		}
+		for t := from; t < to && p.rope != nil; {
+			at, n := p.following(t, to)
+			p.rope.turn(p.head(h, t), p.Token, n, at)
+			t += n
 		}
 	}
+}
+
+// following is the position of token t, and of how many tokens before end, with it, the positions follow each other.
+func (p *preparation) following(t, end int) (at, n int) {
+	if p.positions == nil {
+		return t, end - t
+	}
+	at, n = int(p.positions[t]), 1
+	for t+n < end && int(p.positions[t+n]) == at+n {
+		n++
+	}
+	return at, n
 }

@@ -3,6 +3,8 @@ package mha
 import (
 	"errors"
 	"math"
+
+	"github.com/ladon-ml/ladon/kernels"
 )
 
 // RoPEConfig says how positions turn queries and keys (Su et al. 2021).
@@ -63,20 +65,18 @@ func NewRoPE(c RoPEConfig) (*RoPE, error) {
 // MaxSeq is how many positions the table has.
 func (r *RoPE) MaxSeq() int { return len(r.cos) / r.half }
 
-// turn rotates a head's vector at a position, in place.
-func (r *RoPE) turn(x []float32, at int) {
-	cos, sin := r.cos[at*r.half:][:r.half], r.sin[at*r.half:][:r.half]
-	if r.interleaved {
-		x = x[:2*r.half]
+// turn rotates a head's vectors at n positions from at on, in place; they lie ld apart.
+func (r *RoPE) turn(x []float32, ld, n, at int) {
+	cos, sin := r.cos[at*r.half:][:n*r.half], r.sin[at*r.half:][:n*r.half]
+	if !r.interleaved {
+		kernels.Rotate(x, ld, n, r.half, cos, sin)
+		return
+	}
+	for t := range n {
+		x, cos, sin := x[t*ld:][:2*r.half], cos[t*r.half:][:r.half], sin[t*r.half:][:r.half]
 		for i, c := range cos {
 			a, b := x[2*i], x[2*i+1]
 			x[2*i], x[2*i+1] = float32(a*c)-float32(b*sin[i]), float32(b*c)+float32(a*sin[i])
 		}
-		return
-	}
-	low, high := x[:r.half], x[r.half:2*r.half]
-	for i, c := range cos {
-		a, b := low[i], high[i]
-		low[i], high[i] = float32(a*c)-float32(b*sin[i]), float32(b*c)+float32(a*sin[i])
 	}
 }

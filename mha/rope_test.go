@@ -90,8 +90,8 @@ func TestRoPEKeepsDistances(t *testing.T) {
 	q, k := normal(r, make([]float32, 16)), normal(r, make([]float32, 16))
 	score := func(i, j int) float32 {
 		a, b := append([]float32(nil), q...), append([]float32(nil), k...)
-		rope.turn(a, i)
-		rope.turn(b, j)
+		rope.turn(a, 16, 1, i)
+		rope.turn(b, 16, 1, j)
 		return kernels.Dot(a, b)
 	}
 	for i := range 100 {

@@ -49,6 +49,7 @@ var portable = []file{
 	{"activation", func(m vm.Machine) { activations(m); stripPairs(m) }},
 	{"convert", func(m vm.Machine) { conversions(m); dequantise(m); quantise(m) }},
 	{"read", readKernel},
+	{"rotate", rotate},
 	{"onequery", oneQuery},
 	{"lookin", lookIn},
 	{"halfrow", halfRows},

@@ -39,7 +39,7 @@ func (f *generationFlags) register(fs *flag.FlagSet) {
 	count(&c.TopK, "top-k", 0, "draw from the `K` likeliest tokens; 0: from all")
 	number(&c.TopP, "top-p", "draw from the fewest tokens that together have the probability `P`")
 	number(&c.MinP, "min-p", "draw from tokens at least `P` times as likely as the likeliest")
-	fs.Uint64Var(&c.Seed, "seed", 0, "begin the random numbers with `N`: the same seed gives the same text")
+	fs.Var(seedValue{&c.Seed}, "seed", "begin the random numbers with `N`: the same seed gives the same text")
 
 	number(&c.RepetitionPenalty, "repetition-penalty", "divide positive logits of tokens that were there, and multiply negative ones, by `X`")
 	number(&c.EncoderRepetitionPenalty, "encoder-repetition-penalty", "make the tokens of the source, or of the prompt, likelier by `X`")
@@ -100,6 +100,9 @@ func (f *generationFlags) beams() bool {
 func (f *generationFlags) chosen(s *generate.Settings) generate.Config {
 	c := f.cfg
 	c.LogProbs, c.TopLogProbs = f.set["logprobs"], f.logProbs
+	if f.set["top-p"] && c.TopP == 0 {
+		c.TopP = math.SmallestNonzeroFloat64 // only the likeliest: 0 means all in a Config
+	}
 	c.Beams.Early = map[string]generate.EarlyStopping{"false": generate.EarlyFalse, "true": generate.EarlyTrue, "never": generate.EarlyNever}[f.early]
 	if f.sampling() {
 		own := c
@@ -156,6 +159,17 @@ func (f *generationFlags) ownEOS() bool { return f.ignoreEOS || f.set["eos-token
 
 // check says what is wrong with the flags whatever the model, before it is loaded.
 func (f *generationFlags) check() error {
+	for _, p := range []struct {
+		flag, setting string
+		x             float64
+	}{
+		{"repetition-penalty", "repetition_penalty", f.cfg.RepetitionPenalty},
+		{"encoder-repetition-penalty", "encoder_repetition_penalty", f.cfg.EncoderRepetitionPenalty},
+	} {
+		if f.set[p.flag] && p.x == 0 { // which in a Config means that there is none
+			return &generate.ConfigError{Setting: p.setting, Problem: "0 is not above 0"}
+		}
+	}
 	var none generate.Settings
 	cfg := f.config(&none)
 	return cfg.Check(math.MaxInt32)
@@ -183,6 +197,25 @@ func (v numberValue) Set(s string) error {
 		return errors.New("a number")
 	}
 	*v.x = x
+	return nil
+}
+
+// seedValue is a number of 64 bits.
+type seedValue struct{ n *uint64 }
+
+func (v seedValue) String() string {
+	if v.n == nil {
+		return ""
+	}
+	return strconv.FormatUint(*v.n, 10)
+}
+
+func (v seedValue) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return errors.New("a whole number from 0 to 2^64-1")
+	}
+	*v.n = n
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -141,6 +142,7 @@ func TestGenerationFlags(t *testing.T) {
 		"-temperature 2":                 {Temperature: 2, TopK: 20, TopP: 0.8, RepetitionPenalty: 1.1},
 		"-sample":                        {Temperature: 0.6, TopK: 20, TopP: 0.8, RepetitionPenalty: 1.1},
 		"-top-k 5 -repetition-penalty 1": {Temperature: 0.6, TopK: 5, TopP: 0.8, RepetitionPenalty: 1},
+		"-top-p 0":                       {Temperature: 0.6, TopK: 20, TopP: math.SmallestNonzeroFloat64, RepetitionPenalty: 1.1},
 		"-sample -temperature 0":         {TopK: 20, TopP: 0.8, RepetitionPenalty: 1.1},
 		"-repetition-penalty 2":          {RepetitionPenalty: 2},
 		"-num-beams 2":                   {Beams: generate.Beams{Width: 2, LengthPenalty: 2, Early: generate.EarlyTrue}, NoRepeatNGram: 3},
@@ -167,6 +169,19 @@ func TestGenerationFlags(t *testing.T) {
 		}
 		want.Suppress, want.BeginSuppress, want.BadWords = nil, nil, nil
 		require.Equal(t, want, f.config(settings), args)
+	}
+}
+
+// Numbers that cannot be are refused before the model is looked at.
+func TestGenerationFlagsOutOfRange(t *testing.T) {
+	for args, want := range map[string]string{
+		"-repetition-penalty 0": "repetition_penalty: 0 is not above 0", "-repetition-penalty -1": "repetition_penalty: -1 is not above 0",
+		"-encoder-repetition-penalty 0": "encoder_repetition_penalty: 0 is not above 0",
+		"-temperature -1":               "temperature: -1", "-top-p 1.5": "top_p: 1.5", "-min-p 2": "min_p: 2", "-top-k -1": "-top-k",
+		"-seed -1": "-seed", "-seed 18446744073709551616": "2^64-1", "-presence-penalty inf": "-presence-penalty",
+	} {
+		r := ladon(t, "", append([]string{"generate", "-model", "nowhere", "-prompt", "x"}, strings.Fields(args)...)...)
+		requireFailure(t, r, exitFail, want)
 	}
 }
 

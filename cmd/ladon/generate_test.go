@@ -321,6 +321,12 @@ func TestPerplexityCommand(t *testing.T) {
 	r = ladon(t, "", "perplexity", "-model", languageDir, "-ctx", "64", "-chunks", "10", file)
 	require.Regexp(t, `^perplexity \d+\.\d{4} ± \d+\.\d{4} \(10 chunks of 64 tokens, 310 counted\)\n$`, r.stdout)
 
+	// What spells special tokens is text, as it is to llama-perplexity.
+	spelt := filepath.Join(temp, "spelt")
+	require.NoError(t, os.WriteFile(spelt, bytes.Repeat([]byte("</s>"), 100), 0o644))
+	r = ladon(t, "", "perplexity", "-model", languageDir, "-ctx", "64", "-json", spelt)
+	require.Regexp(t, `"tokens":400,`, r.stdout+r.stderr)
+
 	bad := filepath.Join(temp, "bad")
 	require.NoError(t, os.WriteFile(bad, []byte("ab\xff"), 0o644))
 	short := filepath.Join(temp, "short")

@@ -22,7 +22,8 @@ var perplexityCommand = command{
 By llama-perplexity's definition: the text's tokens are cut into chunks of -ctx,
 each read by itself (with the tokenizer's first token in place of its own, where
 there is one), and the second half of each counts. Prints the perplexity and its
-standard error. One line end at the end of the file is left out.`,
+standard error. One line end at the end of the file is left out, and what spells
+special tokens is text.`,
 	setup: func(fs *flag.FlagSet) func(*call) error {
 		src := needModelFlag(fs)
 		ctx := countFlag(fs, "ctx", 512, 4, "`tokens` of a chunk")
@@ -87,7 +88,7 @@ func runPerplexity(c *call, src *modelSource, chunk, chunks int) error {
 }
 
 // rawTokens gives the tokens of a text, and the one that the tokenizer puts before
-// every text, if it does, as the first of them.
+// every text, if it does, as the first of them. What spells special tokens is text.
 func rawTokens(t *tokenizer.Tokenizer, text string) (ids []int32, bos *int32, err error) {
 	var empty, enc tokenizer.Encoding
 	if _, err := t.AppendEncode(&empty, "", tokenizer.Options{MaxLen: -1}); err != nil {
@@ -96,7 +97,7 @@ func rawTokens(t *tokenizer.Tokenizer, text string) (ids []int32, bos *int32, er
 	if id, ok := t.RoleID("bos_token"); ok && len(empty.IDs) > 0 && empty.IDs[0] == id {
 		ids, bos = append(ids, id), &id
 	}
-	if _, err := t.AppendEncode(&enc, text, tokenizer.Options{NoSpecial: true, MaxLen: -1, IDsOnly: true}); err != nil {
+	if _, err := t.AppendEncode(&enc, text, tokenizer.Options{NoSpecial: true, Literal: true, MaxLen: -1, IDsOnly: true}); err != nil {
 		return nil, nil, err
 	}
 	return append(ids, enc.IDs...), bos, nil

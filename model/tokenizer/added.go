@@ -110,8 +110,9 @@ type finder struct {
 	m       *matcher
 	classes classes
 	s       string
-	search  int // where to look for the next token
-	done    int // end of what has been returned
+	literal bool // what spells a special token is text
+	search  int  // where to look for the next token
+	done    int  // end of what has been returned
 	held    part
 	holding bool
 }
@@ -130,6 +131,9 @@ func (f *finder) next() (part, bool) {
 		}
 		token, b := f.m.tokens[p], a+len(f.m.patterns[p])
 		f.search = b
+		if f.literal && token.Special {
+			continue
+		}
 		if token.SingleWord && (f.wordBefore(a) || f.wordAfter(b)) {
 			continue
 		}

@@ -122,10 +122,10 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 		stop = math.MaxInt // the longer text gets the odd token, so both must be known whole
 	}
 	dst.work.err = nil
-	t.tokenize(dst, &dst.seqs[0], text, stop)
+	t.tokenize(dst, &dst.seqs[0], text, o, stop)
 	dst.seqs[1].reset()
 	if o.HasPair {
-		t.tokenize(dst, &dst.seqs[1], o.Pair, stop)
+		t.tokenize(dst, &dst.seqs[1], o.Pair, o, stop)
 	}
 	if dst.work.err != nil {
 		return 0, fmt.Errorf("tokenizer: %s: %w", t.name, dst.work.err)
@@ -134,11 +134,11 @@ func (t *Tokenizer) prepare(dst *Encoding, text string, o *Options, all bool) (l
 }
 
 // tokenize fills s with the tokens of a text; once there are more than stop it may stop.
-func (t *Tokenizer) tokenize(dst *Encoding, s *sequence, in string, stop int) {
+func (t *Tokenizer) tokenize(dst *Encoding, s *sequence, in string, o *Options, stop int) {
 	s.reset()
 	s.in = in
-	w := worker{t: t, x: &dst.text, ws: &dst.work, s: s, in: in, stop: stop, scratch: dst.word}
-	f := finder{m: t.raw, classes: t.classes, s: in}
+	w := worker{t: t, x: &dst.text, ws: &dst.work, s: s, in: in, literal: o.Literal, stop: stop, scratch: dst.word}
+	f := finder{m: t.raw, classes: t.classes, s: in, literal: o.Literal}
 	for {
 		m, ok := f.next()
 		if !ok || len(s.tokens) > stop {
@@ -160,6 +160,7 @@ type worker struct {
 	ws      *workspace
 	s       *sequence
 	in      string
+	literal bool
 	words   int32 // so far
 	stop    int
 	scratch []byte
@@ -201,7 +202,7 @@ func (w *worker) general(a, b int) {
 		w.t.normalizer.normalize(x)
 	}
 	x.parts = x.parts[:0]
-	f := finder{m: w.t.cooked, classes: w.t.classes, s: unsafe.String(unsafe.SliceData(x.buf), len(x.buf))}
+	f := finder{m: w.t.cooked, classes: w.t.classes, s: unsafe.String(unsafe.SliceData(x.buf), len(x.buf)), literal: w.literal}
 	for {
 		p, ok := f.next()
 		if !ok {

@@ -412,3 +412,27 @@ func TestConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Literal makes text of what spells special tokens, in the text and in its pair, and of nothing else.
+func TestLiteral(t *testing.T) {
+	tok, err := FromVocabulary("v", &Vocabulary{
+		Model: "gpt2", Pre: "gpt-2", Tokens: []string{"<|end|>", "<", ">", "|", "e", "n", "d", "Ġ", "hello", "h", "l", "o"},
+		Types: []int32{3, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1}, Merges: []string{},
+	})
+	require.NoError(t, err)
+	end := []int32{1, 3, 4, 5, 6, 3, 2}
+	for _, c := range []struct {
+		o    Options
+		want []int32
+	}{
+		{Options{}, []int32{4, 0, 8, 0}},
+		{Options{Literal: true}, slices.Concat([]int32{4}, end, []int32{8}, end)},
+		{Options{Literal: true, Pair: "<|end|>"}, slices.Concat([]int32{4}, end, []int32{8}, end, end)},
+		{Options{NoSpecial: true}, []int32{4, 0, 8, 0}}, // which is about the template
+	} {
+		var enc Encoding
+		_, err := tok.AppendEncode(&enc, "e<|end|>hello<|end|>", c.o)
+		require.NoError(t, err)
+		require.Equal(t, c.want, enc.IDs, c.o)
+	}
+}

@@ -79,6 +79,7 @@ type Options struct {
 	HasPair bool   // there is one, be it empty
 
 	NoSpecial bool // leave the template's special tokens out
+	Literal   bool // special tokens that the text spells are text like any other
 
 	// MaxLen is the most tokens to give, special ones included; more are cut off. 0 stands for what the file says,
 	// which may be no limit; negative for no limit.

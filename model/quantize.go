@@ -264,7 +264,7 @@ func writeConfig(src string, data []byte, dstDir, class string) error {
 
 // companionSuffixes are what the files beside the weights end with: tokenizers,
 // sentence-transformers' modules, licences and model cards.
-var companionSuffixes = []string{".json", ".txt", ".model", ".md", "LICENSE", "NOTICE"}
+var companionSuffixes = []string{".json", ".txt", ".model", ".spm", ".md", "LICENSE", "NOTICE"}
 
 // maxCompanion keeps out what is no such file.
 const maxCompanion = 64 << 20

@@ -59,9 +59,10 @@ type Model struct {
 }
 
 // Open loads a checkpoint: a folder with config.json, model.safetensors (or its
-// shards), tokenizer.json or vocab.txt, and the files of sentence-transformers
-// where there are any (without those, a text's vector is the average of its
-// tokens'); or a GGUF file, or a folder with one and no config.json.
+// shards), tokenizer.json or the files that [tokenizer.LoadFS] takes in its place,
+// and the files of sentence-transformers where there are any (without those, a
+// text's vector is the average of its tokens'); or a GGUF file, or a folder with one
+// and no config.json.
 func Open(name string, opts ...Option) (*Model, error) {
 	info, err := os.Stat(name)
 	switch {

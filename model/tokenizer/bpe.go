@@ -133,16 +133,27 @@ func (m *bpe) setScores(scores []float32) error {
 		if s != s {
 			return fmt.Errorf("the score of token %d is not a number", i)
 		}
-		// The bits of floats are in the floats' order once negative ones are turned around; 0 and -0 are equal.
-		b := math.Float32bits(s + 0)
-		if b>>31 != 0 {
-			b = ^b
-		} else {
-			b |= 1 << 31
-		}
-		m.scores[i] = ^b
+		m.scores[i] = rankOf(s)
 	}
 	return nil
+}
+
+// rankOf is smaller for greater scores. The bits of floats are in the floats' order once negative ones are turned
+// around; 0 and -0 are equal.
+func rankOf(score float32) uint32 {
+	b := math.Float32bits(score + 0)
+	if b>>31 != 0 {
+		return b
+	}
+	return ^(b | 1<<31)
+}
+
+// scoreOf is rankOf's reverse.
+func scoreOf(rank uint32) float32 {
+	if rank>>31 != 0 {
+		return math.Float32frombits(rank)
+	}
+	return math.Float32frombits(^rank &^ (1 << 31))
 }
 
 func (m *bpe) vocabulary() *vocab { return m.vocab }

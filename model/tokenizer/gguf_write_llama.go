@@ -30,7 +30,32 @@ func (w *vocabularyWriter) llama(m *bpe) error {
 		return fmt.Errorf("model: ignore_merges is %w", ErrUnsupported)
 	}
 	w.v.Model, w.v.Pre, w.v.AddSpacePrefix = "llama", "default", &prefix
+	if m.scores != nil {
+		w.ownScores(m, prefix)
+		return nil
+	}
 	return w.scores(m)
+}
+
+// ownScores takes over the scores that a tokenizer has.
+func (w *vocabularyWriter) ownScores(m *bpe, prefix bool) {
+	if m.fixed != nil {
+		for _, a := range m.fixed.tokens {
+			w.v.Types[a.ID] = typeUserDefined
+		}
+		if prefix {
+			w.lose("model: what follows a user-defined token gets a blank before it")
+		}
+	}
+	w.v.Scores = make([]float32, len(w.v.Tokens))
+	for id := range w.v.Scores {
+		switch {
+		case w.v.Types[id] == typeUnused:
+			w.v.Scores[id] = unusedScore
+		case id < len(m.scores) && m.scores[id] != neverMerged:
+			w.v.Scores[id] = scoreOf(m.scores[id])
+		}
+	}
 }
 
 // blanks finds out whether a blank goes before a text, and refuses what does not only turn blanks into U+2581.
@@ -53,6 +78,14 @@ func (w *vocabularyWriter) blanks(m *bpe) (prefix bool, err error) {
 	var norms []normalizer
 	switch n := w.t.normalizer.(type) {
 	case nil:
+	case *pieceNormalizer:
+		if n.charsmap != nil || n.removeSpaces {
+			return false, fmt.Errorf("normalizer: other than blanks becoming U+2581 is %w", ErrUnsupported)
+		}
+		if n.scheme == prependFirst {
+			w.lose("normalizer: what follows a special token gets a blank before it")
+		}
+		return n.scheme != prependNever, nil
 	case normalizers:
 		norms = n
 	default:

@@ -192,6 +192,45 @@ func TestPiecesSettings(t *testing.T) {
 	require.EqualValues(t, 1, id)
 }
 
+// BPE goes into a GGUF file whole, scores included.
+func TestPiecesVocabulary(t *testing.T) {
+	for _, name := range []string{"llama-legacy", "gemma"} {
+		tok, err := pieces(t, name, nil)
+		require.NoError(t, err)
+		v, lost, err := tok.Vocabulary()
+		require.NoError(t, err)
+		require.Empty(t, lost)
+		require.Equal(t, tok.model.(*bpe).scores[300], rankOf(v.Scores[300]))
+		back, err := FromVocabulary(name, v)
+		require.NoError(t, err)
+		var a, b Encoding
+		for _, text := range readPieces(t).Texts {
+			a.Reset()
+			b.Reset()
+			_, err := tok.AppendEncode(&a, text, Options{})
+			require.NoError(t, err)
+			_, err = back.AppendEncode(&b, text, Options{})
+			require.NoError(t, err)
+			require.Equal(t, a.IDs, b.IDs, "%s %q", name, text)
+		}
+	}
+}
+
+func TestPiecesAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, name := range []string{"t5", "albert", "llama", "gemma", "marian"} {
+		tok, err := pieces(t, name, nil)
+		require.NoError(t, err)
+		var enc Encoding
+		require.Zero(t, testing.AllocsPerRun(20, func() {
+			enc.Reset()
+			_, _ = tok.AppendEncode(&enc, "The first of 1999, 25 or ﬁve <usr>\n\n", Options{IDsOnly: true})
+		}), name)
+	}
+}
+
 func TestPiecesRefuse(t *testing.T) {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	unk, word := wiredPiece("<unk>", 0, typeUnknown), wiredPiece("▁a", -1, typeNormal)

@@ -27,32 +27,35 @@ func newTrie(v *vocab, keep func(id int32) bool) trie {
 	slices.SortFunc(ids, func(a, b int32) int { return strings.Compare(spelling(a), spelling(b)) })
 
 	// Each node stands for the tokens ids[lo:hi], which agree in their first depth bytes.
-	type span struct{ lo, hi, depth int }
+	type span struct{ lo, hi int }
 	t := trie{labels: []byte{0}, tokens: []int32{-1}}
-	queue := []span{{0, len(ids), 0}}
-	for k := 0; k < len(queue); k++ {
-		q := queue[k]
-		t.first = append(t.first, uint32(len(queue)))
-		lo := q.lo
-		if lo < q.hi && len(spelling(ids[lo])) == q.depth {
-			t.tokens[k] = ids[lo]
-			lo++
-		}
-		for lo < q.hi {
-			c, hi := spelling(ids[lo])[q.depth], lo+1
-			for hi < q.hi && spelling(ids[hi])[q.depth] == c {
-				hi++
+	level, next := []span{{0, len(ids)}}, []span(nil)
+	for depth := 0; len(level) > 0; depth++ {
+		for _, q := range level {
+			node := len(t.first)
+			t.first = append(t.first, uint32(len(t.labels)))
+			lo := q.lo
+			if lo < q.hi && len(spelling(ids[lo])) == depth {
+				t.tokens[node] = ids[lo]
+				lo++
 			}
-			if k == 0 {
-				t.roots[c] = uint32(len(queue))
+			for lo < q.hi {
+				c, hi := spelling(ids[lo])[depth], lo+1
+				for hi < q.hi && spelling(ids[hi])[depth] == c {
+					hi++
+				}
+				if node == 0 {
+					t.roots[c] = uint32(len(t.labels))
+				}
+				next = append(next, span{lo, hi})
+				t.labels = append(t.labels, c)
+				t.tokens = append(t.tokens, -1)
+				lo = hi
 			}
-			queue = append(queue, span{lo, hi, q.depth + 1})
-			t.labels = append(t.labels, c)
-			t.tokens = append(t.tokens, -1)
-			lo = hi
 		}
+		level, next = next, level[:0]
 	}
-	t.first = append(t.first, uint32(len(queue)))
+	t.first = append(t.first, uint32(len(t.labels)))
 	return t
 }
 

@@ -28,7 +28,7 @@ func FuzzOperations(f *testing.F) {
 		for i := range x {
 			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
 		}
-		for _, set := range cpu.Available() {
+		for _, set := range cpu.Tested() {
 			restore := cpu.Use(set)
 			for k := range operations {
 				o := &operations[k]
@@ -84,7 +84,7 @@ func FuzzMatMul(f *testing.F) {
 			out.BlockStride = m * out.LD
 		}
 		want, _ := product64(a, m, lda, w, n, k)
-		for _, set := range cpu.Available() {
+		for _, set := range cpu.Tested() {
 			restore := cpu.Use(set)
 			out.C = make([]float32, ((n-1)/bc+1)*m*out.LD)
 			var x Exec

@@ -21,7 +21,7 @@ func TestMulPanels(t *testing.T) {
 		}
 		return x
 	}
-	for _, set := range cpu.Available() {
+	for _, set := range cpu.Tested() {
 		t.Run(set.String(), func(t *testing.T) {
 			defer cpu.Use(set)()
 			for rows := 1; rows <= MaxTileQueries; rows++ {

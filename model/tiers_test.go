@@ -18,11 +18,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// onEveryTier runs a test once for every set of instructions that this CPU has;
-// under the race detector, where portable code crawls, for the active one.
+// onEveryTier runs a test once for every set of instructions that this CPU has,
+// or the one that LADON_ISA names; under the race detector and in short tests,
+// where code crawls, for the active one.
 func onEveryTier(t *testing.T, f func(t *testing.T)) {
-	sets := cpu.Available()
-	if raceEnabled {
+	sets := cpu.Tested()
+	if raceEnabled || testing.Short() {
 		sets = []cpu.Set{cpu.Active()}
 	}
 	for _, set := range sets {

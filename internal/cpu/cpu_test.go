@@ -147,3 +147,14 @@ func TestString(t *testing.T) {
 	require.Equal(t, "Tier(200)", Tier(200).String())
 	require.Equal(t, []string{"generic", "avx2", "avx512", "neon"}, []string{Generic.String(), AVX2.String(), AVX512.String(), NEON.String()})
 }
+
+// A run forced to one set ranges over that set alone.
+func TestTested(t *testing.T) {
+	pretend(t, zen4)
+	old := tested
+	defer func() { tested = old }()
+	tested = nil
+	require.Equal(t, Available(), Tested())
+	tested = []Set{haswell}
+	require.Equal(t, []Set{haswell}, Tested())
+}

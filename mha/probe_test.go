@@ -1,6 +1,7 @@
 package mha
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -119,7 +120,7 @@ func (s shape) probeBy(t *testing.T, l Look, want statistic[float64], naive stat
 	p.Probe = &probe
 	for range 2 { // the second finds the first's numbers where it should write its own
 		run(p)
-		require.Equal(t, bits(plain), bits(out.Data), "%v: the probe changes the output", s)
+		requireBits(t, plain, out.Data, "%v: the probe changes the output", s)
 	}
 	for i, w := range want.lse {
 		if blind := math.IsInf(w, -1); blind || math.IsInf(float64(probe.LogSumExp[i]), -1) {
@@ -144,7 +145,9 @@ func (s shape) probeBy(t *testing.T, l Look, want statistic[float64], naive stat
 				continue
 			}
 			diff := math.Abs(float64(c.got[i]) - w)
-			require.False(t, math.IsNaN(diff), "%v: %s %d is %v", s, c.name, i, c.got[i])
+			if math.IsNaN(diff) {
+				t.Fatalf("%v: %s %d is %v", s, c.name, i, c.got[i])
+			}
 			worst, largest = max(worst, diff), max(largest, math.Abs(w))
 			plainWorst = max(plainWorst, math.Abs(float64(c.naive[i])-w))
 		}
@@ -163,25 +166,18 @@ func requireTop(t *testing.T, s shape, p *Probe) {
 			weights, queries, keys := p.WeightsOf(seq, h)
 			for i := range queries {
 				row := weights[i*keys:][:keys]
-				order := make([]int, keys)
-				for j := range order {
-					order[j] = j
-				}
-				slices.SortStableFunc(order, func(a, b int) int {
-					if row[a] != row[b] {
-						return int(math.Copysign(1, float64(row[b]-row[a])))
-					}
-					return a - b
-				})
+				sorted := slices.Clone(row)
+				slices.SortFunc(sorted, func(a, b float32) int { return cmp.Compare(b, a) })
 				at := p.Row(seq, h, i+p.Look.From) * p.Look.TopK
 				for n := range p.Look.TopK {
 					key, weight := p.TopKeys[at+n], p.TopWeights[at+n]
-					if key < 0 {
-						require.True(t, weight == 0 && (n >= keys || row[order[n]] == 0), "%v: head %d query %d place %d: %v", s, h, i, n, weight)
-						continue
+					ok := key < 0 && weight == 0 && (n >= keys || sorted[n] == 0)
+					if key >= 0 {
+						ok = weight == sorted[n] && weight == row[key]
 					}
-					require.Equal(t, row[order[n]], weight, "%v: head %d query %d place %d", s, h, i, n)
-					require.Equal(t, row[key], weight, "%v: head %d query %d place %d", s, h, i, n)
+					if !ok {
+						t.Fatalf("%v: head %d query %d place %d: key %d, %v", s, h, i, n, key, weight)
+					}
 				}
 			}
 		}
@@ -223,13 +219,13 @@ func TestProbeSameBits(t *testing.T) {
 			var a Attention
 			var x kernels.Exec
 			a.Run(&x, p, b, out, q, k, v)
-			want, keys := bits(found(&probe)), slices.Clone(probe.TopKeys)
-			for _, threads := range []int{2, 3, 7} {
+			want, keys := found(&probe), slices.Clone(probe.TopKeys)
+			for _, threads := range threadCounts() {
 				x.Begin(context.Background(), threads)
 				a.Run(&x, p, b, out, q, k, v)
 				require.NoError(t, x.End())
-				require.Equal(t, want, bits(found(&probe)), "%v with %d threads", s, threads)
-				require.Equal(t, keys, probe.TopKeys)
+				requireBits(t, want, found(&probe), "%v with %d threads", s, threads)
+				require.True(t, slices.Equal(keys, probe.TopKeys), "%v with %d threads", s, threads)
 			}
 		}
 	})
@@ -300,8 +296,8 @@ func TestHeadMask(t *testing.T) {
 					if !(math.Abs(float64(out.Data[d]-plain[d]*f)) <= 1e-6*math.Abs(float64(plain[d]))) {
 						require.Fail(t, "another value", "%v: sequence %d head %d query %d: %v, not %v·%v", s, seq, head, i, out.Data[d], plain[d], f)
 					}
-					if f == 1 || f == 0 {
-						require.Equal(t, plain[d]*f == 0, out.Data[d] == 0)
+					if (f == 1 || f == 0) && (plain[d]*f == 0) != (out.Data[d] == 0) {
+						t.Fatalf("%v: sequence %d head %d query %d: %v, of %v·%v", s, seq, head, i, out.Data[d], plain[d], f)
 					}
 				}
 			})
@@ -325,7 +321,7 @@ func TestRollout(t *testing.T) {
 			dst := make([]float32, rows*tokens)
 			want := make([]float64, rows*tokens)
 			eachRow(s.Params.withDefaults(), b, func(seq, head, i, firstQ, firstK, keys int) {
-				weights := softmaxRow[float64](s.Params.withDefaults(), b, seq, head, i, q, k)
+				weights, _ := softmaxOf(scoreRow[float64](s.Params.withDefaults(), b, seq, head, i, q, k))
 				for n := range rows {
 					u := float64(src[n*tokens+firstQ+i])
 					for j, w := range weights {
@@ -351,6 +347,7 @@ func TestRollout(t *testing.T) {
 }
 
 func TestProbeAllocatesNothing(t *testing.T) {
+	skipIfRacing(t)
 	for _, s := range variants() {
 		b, out, q, k, v := s.inputs(t, 5)
 		p := s.Params
@@ -359,7 +356,7 @@ func TestProbeAllocatesNothing(t *testing.T) {
 		var x kernels.Exec
 		run := func() { a.Run(&x, p, b, out, q, k, v) }
 		run()
-		require.Zero(t, testing.AllocsPerRun(3, run), "%v", s)
+		require.Zero(t, testing.AllocsPerRun(2, run), "%v", s)
 	}
 }
 

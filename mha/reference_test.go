@@ -8,27 +8,23 @@ func exp[T float](x T) T  { return T(math.Exp(float64(x))) }
 func tanh[T float](x T) T { return T(math.Tanh(float64(x))) }
 
 // reference is attention as the papers write it: in float64 what is right, in float32 what a naive program would give.
-// It takes what Run takes.
-func reference[T float](p Params, b Batch, out []T, q, k, v View) {
+// It takes what Run takes, and gives the weights, row after row.
+func reference[T float](p Params, b Batch, out []T, q, k, v View) (all []T) {
 	p = p.withDefaults()
 	eachRow(p, b, func(s, head, i, firstQ, firstK, keys int) {
-		weights := softmaxRow[T](p, b, s, head, i, q, k)
+		weights, _ := softmaxOf(scoreRow[T](p, b, s, head, i, q, k))
+		all = append(all, weights...)
 		row := out[((firstQ+i)*p.Heads+head)*p.ValueDim:][:p.ValueDim]
 		for j, w := range weights {
 			if w == 0 {
 				continue
 			}
-			for d := range row {
-				row[d] += T(w * T(v.head(head*p.KVHeads/p.Heads, firstK+j)[d]))
+			for d, value := range v.head(head*p.KVHeads/p.Heads, firstK+j)[:len(row)] {
+				row[d] += T(w * T(value))
 			}
 		}
 	})
-}
-
-// softmaxRow gives the weights of query i of a head of a sequence.
-func softmaxRow[T float](p Params, b Batch, s, head, i int, q, k View) []T {
-	weights, _ := softmaxOf(scoreRow[T](p, b, s, head, i, q, k))
-	return weights
+	return all
 }
 
 // softmaxOf turns scores, beside that of a sink, into weights in place, and gives their log-sum-exp.
@@ -64,15 +60,19 @@ func scoreRow[T float](p Params, b Batch, s, head, i int, q, k View) (scores []T
 	if p.Sinks != nil {
 		sink = T(p.Sinks[head])
 	}
+	query := make([]T, p.HeadDim)
+	for d := range query {
+		query[d] = T(q.head(head, firstQ+i)[d])
+		if p.Relative != nil {
+			query[d] += T(p.Relative.Content[head*p.HeadDim+d])
+		}
+	}
 	scores = make([]T, keys)
+	var one [1]float32
 	for j := range scores {
 		sum := T(0)
-		for d := range p.HeadDim {
-			x := T(q.head(head, firstQ+i)[d])
-			if p.Relative != nil {
-				x += T(p.Relative.Content[head*p.HeadDim+d])
-			}
-			sum += T(x * T(k.head(head*p.KVHeads/p.Heads, firstK+j)[d]))
+		for d, x := range k.head(head*p.KVHeads/p.Heads, firstK+j)[:len(query)] {
+			sum += T(query[d] * T(x))
 		}
 		sum *= T(p.Scale)
 		if p.Cap > 0 {
@@ -82,7 +82,7 @@ func scoreRow[T float](p Params, b Batch, s, head, i int, q, k View) (scores []T
 			sum += T(relativeScore[T](p, s, head, firstQ+i, firstK+j, j-place, q.head(head, firstQ+i)) * T(p.Scale))
 		}
 		for _, bias := range p.Biases {
-			var one [1]float32
+			one[0] = 0
 			bias.Add(one[:], Row{Seq: s, Head: head, Query: i, Key: j, Place: place})
 			sum += T(one[0])
 		}

@@ -197,8 +197,12 @@ func logits(t *testing.T, path string, opts ...Option) []float32 {
 func TestGGUFQuantized(t *testing.T) {
 	plain := tinyLlama(t, nil)
 	exact := logits(t, plain)
+	types := []weights.DType{weights.F16, weights.Q8_0, weights.Q4_K, weights.Q6_K, weights.BF16, weights.Q4_0, weights.Q4_1, weights.Q5_0, weights.Q5_1, weights.Q5_K}
+	if testing.Short() {
+		types = types[:4]
+	}
 	// The error of int8 activations, and of the type itself.
-	for _, d := range []weights.DType{weights.F16, weights.BF16, weights.Q8_0, weights.Q4_0, weights.Q4_1, weights.Q5_0, weights.Q5_1, weights.Q4_K, weights.Q5_K, weights.Q6_K} {
+	for _, d := range types {
 		t.Run(d.String(), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "q.gguf")
 			report, err := WriteGGUF(t.Context(), plain, path, GGUFOptions{Type: d, Threads: 2})

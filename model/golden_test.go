@@ -33,11 +33,24 @@ type golden struct {
 }
 
 // forGoldens runs a test for every checkpoint of testdata.
-func forGoldens(t *testing.T, f func(t *testing.T, g golden)) {
+func forGoldens(t *testing.T, f func(t *testing.T, g golden)) { forEachGolden(t, 1, f) }
+
+// forSomeGoldens is forGoldens, and in short tests for every fourth checkpoint: for what is about files and the same
+// in every architecture and on every machine.
+func forSomeGoldens(t *testing.T, f func(t *testing.T, g golden)) {
+	step := 1
+	if testing.Short() {
+		step = 4
+	}
+	forEachGolden(t, step, f)
+}
+
+func forEachGolden(t *testing.T, step int, f func(t *testing.T, g golden)) {
 	files, err := filepath.Glob("testdata/*/golden.json")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	for _, file := range files {
+	for i := 0; i < len(files); i += step {
+		file := files[i]
 		g := golden{dir: filepath.Dir(file)}
 		data, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -118,11 +131,15 @@ func distance(t *testing.T, got, want weights.Tensor) float64 {
 }
 
 func TestGolden(t *testing.T) {
+	counts := []int{1, 2, 3}
+	if testing.Short() {
+		counts = counts[1:2]
+	}
 	onEveryTier(t, func(t *testing.T) {
 		forGoldens(t, func(t *testing.T, g golden) {
 			in := readTensors(t, filepath.Join(g.dir, "in.safetensors"))
 			want := readTensors(t, filepath.Join(g.dir, "out.safetensors"))
-			for threads := 1; threads <= 3; threads++ {
+			for _, threads := range counts {
 				m, err := Load(g.dir, WithThreads(threads))
 				require.NoError(t, err)
 				got, err := m.ForwardTensors(t.Context(), in, g.outputs(m)...)

@@ -115,14 +115,18 @@ func sessionLogits(t testing.TB, s *Session, ids []int32, n int) []float32 {
 func TestSessionIsForward(t *testing.T) {
 	runtime.GOMAXPROCS(max(3, runtime.GOMAXPROCS(0)))
 	ids := randomIDs(400, 3)
+	pieces, chunks := []int{400, 1, 130, 7}, []int{0, 33}
+	if testing.Short() {
+		ids, pieces, chunks = ids[:300], []int{130, 1}, chunks[1:]
+	}
 	onEveryTier(t, func(t *testing.T) {
 		var first []float32
 		for threads := 1; threads <= 3; threads++ {
 			m := randomBertDecoder(t, WithThreads(threads))
 			all := forwardLogits(t, m, ids)
 			want := all[len(all)-randomVocab:]
-			for _, n := range []int{400, 1, 130, 7} {
-				for _, chunk := range []int{0, 33} {
+			for _, n := range pieces {
+				for _, chunk := range chunks {
 					got := sessionLogits(t, newSession(t, m, SessionOptions{Chunk: chunk}), ids, n)
 					require.InDeltaSlice(t, want, got, 1e-4)
 					if first == nil {
@@ -288,7 +292,11 @@ func TestSessionCancelled(t *testing.T) {
 	want := sessionLogits(t, newSession(t, m, SessionOptions{}), ids, 600)
 	require.Equal(t, want, sessionLogits(t, s, ids[128:], 600))
 
-	for wait := time.Duration(0); wait < 2*time.Millisecond; wait += 100 * time.Microsecond {
+	step := 100 * time.Microsecond
+	if testing.Short() {
+		step *= 6
+	}
+	for wait := time.Duration(0); wait < 2*time.Millisecond; wait += step {
 		require.NoError(t, s.Truncate(0))
 		ctx, cancel := context.WithTimeout(t.Context(), wait)
 		if s.Append(ctx, ids) != nil {

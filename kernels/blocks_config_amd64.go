@@ -99,26 +99,18 @@ var (
 	expandAVX2   = [numDTypes]expandPanel{Q8_0: avx2.ExpandQ80, Q4_0: avx2.ExpandQ40, Q4_1: avx2.ExpandQ41, Q5_0: avx2.ExpandQ50, Q5_1: avx2.ExpandQ51}
 )
 
-// halfRows is the configuration of the active set for one row and 16-bit floats.
-func halfRows(d DType) *halfConfig {
+// rowsOfFloats are the active set's.
+func rowsOfFloats() *floatRows {
 	switch cpu.Active().Tier {
 	case cpu.AVX512:
-		if d == BF16 {
-			return &bf16AVX512
-		}
-		return &f16AVX512
+		return &rowsAVX512
 	case cpu.AVX2:
-		if d == BF16 {
-			return &bf16AVX2
-		}
-		return &f16AVX2
+		return &rowsAVX2
 	}
-	return &halfGenericConfig
+	return &rowsGeneric
 }
 
 var (
-	f16AVX512  = halfConfig{"avx512", avx512.F16Row16, avx512.F16Row64}
-	bf16AVX512 = halfConfig{"avx512", avx512.BF16Row16, avx512.BF16Row64}
-	f16AVX2    = halfConfig{"avx2", avx2.F16Row16, avx2.F16Row64}
-	bf16AVX2   = halfConfig{"avx2", avx2.BF16Row16, avx2.BF16Row64}
+	rowsAVX512 = floatRows{F32: avx512.F32Row, F16: avx512.F16Row, BF16: avx512.BF16Row}
+	rowsAVX2   = floatRows{F32: avx2.F32Row, F16: avx2.F16Row, BF16: avx2.BF16Row}
 )

@@ -41,19 +41,13 @@ var blockNEON = blockConfig{
 
 var expandNEON = [numDTypes]expandPanel{Q8_0: neon.ExpandQ80, Q4_0: neon.ExpandQ40, Q4_1: neon.ExpandQ41, Q5_0: neon.ExpandQ50, Q5_1: neon.ExpandQ51}
 
-// halfRows is the configuration of the active set for one row and 16-bit floats.
-func halfRows(d DType) *halfConfig {
+// rowsOfFloats are the active set's.
+func rowsOfFloats() *floatRows {
 	switch cpu.Active().Tier {
 	case cpu.NEON:
-		if d == BF16 {
-			return &bf16NEON
-		}
-		return &f16NEON
+		return &rowsNEON
 	}
-	return &halfGenericConfig
+	return &rowsGeneric
 }
 
-var (
-	f16NEON  = halfConfig{"neon", neon.F16Row16, neon.F16Row64}
-	bf16NEON = halfConfig{"neon", neon.BF16Row16, neon.BF16Row64}
-)
+var rowsNEON = floatRows{F32: neon.F32Row, F16: neon.F16Row, BF16: neon.BF16Row}

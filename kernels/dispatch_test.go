@@ -90,10 +90,8 @@ func TestTilesOfEverySet(t *testing.T) {
 		require.Equal(t, want, firstWord(int8Tiles().name))
 		require.Equal(t, want, firstWord(blockTiles().name))
 		checkBlocks(t, blockTiles())
-		for _, d := range halfTypes {
-			c := halfRows(d)
-			require.Equal(t, tier, c.name)
-			require.Equal(t, set.Tier != cpu.Generic, c.one != nil && c.wide != nil)
+		for _, d := range append([]DType{F32}, halfTypes...) {
+			require.Equal(t, set.Tier != cpu.Generic, rowsOfFloats()[d] != nil)
 		}
 		checkConfig(t, gemmTiles())
 		checkConfig(t, int8Tiles())

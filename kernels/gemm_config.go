@@ -128,5 +128,3 @@ var int8GenericConfig = gemmConfig[int8Tile]{
 	chunk:  256 << 10,
 	rate:   2.5,
 }
-
-var halfGenericConfig = halfConfig{name: "generic"}

@@ -10,4 +10,4 @@ func pairBytes(dst []int16, src []int8) { pairBytesGeneric(dst, src) }
 
 func blockTiles() *blockConfig { return &blockGenericConfig }
 
-func halfRows(DType) *halfConfig { return &halfGenericConfig }
+func rowsOfFloats() *floatRows { return &rowsGeneric }

@@ -18,7 +18,7 @@ type product struct {
 	f32    *gemmConfig[gemmTile] // and of F16, BF16
 	int8   *gemmConfig[int8Tile]
 	blocks *blockConfig
-	half   *halfConfig // beside f32, for one row
+	row1   floatRow // beside f32, for one row
 
 	finish    bool // something remains to be done after the tiles
 	gateApart bool // the gate is in x.gate
@@ -157,8 +157,8 @@ func (p *product) panels(ws *workspace, first, end, g0, g1 int) {
 		switch {
 		case p.blocks != nil:
 			panel += p.blockStrip(ws, panel, end-panel, g0, g1)
-		case p.half != nil && p.half.one != nil && p.m == 1:
-			panel += p.halfStrip(ws, panel, end-panel)
+		case p.row1 != nil && p.m == 1:
+			panel += p.rowStrip(ws, panel, end-panel)
 		default:
 			panel += p.strip(ws, panel, end-panel, g0, g1)
 		}

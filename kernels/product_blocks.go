@@ -50,21 +50,6 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 	return 1
 }
 
-// blockRow is blockStrip for a single row.
-func (p *product) blockRow(ws *workspace, row blockRow, panel, left, blocks int, packed *uint8) int {
-	np, offset, cstep := p.placeRun(panel, left)
-	c := &ws.tile[0]
-	if np > 0 {
-		c = &p.out.C[offset+p.row*p.out.LD]
-	}
-	row(blocks, (*uint8)(p.a), packed, max(np, 1), c, cstep, p.panelBias(ws, panel))
-	if np == 0 {
-		p.scatter(ws, panel, 1, 0, 1)
-		return 1
-	}
-	return np
-}
-
 // panelBias is the bias from a panel's columns on, at least 16 of them, nil if
 // there is none.
 func (p *product) panelBias(ws *workspace, panel int) *float32 {
@@ -91,53 +76,6 @@ func (f *blockForm) expandCodes(dst, codes *uint8, blocks int) {
 	}
 }
 
-// halfRow is the product of one row with np panels [k][16] of 16-bit floats, bstep
-// bytes apart:
-//
-//	for p := range np {
-//		for j := range 16 {
-//			acc := 0
-//			for kk := range k {
-//				acc = fma(a[kk], B[p][kk][j], acc)
-//			}
-//			C[p][j] = acc + bias[16*p+j] // if bias is not nil
-//		}
-//	}
-//
-// The outputs of panels are cstep bytes apart.
-type halfRow func(k int, a *float32, b *uint16, bstep int, c *float32, cstep int, bias *float32)
-
-// halfConfig is how one set of instructions multiplies a row by 16-bit floats.
-type halfConfig struct {
-	name      string
-	one, wide halfRow // of one panel and of halfPanels; nil where widening them first is no slower
-}
-
-// halfPanels is how many panels pass by side by side.
-const halfPanels = 4
-
-// halfStrip computes the next panels, at most left of them, for the one row of
-// the block, and returns how many it has done.
-func (p *product) halfStrip(ws *workspace, panel, left int) int {
-	np := min(left, halfPanels)
-	offset, cstep, direct := p.place(panel, np)
-	row := p.half.wide
-	if np < halfPanels || !direct {
-		np, row = 1, p.half.one
-		offset, cstep, direct = p.place(panel, 1)
-	}
-	k := p.w.k
-	c := &ws.tile[0]
-	if direct {
-		c = &p.out.C[offset+p.row*p.out.LD]
-	}
-	row(k, (*float32)(p.a), &p.w.halves()[panel*panelWidth*k], 2*panelWidth*k, c, cstep, p.panelBias(ws, panel))
-	if !direct {
-		p.scatter(ws, panel, 1, 0, 1)
-	}
-	return np
-}
-
 // widen sets the worker's scratch to np panels of 16-bit floats as float32.
 func (p *product) widen(ws *workspace, panel, np int) *float32 {
 	n := np * panelWidth * p.w.k
@@ -162,7 +100,7 @@ func (p *product) reserveWide() {
 		if !f.super {
 			floats = k / blockLen * f.kind.values() * panelWidth
 		}
-	} else {
+	} else if p.m > 1 || p.row1 == nil {
 		floats = p.np * panelWidth * k
 	}
 	for i := range p.x.workers {

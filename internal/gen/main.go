@@ -52,7 +52,7 @@ var portable = []file{
 	{"rotate", rotate},
 	{"onequery", oneQuery},
 	{"lookin", lookIn},
-	{"halfrow", halfRows},
+	{"floatrow", floatRows},
 	{"expand", func(m vm.Machine) { expansions(m); quantiseBlocks(m); quantiseSuper(m) }},
 }
 

@@ -228,17 +228,20 @@ func TestMatMulBlocks(t *testing.T) {
 				clear(a[:min(step, k)]) // a block of zeros
 				poison(c)
 				x.MatMul(Out{C: c, LD: ldc}, a, m, lda, w, Epilogue{Bias: bias})
+				rounded, steps := make([][]float64, m), make([][]float64, m)
+				for i := range m {
+					rounded[i], steps[i] = record64(a[i*lda:i*lda+k], step)
+				}
 				row := make([]float32, k)
 				for j := range n {
 					w.Row(row, j)
 					for i := range m {
 						want, size := float64(bias[j]), math.Abs(float64(bias[j]))
-						rounded, steps := record64(a[i*lda:i*lda+k], step)
-						for kk, v := range rounded {
+						for kk, v := range rounded[i] {
 							want += v * float64(row[kk])
 							size += math.Abs(v) * (math.Abs(float64(row[kk])) + 0.1*128)
 						}
-						if got := float64(c[i*ldc+j]); !(math.Abs(got-want) <= size*1e-6+shifted(w.column(j), steps)) {
+						if got := float64(c[i*ldc+j]); !(math.Abs(got-want) <= size*1e-6+shifted(w.column(j), steps[i])) {
 							t.Fatalf("%v %v: C[%d][%d] is %v, want %v", d, s, i, j, got, want)
 						}
 					}
@@ -249,7 +252,7 @@ func TestMatMulBlocks(t *testing.T) {
 				}
 				key := d.String() + string(rune(m)) + string(rune(n))
 				if want, ok := golden[key]; ok {
-					require.Equal(t, want, flat, "%v %v", d, s)
+					requireSame(t, want, flat, "%v %v", d, s)
 				}
 				golden[key] = flat
 			}
@@ -344,13 +347,13 @@ func TestMatMulBlocksSameBits(t *testing.T) {
 				x.Begin(context.Background(), threads)
 				x.MatMul(Out{C: c, LD: n}, a, m, k, w, e)
 				require.NoError(t, x.End())
-				require.Equal(t, all, c, "%v, %d threads", d, threads)
+				requireSame(t, all, c, "%v, %d threads", d, threads)
 			}
 			for _, rows := range []int{1, 2, 7, 17} {
 				from := r.IntN(m - rows)
 				c := make([]float32, rows*n)
 				x.MatMul(Out{C: c, LD: n}, a[from*k:], rows, k, w, e)
-				require.Equal(t, all[from*n:][:rows*n], c, "%v, %d rows alone", d, rows)
+				requireSame(t, all[from*n:][:rows*n], c, "%v, %d rows alone", d, rows)
 			}
 			// Heads apart, through scratch and in place.
 			for _, cols := range []int{16, 20, 64} {
@@ -360,7 +363,9 @@ func TestMatMulBlocksSameBits(t *testing.T) {
 					x.MatMul(out, a, rows, k, w, e)
 					for i := range rows {
 						for j := range n {
-							require.Equal(t, all[i*n+j], out.C[j/cols*out.BlockStride+i*cols+j%cols], "%v, heads of %d", d, cols)
+							if got := out.C[j/cols*out.BlockStride+i*cols+j%cols]; got != all[i*n+j] {
+								t.Fatalf("%v, heads of %d: C[%d][%d] is %v, want %v", d, cols, i, j, got, all[i*n+j])
+							}
 						}
 					}
 				}
@@ -372,8 +377,8 @@ func TestMatMulBlocksSameBits(t *testing.T) {
 				x.MatMul(Out{C: c, LD: n}, b, 5, k, w, Epilogue{})
 				for i := range 5 {
 					for j, v := range c[i*n : (i+1)*n] {
-						if d.form() != nil || spoil != spoil {
-							require.Equal(t, i == 2, v != v, "%v: C[%d][%d] is %v", d, i, j, v)
+						if (d.form() != nil || spoil != spoil) && (i == 2) != (v != v) {
+							t.Fatalf("%v: C[%d][%d] is %v", d, i, j, v)
 						}
 					}
 				}
@@ -399,7 +404,11 @@ func TestFMA(t *testing.T) {
 			t.Fatalf("fma(%v, %v, %v) is %v, want %v", x, y, z, got, exact)
 		}
 	}
-	for range 200000 {
+	rounds := 200000
+	if testing.Short() {
+		rounds /= 5
+	}
+	for range rounds {
 		x := math.Float32frombits(r.Uint32()&0x807fffff | uint32(64+r.IntN(127))<<23)
 		y := math.Float32frombits(r.Uint32()&0x807fffff | uint32(64+r.IntN(127))<<23)
 		z := math.Float32frombits(r.Uint32()&0x80ffffff | uint32(1+r.IntN(253))<<23)

@@ -129,16 +129,18 @@ func TestConversionLengths(t *testing.T) {
 					buf[0], buf[n+1] = 7, 8
 					f.to(buf[1:n+1], src)
 					for i, x := range src {
-						require.Equal(t, f.one(x), buf[i+1], "%s %v", name, x)
+						if got := buf[i+1]; got != f.one(x) {
+							t.Fatalf("%s %v is %#x, want %#x", name, x, got, f.one(x))
+						}
 					}
-					require.Equal(t, []uint16{7, 8}, []uint16{buf[0], buf[n+1]}, "%s wrote past dst", name)
+					requireSame(t, []uint16{7, 8}, []uint16{buf[0], buf[n+1]}, "%s wrote past dst", name)
 					wide := at[float32](n+2, misalign)
 					wide[0], wide[n+1] = 7, 8
 					f.from(wide[1:n+1], buf[1:n+1])
 					again := make([]uint16, n)
 					f.to(again, wide[1:n+1])
-					require.Equal(t, buf[1:n+1], again, name)
-					require.Equal(t, []float32{7, 8}, []float32{wide[0], wide[n+1]}, "%s wrote past dst", name)
+					requireSame(t, buf[1:n+1], again, "%s", name)
+					requireSame(t, []float32{7, 8}, []float32{wide[0], wide[n+1]}, "%s wrote past dst", name)
 				}
 			}
 		}

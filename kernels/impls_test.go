@@ -3,6 +3,7 @@ package kernels
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -19,11 +20,13 @@ type op struct {
 	inputs int
 	run    func(dst []float32, in [][]float32)
 	ref    func(dst []float64, in [][]float32) // the contract, in float64
-	// tol is how far got may be from want at i; in has what both were made of.
-	tol func(want float64, i int, in [][]float32) float64
-	// whole operations depend on the whole row, and a NaN fills it.
+	// tol is how far got may be from want at i, where both were made of in.
+	tol func(in [][]float32) tolerance
+	// whole operations make an element of several, whose sums may overflow where float64's do not.
 	whole bool
 }
+
+type tolerance func(want float64, i int) float64
 
 const (
 	ulp  = 0x1p-23
@@ -47,8 +50,8 @@ func mapRef(f func(x float64) float64) func(dst []float64, in [][]float32) {
 	}
 }
 
-func ulps(n float64) func(want float64, i int, in [][]float32) float64 {
-	return func(want float64, i int, in [][]float32) float64 { return n * ulpOf(want) }
+func ulps(n float64) func(in [][]float32) tolerance {
+	return func([][]float32) tolerance { return func(want float64, _ int) float64 { return n * ulpOf(want) } }
 }
 
 func inPlace(a Activation) func(dst []float32, in [][]float32) {
@@ -58,23 +61,27 @@ func inPlace(a Activation) func(dst []float32, in [][]float32) {
 	}
 }
 
-func geluTol(want float64, i int, in [][]float32) float64 {
-	x := float64(in[0][i])
-	if x < 0 {
-		return 7.2e-8*min(1, -x*4) + tiny
+func geluTol(in [][]float32) tolerance {
+	return func(want float64, i int) float64 {
+		x := float64(in[0][i])
+		if x < 0 {
+			return 7.2e-8*min(1, -x*4) + tiny
+		}
+		return 7.2e-8*min(1, x*4) + ulpOf(want)
 	}
-	return 7.2e-8*min(1, x*4) + ulpOf(want)
 }
 
 // sigmoidTol allows for the rounding of the exponential's argument, a part in
 // 2²⁴ of it, beside 4 ulp.
-func sigmoidTol(factor float64) func(want float64, i int, in [][]float32) float64 {
-	return func(want float64, i int, in [][]float32) float64 {
-		x := math.Abs(float64(in[0][i])) * factor
-		if x > 87 {
-			return ulpOf(want) + 2e-36 // where exp overflows and a negative x gives 0
+func sigmoidTol(factor float64) func(in [][]float32) tolerance {
+	return func(in [][]float32) tolerance {
+		return func(want float64, i int) float64 {
+			x := math.Abs(float64(in[0][i])) * factor
+			if x > 87 {
+				return ulpOf(want) + 2e-36 // where exp overflows and a negative x gives 0
+			}
+			return (4+x)*ulpOf(want) + 0x1p-126
 		}
-		return (4+x)*ulpOf(want) + 0x1p-126
 	}
 }
 
@@ -99,12 +106,8 @@ func referenceLayerNorm(dst []float64, in [][]float32, eps float64, centre bool)
 
 // normTol: sums are good to some ulp of the largest element, and what is left
 // of it after the mean is taken away is divided by the standard deviation.
-func normTol(centre bool) func(want float64, i int, in [][]float32) float64 {
-	return func(want float64, i int, in [][]float32) float64 {
-		t := math.Abs(float64(in[1][i]))
-		if len(in) > 2 {
-			t += math.Abs(float64(in[2][i]))
-		}
+func normTol(centre bool) func(in [][]float32) tolerance {
+	return func(in [][]float32) tolerance {
 		n := float64(len(in[0]))
 		largest, mean, variance := 0.0, 0.0, 0.0
 		for _, v := range in[0] {
@@ -117,7 +120,13 @@ func normTol(centre bool) func(want float64, i int, in [][]float32) float64 {
 		for _, v := range in[0] {
 			variance += (float64(v) - mean) * (float64(v) - mean) / n
 		}
-		return 8 * ulp * (math.Abs(want) + t*(1+largest/math.Sqrt(variance+testEps)))
+		return func(want float64, i int) float64 {
+			t := math.Abs(float64(in[1][i]))
+			if len(in) > 2 {
+				t += math.Abs(float64(in[2][i]))
+			}
+			return 8 * ulp * (math.Abs(want) + t*(1+largest/math.Sqrt(variance+testEps)))
+		}
 	}
 }
 
@@ -149,14 +158,15 @@ var operations = []op{
 				}
 			}
 		},
-		tol: func(want float64, i int, in [][]float32) float64 {
+		tol: func(in [][]float32) tolerance {
 			spread := 0.0
 			for _, x := range in[0] {
 				if v := math.Abs(float64(x)); v < math.Inf(1) {
 					spread = max(spread, v)
 				}
 			}
-			return want*(8+2*min(spread, 200)+float64(len(in[0]))/64)*ulp/2 + 0x1p-126
+			factor := (8 + 2*min(spread, 200) + float64(len(in[0]))/64) * ulp / 2
+			return func(want float64, _ int) float64 { return want*factor + 0x1p-126 }
 		}},
 	{name: "layerNorm", inputs: 3, whole: true, tol: normTol(true),
 		run: func(dst []float32, in [][]float32) { LayerNorm(dst, in[0], in[1], in[2], testEps) },
@@ -184,7 +194,7 @@ var operations = []op{
 	{name: "scale", inputs: 1, tol: ulps(0.5),
 		run: func(dst []float32, in [][]float32) { Scale(dst, in[0], 1.7) },
 		ref: mapRef(func(x float64) float64 { return x * float64(float32(1.7)) })},
-	{name: "rotate", inputs: 3,
+	{name: "rotate", inputs: 3, whole: true,
 		run: func(dst []float32, in [][]float32) {
 			half := len(dst) / 2
 			copy(dst, in[0])
@@ -200,13 +210,15 @@ var operations = []op{
 				dst[i], dst[half+i] = a*c-b*s, b*c+a*s
 			}
 		},
-		tol: func(_ float64, i int, in [][]float32) float64 {
+		tol: func(in [][]float32) tolerance {
 			half := len(in[0]) / 2
-			if i == 2*half {
-				return 0
+			return func(_ float64, i int) float64 {
+				if i == 2*half {
+					return 0
+				}
+				a, b, c, s := in[0][i], in[0][(i+half)%(2*half)], in[1][i%half], in[2][i%half]
+				return 1.5 * ulpOf(math.Abs(float64(a)*float64(c))+math.Abs(float64(b)*float64(s)))
 			}
-			a, b, c, s := in[0][i], in[0][(i+half)%(2*half)], in[1][i%half], in[2][i%half]
-			return 1.5 * ulpOf(math.Abs(float64(a)*float64(c))+math.Abs(float64(b)*float64(s)))
 		}},
 	{name: "gelu", inputs: 1, tol: geluTol, run: inPlace(GELU),
 		ref: mapRef(func(x float64) float64 {
@@ -265,11 +277,20 @@ func poison(x []float32) {
 	}
 }
 
+// requireSame is for many elements: reflection takes its time only where they differ.
+func requireSame[T comparable](t *testing.T, want, got []T, format string, args ...any) {
+	t.Helper()
+	if !slices.Equal(want, got) {
+		require.Equal(t, want, got, append([]any{format}, args...)...)
+	}
+}
+
 // check compares with the contract, NaN-safe.
 func (o *op) check(t *testing.T, dst []float32, in [][]float32) {
 	t.Helper()
 	want := make([]float64, len(dst))
 	o.ref(want, in)
+	tol := o.tol(in)
 	for i, got := range dst {
 		w := want[i]
 		switch {
@@ -278,8 +299,8 @@ func (o *op) check(t *testing.T, dst []float32, in [][]float32) {
 		case math.Abs(w) > math.MaxFloat32:
 			require.True(t, math.IsInf(float64(got), sign(w)), "%s: element %d of %d is %v, want %v", o.name, i, len(dst), got, w)
 		default:
-			if !(math.Abs(float64(got)-w) <= o.tol(w, i, in)) {
-				t.Fatalf("%s: element %d of %d is %v, want %v within %.3g (%v)", o.name, i, len(dst), got, w, o.tol(w, i, in), elements(in, i))
+			if !(math.Abs(float64(got)-w) <= tol(w, i)) {
+				t.Fatalf("%s: element %d of %d is %v, want %v within %.3g (%v)", o.name, i, len(dst), got, w, tol(w, i), elements(in, i))
 			}
 		}
 	}

@@ -357,13 +357,13 @@ func TestMatMulSameBits(t *testing.T) {
 				x.Begin(context.Background(), threads)
 				x.MatMul(Out{C: c, LD: n}, a, m, k, packed, e)
 				require.NoError(t, x.End())
-				require.Equal(t, all, c, "%d threads", threads)
+				requireSame(t, all, c, "%d threads", threads)
 			}
 			for _, rows := range []int{1, 2, 3, 5, 7, 13, 15, 31} {
 				from := r.IntN(m - rows)
 				c := make([]float32, rows*n)
 				x.MatMul(Out{C: c, LD: n}, a[from*k:], rows, k, packed, e)
-				require.Equal(t, all[from*n:][:rows*n], c, "%d rows alone", rows)
+				requireSame(t, all[from*n:][:rows*n], c, "%d rows alone", rows)
 			}
 		}
 	})
@@ -393,7 +393,7 @@ func TestMatMulGate(t *testing.T) {
 						x.Begin(context.Background(), threads)
 						x.MatMul(Out{C: got, LD: n}, a, rows, k, w, Epilogue{Gate: Gate{W: by, Act: SiLU}})
 						require.NoError(t, x.End())
-						require.Equal(t, want[:rows*n], got[:rows*n], "%v by %v, %d threads", d, gated, threads)
+						requireSame(t, want[:rows*n], got[:rows*n], "%v by %v, %d threads", d, gated, threads)
 					}
 				}
 			}

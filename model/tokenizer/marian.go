@@ -69,7 +69,11 @@ func loadMarian(fsys fs.FS, dir, modelType string, data []byte, config *Config) 
 	}
 	n.codes = true
 	t.normalizer = n
-	if err := t.setAdded(c.added(nil, config, nil)); err != nil {
+	extra, err := config.pieces.extra()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.setAdded(c.added(nil, config, extra)); err != nil {
 		return nil, err
 	}
 	t.decoder = marianDecoder{t.special}

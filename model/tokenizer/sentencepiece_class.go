@@ -20,6 +20,24 @@ type pieceSettings struct {
 	Source      *string `json:"src_lang"`
 	Separate    bool    `json:"separate_vocabs"`
 	SentMask    *string `json:"mask_token_sent"`
+
+	// Extra is a list of tokens, or an object of names and tokens, which is nothing to us.
+	Extra rawMessage `json:"extra_special_tokens"`
+}
+
+// extra lists the tokens that transformers 5 calls extra_special_tokens.
+func (s *pieceSettings) extra() (tokens []string, err error) {
+	if len(s.Extra) == 0 || s.Extra[0] != '[' {
+		return nil, nil
+	}
+	var list []configToken
+	if err := unmarshal(s.Extra, &list); err != nil {
+		return nil, fmt.Errorf("extra_special_tokens: %w", err)
+	}
+	for _, token := range list {
+		tokens = append(tokens, token.content)
+	}
+	return tokens, nil
 }
 
 // A pieceClass is what some classes of transformers make of SentencePiece's file.
@@ -46,6 +64,7 @@ type pieceClass struct {
 func pieceClasses() []*pieceClass {
 	fairseqRoles := map[string]string{"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>",
 		"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
+	llama := map[string]string{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 	fairseq := []string{"bos_token", "pad_token", "eos_token", "unk_token"}
 	mask := []string{"mask_token"}
 	mbart := strings.Fields("ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV my_MM ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN")
@@ -53,7 +72,7 @@ func pieceClasses() []*pieceClass {
 	const around, aroundPair = "bos A eos", "bos A eos eos B eos"
 	return []*pieceClass{
 		{
-			classes: []string{"T5"}, types: []string{"t5", "mt5", "umt5", "longt5", "switch_transformers"},
+			classes: []string{"T5", "MT5"}, types: []string{"t5", "mt5", "umt5", "longt5", "switch_transformers"},
 			roles:     map[string]string{"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
 			sentinels: 100, single: "A eos", pair: "A eos B eos",
 		},
@@ -71,7 +90,7 @@ func pieceClasses() []*pieceClass {
 			quotes:  true, single: "A sep cls:2", pair: "A sep B:1 sep:1 cls:2",
 		},
 		{
-			classes: []string{"XLMRoberta", "Barthez"}, types: []string{"xlm-roberta", "xlm-roberta-xl", "trocr"},
+			classes: []string{"XLMRoberta"}, types: []string{"xlm-roberta", "xlm-roberta-xl", "trocr"},
 			roles: fairseqRoles, head: fairseq, drop: 3, tail: mask, single: around, pair: aroundPair,
 		},
 		{
@@ -94,9 +113,12 @@ func pieceClasses() []*pieceClass {
 			head:  []string{"pad_token", "eos_token"}, drop: 2, unused: 103, single: "A eos", pair: "A B eos",
 		},
 		{
-			classes: []string{"Llama", "CodeLlama"}, types: []string{"llama", "code_llama", "mistral", "mixtral", "phi3"},
-			roles: map[string]string{"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"},
-			first: true, bos: true,
+			classes: []string{"Llama"}, types: []string{"llama", "mistral", "mixtral", "phi3"},
+			roles: llama, first: true, bos: true,
+		},
+		{
+			classes: []string{"CodeLlama"}, types: []string{"code_llama"},
+			roles: llama, first: true, bos: true, special: []string{"▁<PRE>", "▁<MID>", "▁<SUF>", "▁<EOT>", "<FILL_ME>"},
 		},
 		{
 			classes: []string{"Gemma"}, types: []string{"gemma", "gemma2", "gemma3", "gemma3_text"},

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +18,10 @@ type commas struct {
 // commaPart is a piece of so many bytes.
 type commaPart struct{ id, size int32 }
 
-func newCommas(v *pieceVocabulary, inner model) *commas {
+// maxComma is longer than SentencePiece's trainer makes pieces.
+const maxComma = 128
+
+func newCommas(v *pieceVocabulary, inner model) (*commas, error) {
 	m := &commas{inner, v.unk, map[int32][]commaPart{}}
 	comma := v.findString(",")
 	if comma < 0 {
@@ -28,6 +32,9 @@ func newCommas(v *pieceVocabulary, inner model) *commas {
 		number, ok := bytes.CutSuffix(p.text, []byte{','})
 		if r, _ := utf8.DecodeLastRune(number); !ok || !unicode.IsDigit(r) || i < v.drop {
 			continue
+		}
+		if len(p.text) > maxComma {
+			return nil, fmt.Errorf("piece %d, %s, of %d bytes with a comma at the end, is %w", i, quote(string(p.text)), len(p.text), ErrUnsupported)
 		}
 		// The number is a text of its own, which has a blank before it; it goes again if the piece had none.
 		text := append([]byte(metaspace), bytes.ReplaceAll(number, []byte(metaspace), nil)...)
@@ -49,7 +56,7 @@ func newCommas(v *pieceVocabulary, inner model) *commas {
 		}
 		m.pieces[v.id(i)] = append(parts, commaPart{comma, 1})
 	}
-	return m
+	return m, nil
 }
 
 func (m *commas) tokenize(ws *workspace, dst []token, word []byte) []token {

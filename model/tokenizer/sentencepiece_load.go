@@ -26,9 +26,12 @@ func loadPieces(fsys fs.FS, dir string, config Config) (*Tokenizer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tokenizer: %w", err)
 		}
-		modelType, err := readModelType(fsys, dir)
+		modelType, class, err := readModelType(fsys, dir)
 		if err != nil {
 			return nil, err
+		}
+		if config.Class == "" {
+			config.Class = class
 		}
 		if err := config.readAdded(fsys, dir); err != nil {
 			return nil, err
@@ -85,6 +88,10 @@ func loadClass(modelType string, data []byte, config *Config) (*Tokenizer, error
 	if err != nil {
 		return nil, err
 	}
+	extra, err := s.extra()
+	if err != nil {
+		return nil, err
+	}
 	v, err := newPieceVocabulary(m, head, c.drop, tail, config.Roles["unk_token"])
 	if err != nil {
 		return nil, err
@@ -94,7 +101,9 @@ func loadClass(modelType string, data []byte, config *Config) (*Tokenizer, error
 		return nil, err
 	}
 	if c.quotes {
-		t.model = newCommas(v, t.model)
+		if t.model, err = newCommas(v, t.model); err != nil {
+			return nil, err
+		}
 	}
 	n, err := v.normalizer()
 	if err != nil {
@@ -108,7 +117,7 @@ func loadClass(modelType string, data []byte, config *Config) (*Tokenizer, error
 	}
 	t.normalizer = c.normalizer(s, n)
 	t.decoder = pieceDecoder(m, n.scheme)
-	if err := t.setAdded(c.added(v, config, slices.Concat(head, tail))); err != nil {
+	if err := t.setAdded(c.added(v, config, slices.Concat(extra, head, tail))); err != nil {
 		return nil, err
 	}
 	return t, t.surroundPieces(c, config)

@@ -128,11 +128,14 @@ func (n *pieceNormalizer) next(s []byte, i int) (to []byte, w int) {
 	return s[i : i+w], w
 }
 
+// maxMapped is more bytes than the strings of a map have; a map that goes in circles is followed no further.
+const maxMapped = 1 << 10
+
 // longest returns what the longest beginning of s that the map has is replaced by, and its length, 0 for none.
 func (n *precompiled) longest(s []byte) (to []byte, length int) {
 	offset := func(u uint32) uint32 { return u >> 10 << (u & (1 << 9) >> 6) }
 	node := offset(n.units[0])
-	for i, c := range s {
+	for i, c := range s[:min(len(s), maxMapped)] {
 		node ^= uint32(c)
 		if c == 0 || int64(node) >= int64(len(n.units)) {
 			break

@@ -170,6 +170,8 @@ func TestPiecesSettings(t *testing.T) {
 		{"llama", `{"add_bos_token":false,"add_eos_token":true}`, "the", "▁the </s>"},
 		{"llama", `{"add_prefix_space":false}`, "the of", "<s> th e ▁of"},
 		{"llama", `{"additional_special_tokens":["<|im_start|>"]}`, "the<|im_start|>the", "<s> ▁the <|im_start|> th e"},
+		{"llama", `{"extra_special_tokens":["<|a|>",{"content":"<|b|>"}]}`, "<|b|>", "<s> <|b|>"},
+		{"llama", `{"extra_special_tokens":{"image_token":"<i>"},"tokenizer_class":"CodeLlamaTokenizer"}`, "a▁<SUF>", "<s> ▁a ▁<SUF>"},
 		{"pegasus", `{"mask_token":"<m>","mask_token_sent":"<s>"}`, "<m> <s>the", "<m> <s> ▁the </s>"},
 	} {
 		tok, err := pieces(t, c.folder, config(c.config))
@@ -179,7 +181,14 @@ func TestPiecesSettings(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.want, strings.Join(tok.AppendTokens(nil, &enc), " "), "%s %s", c.folder, c.config)
 	}
-	tok, err := pieces(t, "pegasus", nil)
+	tok, err := pieces(t, "mbart", func(folder fstest.MapFS) {
+		delete(folder, "tokenizer_config.json")
+		folder["config.json"] = &fstest.MapFile{Data: []byte(`{"model_type":"gpt2","tokenizer_class":"XLMRobertaTokenizer"}`)}
+	})
+	require.NoError(t, err)
+	_, ok := tok.TokenToID("en_XX")
+	require.False(t, ok)
+	tok, err = pieces(t, "pegasus", nil)
 	require.NoError(t, err)
 	id, _ := tok.TokenToID("<unk_102>")
 	require.EqualValues(t, 104, id)
@@ -325,4 +334,33 @@ func FuzzPieces(f *testing.F) {
 		checkEncode(t, tok, &enc, "b", Options{Pair: "a", HasPair: true, MaxLen: 7})
 		_, _, _ = tok.Vocabulary()
 	})
+}
+
+// What a hostile file asks for takes neither long nor much.
+func TestPiecesHostile(t *testing.T) {
+	long := strings.Repeat("1", 1<<20)
+	unk := wiredPiece("<unk>", 0, typeUnknown)
+	class := func(name string) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(`{"tokenizer_class":"` + name + `Tokenizer"}`)}
+	}
+	_, err := LoadFS(fstest.MapFS{"spiece.model": {Data: append(unk, wiredPiece(long+"9,", -1, typeNormal)...)}, "tokenizer_config.json": class("XLNet")}, ".")
+	require.ErrorIs(t, err, ErrUnsupported)
+	require.Less(t, len(err.Error()), 500)
+
+	// A map whose only node leads to itself, by the letter a.
+	circle := binary.LittleEndian.AppendUint32(nil, 4*('a'+1))
+	for i := range 'a' + 1 {
+		unit := uint32(0)
+		if i == 'a' {
+			unit = 'a' | 'a'<<10
+		}
+		circle = binary.LittleEndian.AppendUint32(circle, unit)
+	}
+	model := bytes.Join([][]byte{unk, wiredPiece("a", -1, typeNormal), wired(3, wired(2, append(circle, 'b', 0)))}, nil)
+	tok, err := LoadFS(fstest.MapFS{"spiece.model": {Data: model}, "tokenizer_config.json": class("T5")}, ".")
+	require.NoError(t, err)
+	var enc Encoding
+	_, err = tok.AppendEncode(&enc, strings.Repeat("a", 1<<16), Options{})
+	require.NoError(t, err)
+	require.Equal(t, 1<<16+2, enc.Len()) // an unknown blank before, and </s>
 }

@@ -124,7 +124,7 @@ func loadPair(fsys fs.FS, dir string, config Config) (*Tokenizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
-	modelType, err := readModelType(fsys, dir)
+	modelType, _, err := readModelType(fsys, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -174,23 +174,26 @@ func (c *Config) readAdded(fsys fs.FS, dir string) error {
 	return nil
 }
 
-// readModelType reads the model_type of config.json; "" if there is none.
-func readModelType(fsys fs.FS, dir string) (string, error) {
+// readModelType reads the model_type of config.json, and the tokenizer_class that some have there; "" where it does not
+// say.
+func readModelType(fsys fs.FS, dir string) (modelType, class string, err error) {
 	data, err := fs.ReadFile(fsys, path.Join(dir, "config.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return "", "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("tokenizer: %w", err)
+		return "", "", fmt.Errorf("tokenizer: %w", err)
 	}
 	var v struct {
-		Type any `json:"model_type"`
+		Type  any `json:"model_type"`
+		Class any `json:"tokenizer_class"`
 	}
 	if json.Unmarshal(data, &v) != nil {
-		return "", nil // who reads the model will say so
+		return "", "", nil // who reads the model will say so
 	}
-	s, _ := v.Type.(string)
-	return s, nil
+	modelType, _ = v.Type.(string)
+	class, _ = v.Class.(string)
+	return modelType, class, nil
 }
 
 // pairJSON makes the tokenizer.json, and gives the config that goes with it.

@@ -166,43 +166,39 @@ func checkRows(x []float32, m, n, ld int) {
 }
 
 // LayerNorms normalises rows of n, one after the other in x and dst, by
-// [LayerNorm]. dst may be x.
-func (x *Exec) LayerNorms(dst, src []float32, rows, n int, weight, bias []float32, eps float32) {
-	if rows < 0 || n < 1 {
-		panic(errShape)
-	}
-	if len(weight) != n || bias != nil && len(bias) != n {
+// [LayerNorm]. Unless more is nil, it is added to src before:
+//
+//	src[i] += more[i]
+//	dst[i] = LayerNorm(src[i])
+//
+// dst may be src or more.
+func (x *Exec) LayerNorms(dst, src, more []float32, rows, n int, weight, bias []float32, eps float32) {
+	if bias != nil && len(bias) != n {
 		panic(errLength)
 	}
-	if len(dst) < rows*n || len(src) < rows*n {
-		panic(errShort)
-	}
-	const perItem = 16 << 10 // elements, some µs
-	j := &x.norms
-	*j = norms{dst: dst[:rows*n], src: src[:rows*n], weight: weight, bias: bias, eps: eps, n: n, rows: rows, step: max(1, perItem/n)}
-	x.each((rows+j.step-1)/j.step, float64(rows*n)*normCost, j)
-	*j = norms{}
+	x.normRows(norms{dst: dst, src: src, more: more, rows: rows, n: n, weight: weight, bias: bias, eps: eps})
 }
 
-// RMSNorms normalises rows of n, one after the other in all slices, by [RMSNorm],
-// and adds residual unless it is nil:
-//
-//	dst[i] = RMSNorm(src[i]) + residual[i]
-//
-// dst may be src.
-func (x *Exec) RMSNorms(dst, src, residual []float32, rows, n int, weight []float32, eps float32) {
+// RMSNorms is LayerNorms by [RMSNorm].
+func (x *Exec) RMSNorms(dst, src, more []float32, rows, n int, weight []float32, eps float32) {
+	x.normRows(norms{dst: dst, src: src, more: more, rows: rows, n: n, weight: weight, eps: eps, rms: true})
+}
+
+func (x *Exec) normRows(of norms) {
+	rows, n := of.rows, of.n
 	if rows < 0 || n < 1 {
 		panic(errShape)
 	}
-	if len(weight) != n {
+	if len(of.weight) != n {
 		panic(errLength)
 	}
-	if len(dst) < rows*n || len(src) < rows*n || residual != nil && len(residual) < rows*n {
+	if len(of.dst) < rows*n || len(of.src) < rows*n || of.more != nil && len(of.more) < rows*n {
 		panic(errShort)
 	}
 	const perItem = 16 << 10 // elements, some µs
 	j := &x.norms
-	*j = norms{dst: dst[:rows*n], src: src[:rows*n], residual: residual, weight: weight, eps: eps, n: n, rows: rows, step: max(1, perItem/n), rms: true}
+	*j = of
+	j.step = max(1, perItem/n)
 	x.each((rows+j.step-1)/j.step, float64(rows*n)*normCost, j)
 	*j = norms{}
 }
@@ -213,7 +209,7 @@ const normCost = 0.3
 // norms is the work of LayerNorms and RMSNorms.
 type norms struct {
 	dst, src     []float32 // [rows, n]
-	residual     []float32 // [rows, n], or nil
+	more         []float32 // [rows, n], or nil
 	weight, bias []float32 // [n]
 	eps          float32
 	n, rows      int
@@ -224,13 +220,13 @@ type norms struct {
 func (j *norms) Run(_, item int) {
 	for r := item * j.step; r < min((item+1)*j.step, j.rows); r++ {
 		dst, src := j.dst[r*j.n:(r+1)*j.n], j.src[r*j.n:(r+1)*j.n]
-		if !j.rms {
-			layerNorm(dst, src, j.weight, j.bias, j.eps)
-			continue
+		if j.more != nil {
+			Add(src, src, j.more[r*j.n:(r+1)*j.n])
 		}
-		rmsNorm(dst, src, j.weight, j.eps)
-		if j.residual != nil {
-			Add(dst, dst, j.residual[r*j.n:(r+1)*j.n])
+		if j.rms {
+			rmsNorm(dst, src, j.weight, j.eps)
+		} else {
+			layerNorm(dst, src, j.weight, j.bias, j.eps)
 		}
 	}
 }

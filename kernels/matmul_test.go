@@ -480,7 +480,7 @@ func TestMatMulNoAllocations(t *testing.T) {
 			x.MatMul(Out{C: c, LD: n}, a, m, k, f32, Epilogue{Act: SiLU})
 			x.MatMul(Out{C: c, LD: n}, a, m, k, i8, Epilogue{Act: GELU})
 			x.MatMul(Out{C: c, LD: n}, a, 1, k, i8, Epilogue{})
-			x.LayerNorms(c, c, m, n, ln, ln, 1e-5)
+			x.LayerNorms(c, c, nil, m, n, ln, ln, 1e-5)
 		}
 		run()
 		require.Zero(t, testing.AllocsPerRun(5, run))
@@ -535,54 +535,53 @@ func TestMatMulCancelled(t *testing.T) {
 	require.ErrorIs(t, x.End(), context.Canceled)
 }
 
-func TestRMSNorms(t *testing.T) {
+// Rows are normalised as alone, after something is added to them or not.
+func TestNorms(t *testing.T) {
 	forEachSet(t, func(t *testing.T, _ cpu.Set) {
 		r := rand.New(rand.NewPCG(15, 16))
 		const n = 301
-		w := make([]float32, n)
-		fill(r, w, 1)
-		var x Exec
-		for _, rows := range []int{0, 1, 3, 400} {
-			src, residual, want := make([]float32, rows*n), make([]float32, rows*n), make([]float32, rows*n)
-			fill(r, src, 3)
-			fill(r, residual, 3)
-			for i := range rows {
-				RMSNorm(want[i*n:][:n], src[i*n:][:n], w, 1e-6)
-			}
-			got := make([]float32, rows*n)
-			x.Begin(context.Background(), 2)
-			x.RMSNorms(got, src, nil, rows, n, w, 1e-6)
-			require.Equal(t, want, got)
-			x.RMSNorms(src, src, residual, rows, n, w, 1e-6)
-			require.NoError(t, x.End())
-			Add(want, want, residual)
-			require.Equal(t, want, src, "in place, with a residual")
-		}
-		require.PanicsWithValue(t, errShort, func() { x.RMSNorms(make([]float32, n), make([]float32, n), make([]float32, 5), 1, n, w, 1) })
-		require.PanicsWithValue(t, errLength, func() { x.RMSNorms(nil, nil, nil, 1, n, w[1:], 1) })
-	})
-}
-
-func TestLayerNorms(t *testing.T) {
-	forEachSet(t, func(t *testing.T, _ cpu.Set) {
-		r := rand.New(rand.NewPCG(13, 14))
-		n := 384
 		w, b := make([]float32, n), make([]float32, n)
 		fill(r, w, 1)
 		fill(r, b, 1)
 		var x Exec
-		for _, rows := range []int{0, 1, 3, 700} {
-			src, want, got := make([]float32, rows*n), make([]float32, rows*n), make([]float32, rows*n)
-			fill(r, src, 3)
-			for i := range rows {
-				LayerNorm(want[i*n:][:n], src[i*n:][:n], w, b, 1e-12)
+		for name, norms := range map[string]struct {
+			row  func(dst, src []float32)
+			rows func(dst, src, more []float32, rows int)
+		}{
+			"rms": {
+				func(dst, src []float32) { RMSNorm(dst, src, w, 1e-6) },
+				func(dst, src, more []float32, rows int) { x.RMSNorms(dst, src, more, rows, n, w, 1e-6) },
+			},
+			"layer": {
+				func(dst, src []float32) { LayerNorm(dst, src, w, b, 1e-6) },
+				func(dst, src, more []float32, rows int) { x.LayerNorms(dst, src, more, rows, n, w, b, 1e-6) },
+			},
+		} {
+			for _, rows := range []int{0, 1, 3, 400} {
+				src, more, sum := make([]float32, rows*n), make([]float32, rows*n), make([]float32, rows*n)
+				fill(r, src, 3)
+				fill(r, more, 3)
+				Add(sum, src, more)
+				want, wantSum, got := make([]float32, rows*n), make([]float32, rows*n), make([]float32, rows*n)
+				for i := range rows {
+					norms.row(want[i*n:][:n], src[i*n:][:n])
+					norms.row(wantSum[i*n:][:n], sum[i*n:][:n])
+				}
+				x.Begin(context.Background(), 2)
+				norms.rows(got, src, nil, rows)
+				require.Equal(t, want, got, name)
+				norms.rows(more, src, more, rows)
+				require.Equal(t, wantSum, more, "%s, in place of what is added", name)
+				require.Equal(t, sum, src, name)
+				norms.rows(src, src, nil, rows)
+				require.NoError(t, x.End())
+				require.Equal(t, wantSum, src, "%s, in place", name)
 			}
-			x.Begin(context.Background(), 2)
-			x.LayerNorms(got, src, rows, n, w, b, 1e-12)
-			require.NoError(t, x.End())
-			require.Equal(t, want, got)
 		}
-		require.PanicsWithValue(t, errShort, func() { x.LayerNorms(make([]float32, 5), make([]float32, n), 1, n, w, b, 1) })
-		require.PanicsWithValue(t, errLength, func() { x.LayerNorms(nil, nil, 1, n, w[1:], b, 1) })
+		short, whole := make([]float32, 5), make([]float32, n)
+		require.PanicsWithValue(t, errShort, func() { x.RMSNorms(whole, whole, short, 1, n, w, 1) })
+		require.PanicsWithValue(t, errShort, func() { x.LayerNorms(short, whole, nil, 1, n, w, b, 1) })
+		require.PanicsWithValue(t, errLength, func() { x.RMSNorms(nil, nil, nil, 1, n, w[1:], 1) })
+		require.PanicsWithValue(t, errLength, func() { x.LayerNorms(nil, nil, nil, 1, n, w, b[1:], 1) })
 	})
 }

@@ -16,7 +16,7 @@ func (w *workspace) cross(l int, r *Result) {
 	}
 	in := w.x
 	if s.Norm.Place != PostNorm {
-		w.norm(w.y, w.x, w.rows, s.Hidden, &p.crossNorm)
+		w.norm(w.y, w.x, w.owed(), w.rows, s.Hidden, &p.crossNorm)
 		in = w.y
 	}
 	perHead := kernels.Out{C: w.qkv, LD: a.HeadDim, BlockCols: a.HeadDim, BlockStride: w.rows * a.HeadDim}

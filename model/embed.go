@@ -22,7 +22,7 @@ func (w *workspace) embed() {
 		w.gatherTo(to, width, true, !m.spec.Embeddings.WordsOnly)
 	}
 	if m.spec.Embeddings.Norm {
-		w.norm(to, to, tokens, width, &m.embed.norm)
+		w.norm(to, to, nil, tokens, width, &m.embed.norm)
 	}
 	if projected {
 		w.MatMul(kernels.Out{C: w.x, LD: m.spec.Hidden}, w.e, tokens, width, m.embed.project.w, kernels.Epilogue{Bias: m.embed.project.bias})

@@ -96,7 +96,7 @@ func (w *workspace) group(b *Batch, g group, r *Result) {
 func (w *workspace) layers(r *Result) {
 	s := &w.model.spec
 	w.embed()
-	w.rows = w.stream.tokens
+	w.rows, w.owes = w.stream.tokens, false
 	w.permute()
 	w.keepHidden(0, r)
 	for l := range s.Layers {
@@ -112,8 +112,9 @@ func (w *workspace) layers(r *Result) {
 		w.patches.between(l)
 	}
 	if s.FinalNorm {
-		w.norm(w.x, w.x, w.rows, s.Hidden, &w.model.finalNorm)
+		w.norm(w.x, w.x, w.owed(), w.rows, s.Hidden, &w.model.finalNorm)
 	}
+	w.settle()
 	if s.OutWidth > 0 {
 		w.MatMul(kernels.Out{C: w.y, LD: s.OutWidth}, w.x, w.rows, s.Hidden, w.model.narrow.w, kernels.Epilogue{})
 		w.x, w.y = w.y, w.x
@@ -135,7 +136,7 @@ func (w *workspace) attention(l int, r *Result) {
 
 	in := w.x
 	if s.Norm.Place != PostNorm {
-		w.norm(w.y, w.x, tokens, hidden, &p.attnNorm)
+		w.norm(w.y, w.x, w.owed(), tokens, hidden, &p.attnNorm)
 		in = w.y
 	}
 	// The last layer need not go on with what nobody reads.
@@ -157,18 +158,44 @@ func (w *workspace) attention(l int, r *Result) {
 // project adds what attention gave, w.o of some width, to x.
 func (w *workspace) project(width int, by *linear, norm, post *norm) {
 	s := &w.model.spec
-	out := kernels.Out{C: w.y, LD: s.Hidden}
-	if s.Norm.Place == SandwichNorm {
-		w.MatMul(out, w.o, w.rows, width, by.w, kernels.Epilogue{Bias: by.bias})
-		w.normAdd(post)
-		return
+	e := kernels.Epilogue{Bias: by.bias}
+	if s.Norm.Place == ParallelNorm {
+		e.Residual, e.LDR = w.x, s.Hidden
 	}
-	w.MatMul(out, w.o, w.rows, width, by.w, kernels.Epilogue{Bias: by.bias, Residual: w.x, LDR: s.Hidden})
+	w.MatMul(kernels.Out{C: w.y, LD: s.Hidden}, w.o, w.rows, width, by.w, e)
+	w.add(norm, post)
+}
+
+// add: x = x + y, with the norms where they stand. Before another norm x is left
+// to be added to by that, which has its rows in cache: line by line, below each
+// other, they are slow to come by.
+func (w *workspace) add(norm, post *norm) {
+	s := &w.model.spec
 	switch s.Norm.Place {
 	case PostNorm:
-		w.norm(w.x, w.y, w.rows, s.Hidden, norm)
+		w.norm(w.x, w.x, w.y, w.rows, s.Hidden, norm)
 	case PreNorm:
-		w.x, w.y = w.y, w.x
+		w.owes = true
+	case SandwichNorm:
+		w.norm(w.y, w.y, nil, w.rows, s.Hidden, post)
+		w.owes = true
+	}
+}
+
+// owed is what the next norm adds to x: y, or nil if there is nothing.
+func (w *workspace) owed() []float32 {
+	if !w.owes {
+		return nil
+	}
+	w.owes = false
+	return w.y
+}
+
+// settle adds to x what is owed to it, for those who read it without a norm.
+func (w *workspace) settle() {
+	if y := w.owed(); y != nil {
+		n := w.rows * w.model.spec.Hidden
+		kernels.Add(w.x[:n], w.x[:n], y[:n])
 	}
 }
 
@@ -188,14 +215,16 @@ func (w *workspace) feedForward(l int) {
 	s, p := &w.model.spec, w.model.layers[l]
 	f, hidden, rows := &s.Layers[l].FeedForward, s.Hidden, w.rows
 
-	in, from, to := w.x, w.x, w.y
+	in, to := w.x, w.y
+	down := kernels.Epilogue{Bias: p.down.bias}
 	switch s.Norm.Place {
 	case PreNorm, SandwichNorm:
-		w.norm(w.y, w.x, rows, hidden, &p.ffnNorm)
+		w.norm(w.y, w.x, w.owed(), rows, hidden, &p.ffnNorm)
 		in = w.y
 	case ParallelNorm: // y is x + attention(x)
-		w.norm(w.x, w.x, rows, hidden, &p.ffnNorm)
-		from, to = w.y, w.x
+		w.norm(w.x, w.x, nil, rows, hidden, &p.ffnNorm)
+		to = w.x
+		down.Residual, down.LDR = w.y, hidden
 	}
 	h, ldh := w.h, kernels.Stride(f.Width)
 	e := kernels.Epilogue{Bias: p.up.bias, Act: f.Act}
@@ -206,36 +235,18 @@ func (w *workspace) feedForward(l int) {
 	if w.active != nil {
 		w.active.add(w.model.spec.params(l), h, rows, ldh)
 	}
-	out := kernels.Out{C: to, LD: hidden}
-	switch s.Norm.Place {
-	case SandwichNorm:
-		w.MatMul(out, h, rows, ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias})
-		w.normAdd(&p.ffnPostNorm)
-	default:
-		w.MatMul(out, h, rows, ldh, p.down.w, kernels.Epilogue{Bias: p.down.bias, Residual: from, LDR: hidden})
-		switch s.Norm.Place {
-		case PostNorm:
-			w.norm(w.x, w.y, rows, hidden, &p.ffnNorm)
-		case PreNorm:
-			w.x, w.y = w.y, w.x
-		}
-	}
+	w.MatMul(kernels.Out{C: to, LD: hidden}, h, rows, ldh, p.down.w, down)
+	w.add(&p.ffnNorm, &p.ffnPostNorm)
 }
 
-// norm normalises rows of x into dst, which may be x.
-func (w *workspace) norm(dst, x []float32, rows, width int, n *norm) {
+// norm normalises rows of x into dst, which may be x, after it has added more to
+// x unless that is nil.
+func (w *workspace) norm(dst, x, more []float32, rows, width int, n *norm) {
 	if s := &w.model.spec; s.Norm.Kind == RMSNorm {
-		w.RMSNorms(dst, x, nil, rows, width, n.weight, s.Norm.Eps)
+		w.RMSNorms(dst, x, more, rows, width, n.weight, s.Norm.Eps)
 	} else {
-		w.LayerNorms(dst, x, rows, width, n.weight, n.bias, s.Norm.Eps)
+		w.LayerNorms(dst, x, more, rows, width, n.weight, n.bias, s.Norm.Eps)
 	}
-}
-
-// normAdd: x = x + Norm(y).
-func (w *workspace) normAdd(n *norm) {
-	s := &w.model.spec
-	w.RMSNorms(w.y, w.y, w.x, w.rows, s.Hidden, n.weight, s.Norm.Eps)
-	w.x, w.y = w.y, w.x
 }
 
 // keepRows moves the one row that is read of each sequence to the front.
@@ -250,6 +261,7 @@ func (w *workspace) keepHidden(l int, r *Result) {
 	if r == nil || r.hidden == nil && r.memory == nil {
 		return
 	}
+	w.settle()
 	s, hidden := &w.stream, w.model.spec.Hidden
 	if r.hidden != nil {
 		hidden := r.hidden[l].Cols

@@ -208,7 +208,7 @@ func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, t
 	width := w.model.spec.outWidth() * h.From.states()
 	if h.norm.weight != nil {
 		w.normed = grow(w.normed, rows*width)
-		w.norm(w.normed, a, rows, width, &h.norm)
+		w.norm(w.normed, a, nil, rows, width, &h.norm)
 		a = w.normed
 	}
 	if h.Act != kernels.None {
@@ -251,7 +251,7 @@ func (w *workspace) headOn(h *head, a []float32, rows int, data []float32, at, t
 			}
 		}
 		if d.Norm != "" {
-			w.norm(a, a, rows, width, &d.norm)
+			w.norm(a, a, nil, rows, width, &d.norm)
 		}
 	}
 }

@@ -155,6 +155,7 @@ func (e *patches) between(l int) {
 	if p := m.spec.Embeddings.Patches; p == nil || !p.Between || l+1 == len(m.spec.Layers) {
 		return
 	}
+	e.w.settle()
 	for i, pic := range s.pictures {
 		e.interpolate(pic)
 		x := e.w.x[int(s.cuSeqlens[i])*m.spec.Hidden : int(s.cuSeqlens[i+1])*m.spec.Hidden]

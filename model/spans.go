@@ -122,7 +122,7 @@ func (w *workspace) chain(layers []dense, x []float32, rows int, out []float32) 
 		}
 		w.MatMul(kernels.Out{C: to, LD: d.Width}, x, rows, d.w.K(), d.w, kernels.Epilogue{Bias: d.bias, Act: d.Act})
 		if d.Norm != "" {
-			w.norm(to, to, rows, d.Width, &d.norm)
+			w.norm(to, to, nil, rows, d.Width, &d.norm)
 		}
 		x = to
 	}

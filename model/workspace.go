@@ -16,6 +16,7 @@ type workspace struct {
 
 	e       []float32 // [tokens, embedWidth], where that is not hidden
 	x, y, o []float32 // [rows, hidden]; o is [rows, heads·headDim]
+	owes    bool      // x is to be added y, by who reads it next
 	rows    int       // tokens, or sequences where one row of each goes on
 	only    Rows      // which, where there is no result that says so
 	qkv     []float32 // [heads+2·kvHeads, tokens, headDim]

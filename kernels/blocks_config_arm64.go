@@ -31,9 +31,9 @@ var blockNEON = blockConfig{
 	},
 	expand: &expandNEON,
 	super: [numDTypes]superTiles{
-		Q4_K: {one: neon.BlockQ4K1, rows: []superTile{nil, neon.BlockWideQ4K1, neon.BlockWideQ4K2}, wide: true},
-		Q5_K: {one: neon.BlockQ5K1, rows: []superTile{nil, neon.BlockWideQ5K1, neon.BlockWideQ5K2}, wide: true},
-		Q6_K: {one: neon.BlockQ6K1, rows: []superTile{nil, neon.BlockWideQ6K1, neon.BlockWideQ6K2}, wide: true},
+		Q4_K: {packed: []superTile{nil, neon.BlockQ4K1}, wide: []superTile{nil, neon.BlockWideQ4K1, neon.BlockWideQ4K2}},
+		Q5_K: {packed: []superTile{nil, neon.BlockQ5K1}, wide: []superTile{nil, neon.BlockWideQ5K1, neon.BlockWideQ5K2}},
+		Q6_K: {packed: []superTile{nil, neon.BlockQ6K1}, wide: []superTile{nil, neon.BlockWideQ6K1, neon.BlockWideQ6K2}},
 	},
 	chunk: 512 << 10,
 	rate:  60,

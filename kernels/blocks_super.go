@@ -108,12 +108,12 @@ func superScalesAt(f *blockForm, packed []byte, lane int) (h [2]uint16, b [2 * s
 	return h, b
 }
 
-// superTile computes a tile of C, mr rows by one panel of 16 columns, from rows
-// of records and so many super-blocks of the panel:
+// superTile computes so many tiles of C, one below the other, each of mr rows by one
+// panel of 16 columns, from rows of records and so many super-blocks of the panel:
 //
-//	for i := range mr {
+//	for i := range tiles*mr {
 //		for j := range 16 {
-//			acc := C[i][j] // if first is not 0: 0
+//			acc := sums[i][j] // if first is not 0: 0
 //			for s := range supers {
 //				r := a[i][s]
 //				var isum, imin int32
@@ -129,7 +129,8 @@ func superScalesAt(f *blockForm, packed []byte, lane int) (h [2]uint16, b [2 * s
 //				f = fma(float32(imin), -dmin[s][j], f)
 //				acc = fma(f, r.scale, acc)
 //			}
-//			C[i][j] = acc + bias[j] // if bias is not nil
+//			sums[i][j] = acc
+//			C[i][j] = acc + bias[j] // if C is not nil; bias may be
 //		}
 //	}
 //
@@ -140,41 +141,46 @@ func superScalesAt(f *blockForm, packed []byte, lane int) (h [2]uint16, b [2 * s
 // and as often up as down.
 //
 // Rows of a are lda bytes apart, rows of C ldc. codes and scales are those of the
-// first super-block. A tile for packed codes reads all as it is packed; any other
-// takes codes as expandN gives them. A part of the memory from next on, as large
-// as an eighth of the super-blocks, will be wanted in cache soon after.
-type superTile func(supers int, a *uint8, lda int, codes, scales *uint8, c *float32, ldc, first int, bias *float32, next *uint8)
+// first super-block. A tile for packed codes finds them after the scales; another
+// takes codes as expandN gives them, or writes them so for those that come next. A
+// part of the memory from next on, as large as an eighth of the super-blocks for
+// each tile, will be wanted in cache soon after.
+type superTile func(tiles, supers int, a *uint8, lda int, codes, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// superTiles are those of one format.
+// superTiles are those of one format, by rows. Where a list is empty, it would be
+// no faster.
 type superTiles struct {
-	one  superTile   // of one row, for packed codes; nil where expanding them is no slower
-	rows []superTile // by rows
-	wide bool        // rows are for expanded codes
+	packed []superTile // for packed codes
+	keep   []superTile // for packed codes, which they write to codes expanded
+	wide   []superTile // for expanded codes
 }
+
+// height is the rows of the tallest tile.
+func (t *superTiles) height() int { return max(len(t.packed), len(t.wide)) - 1 }
 
 // superGenericTiles are the portable twins.
 func superGenericTiles(d DType) []superTile {
 	tile := func(mr int) superTile {
-		return func(supers int, a *uint8, lda int, codes, scales *uint8, c *float32, ldc, first int, bias *float32, _ *uint8) {
-			superGeneric(mr, d.form(), supers, a, lda, codes, scales, c, ldc, first, bias)
+		return func(tiles, supers int, a *uint8, lda int, codes, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, _ *uint8) {
+			superGeneric(d.form(), tiles*mr, supers, a, lda, codes, scales, sums, first, c, ldc, bias)
 		}
 	}
 	return []superTile{nil, tile(1), tile(2), tile(3), tile(4)}
 }
 
-func superGeneric(mr int, f *blockForm, supers int, a *uint8, lda int, codes, scales *uint8, c *float32, ldc, first int, bias *float32) {
+func superGeneric(f *blockForm, rows, supers int, a *uint8, lda int, codes, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32) {
 	size, shift := f.superBytes(), f.sumShift()
-	for i := range mr {
-		out := (*[panelWidth]float32)(unsafe.Add(unsafe.Pointer(c), i*ldc))
+	for i := range rows {
+		sum := (*[panelWidth]float32)(unsafe.Add(unsafe.Pointer(sums), i*4*panelWidth))
 		if first != 0 {
-			clear(out[:])
+			clear(sum[:])
 		}
 		row := unsafe.Slice((*superRecord)(unsafe.Add(unsafe.Pointer(a), i*lda)), supers)
 		for s := range row {
 			r := &row[s]
 			packed := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(scales), s*size)), f.superHead())
 			w := (*[superLen][codeGroups][panelWidth][4]uint8)(unsafe.Add(unsafe.Pointer(codes), s*superWeights*panelWidth))
-			for j := range out {
+			for j := range sum {
 				h, scale := superScalesAt(f, packed, j)
 				var isum, imin int32
 				for b := range superLen {
@@ -190,9 +196,14 @@ func superGeneric(mr int, f *blockForm, supers int, a *uint8, lda int, codes, sc
 				if f.kind == kindMins {
 					v = fma(float32(imin), -widenF16(h[1]), v)
 				}
-				out[j] = fma(v, r.scale, out[j])
+				sum[j] = fma(v, r.scale, sum[j])
 			}
 		}
+		if c == nil {
+			continue
+		}
+		out := (*[panelWidth]float32)(unsafe.Add(unsafe.Pointer(c), i*ldc))
+		*out = *sum
 		if bias != nil {
 			for j, v := range (*[panelWidth]float32)(unsafe.Pointer(bias)) {
 				out[j] += v

@@ -54,11 +54,11 @@ func (c *blockConfig) height(d DType) int {
 	if f := d.form(); !f.super {
 		return len(c.tiles[f.kind]) - 1
 	}
-	return len(c.super[d].rows) - 1
+	return c.super[d].height()
 }
 
 // row tells whether a single row is multiplied by panels of d as they are packed.
-func (c *blockConfig) row(d DType) bool { return c.rows[d] != nil || c.super[d].one != nil }
+func (c *blockConfig) row(d DType) bool { return c.rows[d] != nil || len(c.super[d].packed) > 0 }
 
 var blockGenericConfig = blockConfig{
 	name: "generic 4x16",
@@ -69,9 +69,9 @@ var blockGenericConfig = blockConfig{
 	},
 	expand: &expandGenerics,
 	super: [numDTypes]superTiles{
-		Q4_K: {rows: superGenericTiles(Q4_K), wide: true},
-		Q5_K: {rows: superGenericTiles(Q5_K), wide: true},
-		Q6_K: {rows: superGenericTiles(Q6_K), wide: true},
+		Q4_K: {wide: superGenericTiles(Q4_K)},
+		Q5_K: {wide: superGenericTiles(Q5_K)},
+		Q6_K: {wide: superGenericTiles(Q6_K)},
 	},
 	chunk: 256 << 10,
 	rate:  1,

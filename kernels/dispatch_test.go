@@ -141,10 +141,17 @@ func checkBlocks(t *testing.T, c *blockConfig) {
 		require.Equal(t, c != &blockGenericConfig, c.row(d), "%v", d)
 		require.GreaterOrEqual(t, c.height(d), 1)
 		if d.form().super {
-			tiles := c.super[d].rows
-			require.LessOrEqual(t, (len(tiles)-1)*panelWidth, tileScratch)
-			for mr := 1; mr < len(tiles); mr++ {
-				require.NotNil(t, tiles[mr], "%v, %d rows", d, mr)
+			s := &c.super[d]
+			if len(s.keep) > 0 {
+				require.Len(t, s.keep, len(s.wide))
+			}
+			if len(s.wide) > 0 && len(s.packed) > len(s.wide) {
+				t.Errorf("%v: no wide tile as high as the highest packed one", d)
+			}
+			for _, tiles := range [][]superTile{s.packed, s.keep, s.wide} {
+				for mr := 1; mr < len(tiles); mr++ {
+					require.NotNil(t, tiles[mr], "%v, %d rows", d, mr)
+				}
 			}
 		}
 	}

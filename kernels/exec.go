@@ -29,7 +29,8 @@ type Exec struct {
 type workspace struct {
 	tile [tileScratch]float32 // a tile that C has no room for
 	bias [maxPanels * panelWidth]float32
-	q    []int8 // a row, or the codes of a panel
+	q    []int8    // a row, or the codes of a panel
+	sums []float32 // of the rows of an item by a panel
 	// of a panel in blocks, or panels of 16-bit floats widened
 	scales []float32
 

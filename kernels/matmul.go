@@ -96,10 +96,10 @@ func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 		p.row = row
 		p.m = min(p.block, m-row)
 		p.operand(a[row*lda:], lda)
+		p.plan()
 		if w.dtype != F32 && w.dtype != Int8 {
 			p.reserveWide()
 		}
-		p.plan()
 		p.reserveGates()
 		x.each(p.chunks*p.ranges, p.cost, p)
 	}

@@ -151,6 +151,9 @@ func (p *product) rows(g0, g1 int) (from, to int) {
 	return from, to
 }
 
+// itemRows is how many rows an item has at most.
+func (p *product) itemRows() int { return min(p.m, (p.groups/p.chunks+1)*(p.least+1)) }
+
 // panels computes the panels [first, end) for the row groups [g0, g1).
 func (p *product) panels(ws *workspace, first, end, g0, g1 int) {
 	for panel := first; panel < end; {
@@ -219,17 +222,17 @@ func (p *product) stripApart(ws *workspace, s, np, panel, g0, g1 int) {
 		from, to := p.group(g)
 		t.k0, t.n = 0, t.k
 		t.run(from, to, &ws.tile[0], 4*np*panelWidth, 4*panelWidth)
-		p.scatter(ws, panel, np, from, to)
+		p.scatter(ws.tile[:], panel, np, from, to)
 	}
 }
 
 // scatter copies a tile in scratch, rows [from, to) of the block and np panels, to
 // where it belongs in C.
-func (p *product) scatter(ws *workspace, panel, np, from, to int) {
+func (p *product) scatter(tile []float32, panel, np, from, to int) {
 	j0, width := panel*panelWidth, np*panelWidth
 	cols := min(width, p.w.n-j0)
 	for i := range to - from {
-		src := ws.tile[i*width : i*width+cols]
+		src := tile[i*width : i*width+cols]
 		for j := j0; len(src) > 0; {
 			dst := p.segment(p.row+from+i, j, j+len(src))
 			n := copy(dst, src)

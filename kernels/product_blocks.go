@@ -14,8 +14,7 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 	size := f.panelBytes(blocks)
 	packed := (*uint8)(unsafe.Pointer(&p.w.i8[panel*size]))
 	if f.super {
-		codes := (*uint8)(unsafe.Add(unsafe.Pointer(packed), f.codesAt(0)))
-		p.superStrip(ws, panel, codes, packed, size, g0, g1)
+		p.superStrip(ws, panel, packed, size, g0, g1)
 		return 1
 	}
 	if row := p.blocks.rows[p.w.dtype]; p.m == 1 && row != nil {
@@ -44,7 +43,7 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 			turns--
 		}
 		if !direct {
-			p.scatter(ws, panel, 1, from, to)
+			p.scatter(ws.tile[:], panel, 1, from, to)
 		}
 	}
 	return 1
@@ -91,21 +90,23 @@ func (p *product) widen(ws *workspace, panel, np int) *float32 {
 // reserveWide makes the scratch that expanding panels takes.
 func (p *product) reserveWide() {
 	k := p.w.k
-	codes, floats := 0, 0
-	if f := p.w.dtype.form(); f != nil {
-		if p.m == 1 && p.blocks.row(p.w.dtype) {
-			return
-		}
-		codes = k * panelWidth
-		if !f.super {
-			floats = k / blockLen * f.kind.values() * panelWidth
-		}
-	} else if p.m > 1 || p.row1 == nil {
+	codes, floats, sums := 0, 0, 0
+	switch f := p.w.dtype.form(); {
+	case f == nil && p.m == 1 && p.row1 != nil:
+		return
+	case f == nil:
 		floats = p.np * panelWidth * k
+	case f.super:
+		codes, sums = min(k, superStretch*superWeights)*panelWidth, p.itemRows()*panelWidth
+	case p.m == 1 && p.blocks.row(p.w.dtype):
+		return
+	default:
+		codes, floats = k*panelWidth, k/blockLen*f.kind.values()*panelWidth
 	}
 	for i := range p.x.workers {
 		ws := &p.x.workers[i]
 		ws.q = grow(ws.q, codes)
 		ws.scales = grow(ws.scales, floats)
+		ws.sums = grow(ws.sums, sums)
 	}
 }

@@ -85,7 +85,7 @@ func (p *product) reserveGates() {
 	if !p.gated() {
 		return
 	}
-	rows := min(p.m, (p.groups/p.chunks+1)*(p.least+1))
+	rows := p.itemRows()
 	for i := range p.x.workers {
 		ws := &p.x.workers[i]
 		ws.gates = grow(ws.gates, rows*p.perRange*panelWidth)

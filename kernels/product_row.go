@@ -63,6 +63,6 @@ func (p *product) rowOut(ws *workspace, panel, left int) (np int, c *float32, cs
 // rowDone copies what rowOut has sent to scratch to where it belongs.
 func (p *product) rowDone(ws *workspace, panel int, c *float32) {
 	if c == &ws.tile[0] {
-		p.scatter(ws, panel, 1, 0, 1)
+		p.scatter(ws.tile[:], panel, 1, 0, 1)
 	}
 }

@@ -51,17 +51,29 @@ func (f superFormat) bytes() int {
 	return f.head() + superLen*blockSize(f.bits)
 }
 
-const superTileDoc = `%s adds to a %d×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.`
+const superTileDoc = `%s adds to the sums of so many tiles, or sets them if first is not 0, the product of %d rows each of records,
+lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+apart, plus bias if that is not nil.`
 
-const superTileSignature = "supers int, a *uint8, lda int, codes, scales *uint8, c *float32, ldc, first int, bias *float32, next *uint8"
+const superTileSignature = "tiles, supers int, a *uint8, lda int, codes, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8"
 
 func superTileBegin(m vm.Machine, name string, mr int) {
 	doc := fmt.Sprintf(superTileDoc, name, mr)
 	if superFetches(mr) {
-		doc += "\nOf the memory at next, an eighth of the super-blocks' size is prefetched."
+		doc += "\nOf the memory at next, an eighth of the super-blocks' size is prefetched for each tile."
 	}
 	vm.Function(m, name, superTileSignature, doc)
+	m.Label("tile")
+	if mr == 1 {
+		return
+	}
+	out, ldc := m.Param("c"), m.Param("ldc")
+	m.SubJump(out, 0, vm.EQ, "begin")
+	for i := 0; i < mr; i++ {
+		m.Prefetch(out, 0)
+		m.AddR(out, ldc)
+	}
+	m.Label("begin")
 }
 
 // superFetches tells whether a tile asks for the next panel. Few rows wait for memory, which is read in order: the processor
@@ -159,32 +171,50 @@ func (s superScales) d() (d, dmin vm.V) {
 // superBegin is what the sum of block b begins at, where that is a constant: half of what is shifted out, up or down.
 func (f superFormat) begin(b int) vm.Const { return vm.Const(b%2 + f.shift() - 1) }
 
-// superClear sets the rows of C to 0 if first says so.
-func superClear(m vm.Machine, c, ldc vm.GP, mr int) {
+// superClear sets the sums to 0 if first says so.
+func superClear(m vm.Machine, sums vm.GP, mr int) {
 	first := m.Param("first")
 	m.SubJump(first, 0, vm.EQ, "add")
-	zero, row := m.Splat(0), m.GP()
-	m.MovR(row, c)
+	zero := m.Splat(0)
 	for i := 0; i < mr; i++ {
-		m.Store(zero, row, 0)
-		m.AddR(row, ldc)
+		m.Store(zero, sums, 64*i)
 	}
 	m.Label("add")
 }
 
-// superBias adds the bias to the rows of C if there is one.
-func superBias(m vm.Machine, c, ldc vm.GP, mr int) {
-	bias := m.Param("bias")
-	m.SubJump(bias, 0, vm.EQ, "done")
-	b, t := m.V(), m.V()
-	m.Load(bias, 0, b)
-	for i := 0; i < mr; i++ {
-		m.Load(c, 0, t)
-		m.Add(t, t, b)
-		m.Store(t, c, 0)
-		m.AddR(c, ldc)
+// superTileEnd writes the sums where they are wanted, and goes on to the next tile.
+func superTileEnd(m vm.Machine, sums vm.GP, mr int) {
+	out, bias := m.Param("c"), m.Param("bias")
+	m.SubJump(out, 0, vm.EQ, "next")
+	b, t, ldc := m.V(), m.V(), m.Param("ldc")
+	write := func(end string, f func()) {
+		for i := 0; i < mr; i++ {
+			m.Load(sums, 64*i, t)
+			f()
+			m.Store(t, out, 0)
+			m.AddR(out, ldc)
+		}
+		m.Jump(end)
 	}
-	m.Label("done")
+	m.SubJump(bias, 0, vm.EQ, "plain")
+	m.Load(bias, 0, b)
+	write("written", func() { m.Add(t, t, b) })
+	m.Label("plain")
+	write("written", func() {})
+	m.Label("written")
+	m.SetParam("c", out)
+	m.Label("next")
+	m.AddI(sums, 64*mr)
+	m.SetParam("sums", sums)
+	a, lda := m.Param("a"), m.Param("lda")
+	for i := 0; i < mr; i++ {
+		m.AddR(a, lda)
+	}
+	m.SetParam("a", a)
+	left := m.Param("tiles")
+	m.AddI(left, -1)
+	m.SetParam("tiles", left)
+	m.SubJump(left, 0, vm.NE, "tile")
 	m.Ret()
 }
 
@@ -199,8 +229,8 @@ func superTile(m vm.Machine, d dots, f superFormat, wide bool, mr int) {
 		name += "Wide"
 	}
 	superTileBegin(m, fmt.Sprintf("%s%s%d", name, f.name, mr), mr)
-	n, src, out, ldc := m.Param("supers"), m.Param("scales"), m.Param("c"), m.Param("ldc")
-	superClear(m, out, ldc, mr)
+	n, src, sum := m.Param("supers"), m.Param("scales"), m.Param("sums")
+	superClear(m, sum, mr)
 	scales := superScales{m, f, src}
 	bits, head := f.bits, f.head()
 	if wide {
@@ -218,7 +248,6 @@ func superTile(m vm.Machine, d dots, f superFormat, wide bool, mr int) {
 		}
 		rows[i] = d.newRecord(base)
 	}
-	row := m.GP()
 	m.Label("super")
 	isum := make([]vm.V, mr)
 	for i := range isum {
@@ -270,13 +299,11 @@ func superTile(m vm.Machine, d dots, f superFormat, wide bool, mr int) {
 			m.FNMA(isum[i], imin, dmin)
 		}
 	}
-	m.MovR(row, out)
 	for i, r := range rows {
 		acc := m.V()
-		m.Load(row, 0, acc)
+		m.Load(sum, 64*i, acc)
 		d.fma(acc, isum[i], r, superRecordScale)
-		m.Store(acc, row, 0)
-		m.AddR(row, ldc)
+		m.Store(acc, sum, 64*i)
 		m.AddI(r.base, superRecordBytes)
 	}
 	if wide {
@@ -284,7 +311,7 @@ func superTile(m vm.Machine, d dots, f superFormat, wide bool, mr int) {
 	}
 	m.AddI(scales.base, f.bytes())
 	m.SubJump(n, 1, vm.NE, "super")
-	superBias(m, out, ldc, mr)
+	superTileEnd(m, sum, mr)
 }
 
 // addScaled emits isum += (sum shifted)·(the scale of block or half unit) for all rows.

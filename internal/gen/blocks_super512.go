@@ -8,15 +8,25 @@ import (
 	"github.com/ladon-ml/ladon/internal/gen/vm"
 )
 
-// superTile512 multiplies codes as they are unpacked, group after group, by all rows. The sums of two blocks, or of two
-// halves, become one operand of VPDPWSSD.
-func superTile512(x *vm.X86, f superFormat, mr int) {
+// codesForm is how a tile has its codes.
+type codesForm int
+
+const (
+	codesPacked codesForm = iota
+	codesKept             // packed, and written as bytes for the next tiles
+	codesWide             // in bytes
+)
+
+var codesFormNames = [...]string{"Block", "BlockKeep", "BlockWide"}
+
+// superTile512 multiplies codes group after group by all rows. The sums of two blocks, or of two halves, become one operand
+// of VPDPWSSD.
+func superTile512(x *vm.X86, f superFormat, form codesForm, mr int) {
 	c := x.Ctx()
-	superTileBegin(x, fmt.Sprintf("Block%s%d", f.name, mr), mr)
-	n, src, out, ldc := x.Param("supers"), x.Param("scales"), x.Param("c"), x.Param("ldc")
-	superClear(x, out, ldc, mr)
+	superTileBegin(x, fmt.Sprintf("%s%s%d", codesFormNames[form], f.name, mr), mr)
+	n, src, sum := x.Param("supers"), x.Param("scales"), x.Param("sums")
+	superClear(x, sum, mr)
 	a := newRows(x, x.Param("a"), x.Param("lda"), mr)
-	row := x.GP()
 	var next vm.GP
 	if superFetches(mr) {
 		next = x.Param("next")
@@ -24,7 +34,14 @@ func superTile512(x *vm.X86, f superFormat, mr int) {
 	t, odd := c.GP32(), c.K()
 	c.MOVL(operand.U32(0xaaaaaaaa), t)
 	c.KMOVD(t, odd)
-	u := newUnpacker(x, f.bits, src)
+	bits, head, codes, bytes := f.bits, f.head(), src, vm.GP(nil)
+	if form != codesPacked {
+		bytes = x.Param("codes")
+	}
+	if form == codesWide {
+		bits, head, codes = 8, 0, bytes
+	}
+	u := newUnpacker(x, bits, codes)
 	scales := superScales{x, f, src}
 	vectors := func() []vm.Vec {
 		v := make([]vm.Vec, mr)
@@ -48,7 +65,7 @@ func superTile512(x *vm.X86, f superFormat, mr int) {
 	// sums gives those of one block, its halves apart where they have scales of their own or where rows are too few to
 	// cover the latency of one dot after the other.
 	sums := func(b int) (first, second []vm.Vec) {
-		u.at = f.head() + b*blockSize(f.bits)
+		u.at = head + b*blockSize(bits)
 		apart := !f.halves && mr <= 2
 		switch {
 		case f.halves:
@@ -64,6 +81,9 @@ func superTile512(x *vm.X86, f superFormat, mr int) {
 			}
 		}
 		u.groups(func(g int, v vm.V) {
+			if form == codesKept {
+				x.Store(v, bytes, b*wideBlock+blockLine*g)
+			}
 			acc := first
 			if g >= 4 {
 				acc = second
@@ -117,7 +137,6 @@ func superTile512(x *vm.X86, f superFormat, mr int) {
 			mins[p] = scales.pair(4 + p)
 		}
 	}
-	x.MovR(row, out)
 	for i, v := range isum {
 		c.VCVTDQ2PS(v, v)
 		c.VMULPS(d[0], v, v)
@@ -131,16 +150,21 @@ func superTile512(x *vm.X86, f superFormat, mr int) {
 			c.VFNMADD231PS(imin, dmin[0], v)
 		}
 		acc := x.Vec()
-		c.VMOVUPS(operand.Mem{Base: row}, acc)
+		c.VMOVUPS(operand.Mem{Base: sum, Disp: 64 * i}, acc)
 		c.VFMADD231PS_BCST(a.at(i, superRecordScale), v, acc)
-		c.VMOVUPS(acc, operand.Mem{Base: row})
-		x.AddR(row, ldc)
+		c.VMOVUPS(acc, operand.Mem{Base: sum, Disp: 64 * i})
 	}
 	a.advance(superRecordBytes)
 	x.AddI(src, f.bytes())
+	if form != codesPacked {
+		x.AddI(bytes, superLen*wideBlock)
+	}
 	if next != nil {
 		x.AddI(next, (f.bytes()/8+63)/64*64)
 	}
 	x.SubJump(n, 1, vm.NE, "super")
-	superBias(x, out, ldc, mr)
+	if next != nil {
+		x.SetParam("next", next)
+	}
+	superTileEnd(x, sum, mr)
 }

@@ -130,7 +130,11 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 			}
 			for _, f := range superFormats {
 				for mr := 1; mr <= superRows512; mr++ {
-					superTile512(x(m), f, mr)
+					superTile512(x(m), f, codesPacked, mr)
+					if f.halves {
+						superTile512(x(m), f, codesKept, mr)
+						superTile512(x(m), f, codesWide, mr)
+					}
 				}
 			}
 			blockRowsOf(dots{m: m})

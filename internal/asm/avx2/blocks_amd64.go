@@ -90,59 +90,68 @@ func BlockRowQ50(blocks int, a *uint8, packed *uint8, panels int, c *float32, cs
 //go:noescape
 func BlockRowQ51(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ4K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockWideQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockWideQ4K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockWideQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ4K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockWideQ4K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockWideQ4K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockWideQ4K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ4K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ5K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockWideQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockWideQ5K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockWideQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ5K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockWideQ5K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockWideQ5K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockWideQ5K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ5K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ6K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockWideQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockWideQ6K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockWideQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockWideQ6K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockWideQ6K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockWideQ6K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ6K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
 // BlockVNNIOffset1 sets a 1×16 tile of C to the product of rows of records, lda bytes apart, with a panel of so many blocks
 // whose codes and scales are expanded (kernels.blockTile), plus bias if that is not nil. Rows of C are ldc bytes apart. Of
@@ -237,56 +246,65 @@ func BlockRowVNNIQ50(blocks int, a *uint8, packed *uint8, panels int, c *float32
 //go:noescape
 func BlockRowVNNIQ51(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BlockVNNIQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIQ4K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIQ4K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIWideQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIWideQ4K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIWideQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIWideQ4K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIWideQ4K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIWideQ4K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIWideQ4K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIWideQ4K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIQ5K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIQ5K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIWideQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIWideQ5K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIWideQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIWideQ5K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIWideQ5K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIWideQ5K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIWideQ5K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIWideQ5K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIQ6K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIWideQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIWideQ6K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIWideQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIWideQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockVNNIWideQ6K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockVNNIWideQ6K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockVNNIWideQ6K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockVNNIWideQ6K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)

@@ -228,161 +228,305 @@ func BlockOffset16(blocks int, a *uint8, lda int, codes *uint8, scales *float32,
 //go:noescape
 func BlockMins16(blocks int, a *uint8, lda int, codes *uint8, scales *float32, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ4K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ4K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ4K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ4K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K3 adds to a 3×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ4K3 adds to the sums of so many tiles, or sets them if first is not 0, the product of 3 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ4K3(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K3(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K4 adds to a 4×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ4K4 adds to the sums of so many tiles, or sets them if first is not 0, the product of 4 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ4K4(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K4(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K5 adds to a 5×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ4K5 adds to the sums of so many tiles, or sets them if first is not 0, the product of 5 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ4K5(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K5(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K6 adds to a 6×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ4K6 adds to the sums of so many tiles, or sets them if first is not 0, the product of 6 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ4K6(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K6(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K7 adds to a 7×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ4K7 adds to the sums of so many tiles, or sets them if first is not 0, the product of 7 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ4K7(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K7(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ4K8 adds to a 8×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ4K8 adds to the sums of so many tiles, or sets them if first is not 0, the product of 8 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ4K8(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ4K8(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ5K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ5K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ5K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ5K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K3 adds to a 3×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ5K3 adds to the sums of so many tiles, or sets them if first is not 0, the product of 3 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ5K3(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K3(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K4 adds to a 4×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ5K4 adds to the sums of so many tiles, or sets them if first is not 0, the product of 4 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ5K4(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K4(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K5 adds to a 5×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ5K5 adds to the sums of so many tiles, or sets them if first is not 0, the product of 5 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ5K5(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K5(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K6 adds to a 6×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ5K6 adds to the sums of so many tiles, or sets them if first is not 0, the product of 6 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ5K6(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K6(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K7 adds to a 7×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ5K7 adds to the sums of so many tiles, or sets them if first is not 0, the product of 7 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ5K7(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K7(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ5K8 adds to a 8×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ5K8 adds to the sums of so many tiles, or sets them if first is not 0, the product of 8 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
 //
 //go:noescape
-func BlockQ5K8(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ5K8(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K1 adds to a 1×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ6K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K1(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K2 adds to a 2×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockKeepQ6K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K2(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockKeepQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K3 adds to a 3×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockWideQ6K1 adds to the sums of so many tiles, or sets them if first is not 0, the product of 1 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K3(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K4 adds to a 4×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
+// BlockQ6K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K4(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ6K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K5 adds to a 5×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockKeepQ6K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K5(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockKeepQ6K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K6 adds to a 6×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockWideQ6K2 adds to the sums of so many tiles, or sets them if first is not 0, the product of 2 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K6(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockWideQ6K2(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K7 adds to a 7×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockQ6K3 adds to the sums of so many tiles, or sets them if first is not 0, the product of 3 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K7(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockQ6K3(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
-// BlockQ6K8 adds to a 8×16 tile of C, or sets it if first is not 0, the product of rows of records, lda bytes apart,
-// with so many super-blocks of a panel (kernels.superTile), plus bias if that is not nil. Rows of C are ldc bytes apart.
-// Of the memory at next, an eighth of the super-blocks' size is prefetched.
+// BlockKeepQ6K3 adds to the sums of so many tiles, or sets them if first is not 0, the product of 3 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
 //
 //go:noescape
-func BlockQ6K8(supers int, a *uint8, lda int, codes *uint8, scales *uint8, c *float32, ldc int, first int, bias *float32, next *uint8)
+func BlockKeepQ6K3(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockWideQ6K3 adds to the sums of so many tiles, or sets them if first is not 0, the product of 3 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+//
+//go:noescape
+func BlockWideQ6K3(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockQ6K4 adds to the sums of so many tiles, or sets them if first is not 0, the product of 4 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+//
+//go:noescape
+func BlockQ6K4(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockKeepQ6K4 adds to the sums of so many tiles, or sets them if first is not 0, the product of 4 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+//
+//go:noescape
+func BlockKeepQ6K4(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockWideQ6K4 adds to the sums of so many tiles, or sets them if first is not 0, the product of 4 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+//
+//go:noescape
+func BlockWideQ6K4(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockQ6K5 adds to the sums of so many tiles, or sets them if first is not 0, the product of 5 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockQ6K5(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockKeepQ6K5 adds to the sums of so many tiles, or sets them if first is not 0, the product of 5 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockKeepQ6K5(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockWideQ6K5 adds to the sums of so many tiles, or sets them if first is not 0, the product of 5 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockWideQ6K5(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockQ6K6 adds to the sums of so many tiles, or sets them if first is not 0, the product of 6 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockQ6K6(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockKeepQ6K6 adds to the sums of so many tiles, or sets them if first is not 0, the product of 6 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockKeepQ6K6(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockWideQ6K6 adds to the sums of so many tiles, or sets them if first is not 0, the product of 6 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockWideQ6K6(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockQ6K7 adds to the sums of so many tiles, or sets them if first is not 0, the product of 7 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockQ6K7(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockKeepQ6K7 adds to the sums of so many tiles, or sets them if first is not 0, the product of 7 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockKeepQ6K7(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockWideQ6K7 adds to the sums of so many tiles, or sets them if first is not 0, the product of 7 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockWideQ6K7(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockQ6K8 adds to the sums of so many tiles, or sets them if first is not 0, the product of 8 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockQ6K8(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockKeepQ6K8 adds to the sums of so many tiles, or sets them if first is not 0, the product of 8 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockKeepQ6K8(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
+
+// BlockWideQ6K8 adds to the sums of so many tiles, or sets them if first is not 0, the product of 8 rows each of records,
+// lda bytes apart, with so many super-blocks of a panel (kernels.superTile). If c is not nil they go there, rows ldc bytes
+// apart, plus bias if that is not nil.
+// Of the memory at next, an eighth of the super-blocks' size is prefetched for each tile.
+//
+//go:noescape
+func BlockWideQ6K8(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 
 // BlockRowQ80 sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
 // products with one row of records (kernels.blockRow), plus bias if that is not nil. The outputs of panels are cstep bytes apart.

@@ -100,6 +100,14 @@ func (n *NEON) Param(name string) GP {
 	return r
 }
 
+func (n *NEON) SetParam(name string, r GP) {
+	p, err := n.c.Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	instr(n.c, "MOVD", []operand.Op{r, p.Addr}, []operand.Op{r}, p.Addr)
+}
+
 func (n *NEON) BroadcastParam(name string) V {
 	p, err := n.c.Param(name).Resolve()
 	if err != nil {

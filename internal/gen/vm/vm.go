@@ -55,6 +55,7 @@ type Machine interface {
 	Ctx() *build.Context
 
 	Param(name string) GP
+	SetParam(name string, r GP)   // what Param gives from here on
 	BroadcastParam(name string) V // a float32 or 4-byte parameter in all lanes
 	GP() GP
 	MovR(d, s GP)

@@ -50,6 +50,8 @@ func (x *X86) regs() int { return 512 / x.bits }
 
 func (x *X86) Param(name string) GP { return x.c.Load(x.c.Param(name), x.c.GP64()).(GP) }
 
+func (x *X86) SetParam(name string, r GP) { x.c.Store(r.(reg.Register), x.c.Param(name)) }
+
 func (x *X86) BroadcastParam(name string) V {
 	p, err := x.c.Param(name).Resolve()
 	if err != nil {

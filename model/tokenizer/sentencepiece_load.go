@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -126,12 +127,8 @@ func loadClass(modelType string, data []byte, config *Config) (*Tokenizer, error
 // withRoles puts the tokens of roles that a folder names over the usual ones.
 func withRoles(usual, named map[string]string) map[string]string {
 	roles := make(map[string]string, len(usual))
-	for role, token := range usual {
-		roles[role] = token
-	}
-	for role, token := range named {
-		roles[role] = token
-	}
+	maps.Copy(roles, usual)
+	maps.Copy(roles, named)
 	return roles
 }
 

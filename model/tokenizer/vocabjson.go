@@ -210,13 +210,7 @@ func pairJSON(vocab, merges []byte, modelType string, config Config) ([]byte, Co
 	if err != nil {
 		return nil, config, err
 	}
-	roles := map[string]string{}
-	for role, token := range family.roles {
-		roles[role] = token
-	}
-	for role, token := range config.Roles {
-		roles[role] = token
-	}
+	roles := withRoles(family.roles, config.Roles)
 	config.Roles = roles
 	f := jsonFile{Version: "1.0", Added: []jsonAdded{}, Normalizer: family.normalizer, Pre: family.pre, Decoder: family.decoder}
 	f.Model = jsonBPE{Type: "BPE", Vocab: vocab}

@@ -51,7 +51,7 @@ func (p place) gguf() (string, error) {
 	if _, err := fs.Stat(p.fsys, path.Join(p.name, configFile)); !errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	name, err := weights.FindGGUF(p.fsys, p.name)
+	name, err := weights.FindGGUF(p.fsys, p.name, p.shown)
 	if err != nil || name == "" {
 		return "", err
 	}

@@ -26,7 +26,7 @@ func (s source) gguf() (string, error) {
 			return "", nil
 		}
 	}
-	name, err := weights.FindGGUF(s.fsys, s.dir)
+	name, err := weights.FindGGUF(s.fsys, s.dir, s.shown)
 	if err != nil || name == "" {
 		return "", err
 	}

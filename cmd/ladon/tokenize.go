@@ -96,7 +96,7 @@ func (s *modelSource) gguf() bool {
 	if info, err := os.Stat(s.path); err != nil || !info.IsDir() {
 		return err == nil
 	}
-	name, err := weights.FindGGUF(os.DirFS(s.path), ".")
+	name, err := weights.FindGGUF(os.DirFS(s.path), ".", s.path)
 	return err != nil || name != ""
 }
 

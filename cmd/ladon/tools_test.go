@@ -78,6 +78,10 @@ func TestInfo(t *testing.T) {
 	require.Zero(t, bare.code, bare.stderr)
 	require.Contains(t, bare.stdout, "BertForSequenceClassification")
 	requireFailure(t, ladon(t, "", "info", "-model", t.TempDir()), exitFail, "config.json")
+	several := goldenDir + "/gguf"
+	for _, command := range []string{"info", "generate", "tokenize"} {
+		requireFailure(t, ladon(t, "", command, "-model", several), exitFail, several, "several .gguf files")
+	}
 	bare = ladon(t, "", "info", "-model", goldenDir+"/gguf/llama-lm.gguf")
 	require.Zero(t, bare.code, bare.stderr)
 	require.Contains(t, bare.stdout, "LlamaForCausalLM")

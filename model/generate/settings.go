@@ -91,7 +91,7 @@ func LoadSettings(fsys fs.FS, dir, shown string) (*Settings, error) {
 			return nil, fileError(file, err)
 		}
 	}
-	name, err := weights.FindGGUF(fsys, dir)
+	name, err := weights.FindGGUF(fsys, dir, shown)
 	if err != nil || name == "" {
 		return &Settings{file: shown}, err
 	}

@@ -121,9 +121,9 @@ func (d folder) addParts(set *Set, split splitFile) error {
 
 // FindGGUF returns the name of the one GGUF file in a folder of fsys, or of the
 // first part of the one split file; "" if there is none. Several are an error
-// that names them.
-func FindGGUF(fsys fs.FS, dir string) (string, error) {
-	return folder{fsys, dir, dir}.findGGUF()
+// that names them. shown is what messages call the folder.
+func FindGGUF(fsys fs.FS, dir, shown string) (string, error) {
+	return folder{fsys, dir, shown}.findGGUF()
 }
 
 func (d folder) findGGUF() (string, error) {

@@ -227,13 +227,29 @@ func differs(a, b *Spec) string {
 		r, q := l.Attention.Rotary, m.Attention.Rotary
 		l.Attention.Rotary, m.Attention.Rotary = nil, nil
 		if !reflect.DeepEqual(l, m) {
-			return fmt.Sprintf("layer %d", i)
+			return fmt.Sprintf("%s layer %d", layerDiffers(&l, &m), i)
 		}
 		if !sameRotary(r, q) {
 			return fmt.Sprintf("positions in layer %d", i)
 		}
 	}
 	return ""
+}
+
+// layerDiffers says by what two layers differ.
+func layerDiffers(l, m *Layer) string {
+	a, b := &l.Attention, &m.Attention
+	switch {
+	case l.FeedForward.Act != m.FeedForward.Act:
+		return "the activation in"
+	case a.Window != b.Window:
+		return "the window in"
+	case a.Scale != b.Scale || a.Cap != b.Cap:
+		return "the scale of scores in"
+	case a.QKVBias != b.QKVBias || a.OutBias != b.OutBias || l.FeedForward.Bias != m.FeedForward.Bias:
+		return "the biases in"
+	}
+	return "the shape of"
 }
 
 func sameHead(a, b *Dense) bool {

@@ -19,9 +19,9 @@ import (
 // architecture; what GGUF cannot say is refused.
 func TestGGUFKeepsModels(t *testing.T) {
 	refused := map[string]string{
-		"gpt2-scales": "layer 0", "gpt-lm": "model_type", "gemma3-both-ways": "layer 0",
+		"gpt2-scales": "the scale of scores in layer 0", "gpt-lm": "model_type", "gemma3-both-ways": "layer 0",
 		"llama-dynamic": "positions", "llama-dynamic-short": "positions",
-		"llama-yarn-mscale": "positions", "gemma2-unbounded": "the head", "gpt2-lm-untied": "layer 0", "qwen3-lm": "layer 1",
+		"llama-yarn-mscale": "positions", "gemma2-unbounded": "the head", "gpt2-lm-untied": "the activation in layer 0", "qwen3-lm": "the window in layer 1",
 	}
 	known := []string{"llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3_text", "gpt2", "phi3", "gpt_neox", "bloom"}
 	done := map[string]int{}

@@ -35,6 +35,9 @@ var blockAVX512 = blockConfig{
 		Q4_1: avx512.BlockRowQ41,
 		Q5_0: avx512.BlockRowQ50,
 		Q5_1: avx512.BlockRowQ51,
+		Q4_K: avx512.BlockRowQ4K,
+		Q5_K: avx512.BlockRowQ5K,
+		Q6_K: avx512.BlockRowQ6K,
 	},
 	expand: &expandAVX512,
 	super: [numDTypes]superTiles{

@@ -35,7 +35,8 @@ type blockTile func(blocks int, a *uint8, lda int, codes *uint8, scales *float32
 
 // blockRow is a blockTile of one row for so many panels as they are packed, one
 // after the other. The outputs of panels are cstep bytes apart, and bias goes on
-// from one to the next.
+// from one to the next. For K-quants blocks are super-blocks, and the sum is that
+// of a superTile.
 type blockRow func(blocks int, a, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
 // blockConfig is how one set of instructions multiplies weights in blocks.

@@ -13,12 +13,12 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 	blocks := p.w.k / blockLen
 	size := f.panelBytes(blocks)
 	packed := (*uint8)(unsafe.Pointer(&p.w.i8[panel*size]))
+	if row := p.blocks.rows[p.w.dtype]; p.m == 1 && row != nil {
+		return p.blockRow(ws, row, panel, left, packed)
+	}
 	if f.super {
 		p.superStrip(ws, panel, packed, size, g0, g1)
 		return 1
-	}
-	if row := p.blocks.rows[p.w.dtype]; p.m == 1 && row != nil {
-		return p.blockRow(ws, row, panel, left, blocks, packed)
 	}
 	bias := p.panelBias(ws, panel)
 	offset, _, direct := p.place(panel, 1)

@@ -43,9 +43,10 @@ func (p *product) rowStrip(ws *workspace, panel, left int) int {
 }
 
 // blockRow is rowStrip for weights in blocks.
-func (p *product) blockRow(ws *workspace, row blockRow, panel, left, blocks int, packed *uint8) int {
+func (p *product) blockRow(ws *workspace, row blockRow, panel, left int, packed *uint8) int {
 	np, c, cstep := p.rowOut(ws, panel, left)
-	row(blocks, (*uint8)(p.a), packed, np, c, cstep, p.panelBias(ws, panel))
+	elements, _ := p.w.dtype.Block()
+	row(p.w.k/elements, (*uint8)(p.a), packed, np, c, cstep, p.panelBias(ws, panel))
 	p.rowDone(ws, panel, c)
 	return np
 }

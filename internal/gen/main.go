@@ -138,6 +138,9 @@ func x86Files(x func(m vm.Machine) *vm.X86, bits int) []file {
 				}
 			}
 			blockRowsOf(dots{m: m})
+			for _, f := range superFormats {
+				superRow512(x(m), f)
+			}
 		}
 	}
 	return []file{

@@ -557,3 +557,21 @@ func BlockRowQ50(blocks int, a *uint8, packed *uint8, panels int, c *float32, cs
 //
 //go:noescape
 func BlockRowQ51(blocks int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+
+// BlockRowQ4K sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.superTile), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
+//
+//go:noescape
+func BlockRowQ4K(supers int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+
+// BlockRowQ5K sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.superTile), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
+//
+//go:noescape
+func BlockRowQ5K(supers int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+
+// BlockRowQ6K sets 16 outputs for each of so many panels, which follow each other as they are packed, to their
+// products with one row of records (kernels.superTile), plus bias if that is not nil. The outputs of panels are cstep bytes apart.
+//
+//go:noescape
+func BlockRowQ6K(supers int, a *uint8, packed *uint8, panels int, c *float32, cstep int, bias *float32)

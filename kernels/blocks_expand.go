@@ -7,11 +7,11 @@ import "unsafe"
 //
 //	dst[b][g][j][i] = code i of group g of block b, of output j
 //
-// A block's last four lines of 64 bytes hold groups 0 to 3 in the low halves of
-// bytes and 4 to 7 in the high ones. With 5 bits one line before them has bit 4
-// of group g at bit g; with 6 bits two have bits 4 and 5 of group g at bits
-// g%4·2 and above, the first line for groups 0 to 3. What is needed first comes
-// first: memory is fetched in order.
+// A block of 4 bits has groups 0 to 3 in the low halves of the bytes of four lines
+// of 64, and 4 to 7 in the high ones. With 5 bits a line before them has bit 4 of
+// group g at bit g. With 6 bits three lines have groups 0 to 2 in the lower bits, and
+// group 3 in the two upper ones, its higher bits first; three more have the other
+// groups. What is needed first comes first: memory is fetched in order.
 func expand4Generic(dst, src *uint8, n int) { expandGeneric(dst, src, n, 4) }
 func expand5Generic(dst, src *uint8, n int) { expandGeneric(dst, src, n, 5) }
 func expand6Generic(dst, src *uint8, n int) { expandGeneric(dst, src, n, 6) }
@@ -23,19 +23,28 @@ func expandGeneric(dst, src *uint8, n, bits int) {
 	for b := range n {
 		in := unsafe.Slice((*uint32)(unsafe.Add(unsafe.Pointer(src), b*size)), size/4)
 		for g := range codeGroups {
-			shift := g / 4 * 4
 			for j := range lane {
-				v := in[(bits-4+g%4)*lane+j] >> shift & lowNibbles
-				switch bits {
-				case 5:
-					v |= in[j] >> g & lowBits << 4
-				case 6:
-					v |= in[g/4*lane+j] >> (g % 4 * 2) & lowPairs << 4
-				}
-				out[(b*codeGroups+g)*lane+j] = v
+				out[(b*codeGroups+g)*lane+j] = unpackGroup(in[j:], bits, g)
 			}
 		}
 	}
+}
+
+// unpackGroup gives the four codes of group g of a block of one output, whose lines
+// are panelWidth words apart.
+func unpackGroup(lines []uint32, bits, g int) uint32 {
+	if bits == 6 {
+		lines = lines[g/4*3*panelWidth:]
+		if g%4 < 3 {
+			return lines[g%4*panelWidth] & lowSixes
+		}
+		return lines[0]>>6&lowPairs<<4 | lines[panelWidth]>>6&lowPairs<<2 | lines[2*panelWidth]>>6&lowPairs
+	}
+	v := lines[(bits-4+g%4)*panelWidth] >> (g / 4 * 4) & lowNibbles
+	if bits == 5 {
+		v |= lines[0] >> g & lowBits << 4
+	}
+	return v
 }
 
 // expandPanel turns n blocks of a panel of a format, as they are packed, into

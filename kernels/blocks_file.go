@@ -9,6 +9,7 @@ const (
 	lowNibbles = 0x0f0f0f0f
 	lowBits    = 0x01010101
 	lowPairs   = 0x03030303
+	lowSixes   = 0x3f3f3f3f
 	signBits   = 0x80808080
 )
 

@@ -187,25 +187,23 @@ func (c *column) setWords(o int, w codeWords) {
 		}
 		return
 	}
+	if c.f.bits == 6 {
+		for l := range 6 {
+			h, g := l/3*4, l%3
+			put(l, w[h+g]|w[h+3]>>(4-2*g)&lowPairs<<6)
+		}
+		return
+	}
 	planes := c.f.bits - 4
 	for g := range 4 {
 		put(planes+g, w[g]&lowNibbles|w[g+4]&lowNibbles<<4)
 	}
-	switch c.f.bits {
-	case 5:
+	if c.f.bits == 5 {
 		var plane uint32
 		for g, v := range w {
 			plane |= v >> 4 & lowBits << g
 		}
 		put(0, plane)
-	case 6:
-		for h := range 2 {
-			var plane uint32
-			for g, v := range w[4*h : 4*h+4] {
-				plane |= v >> 4 & lowPairs << (2 * g)
-			}
-			put(h, plane)
-		}
 	}
 }
 
@@ -244,12 +242,16 @@ func (c *column) code(o, g, j int) int {
 	if c.f.bits == 8 {
 		return at(g)
 	}
+	if c.f.bits == 6 {
+		l := g / 4 * 3
+		if g%4 < 3 {
+			return at(l+g%4) & 63
+		}
+		return at(l)>>6<<4 | at(l+1)>>6<<2 | at(l+2)>>6
+	}
 	low := at(c.f.bits-4+g%4) >> (g / 4 * 4) & 15
-	switch c.f.bits {
-	case 5:
-		return low | at(0)>>g&1<<4
-	case 6:
-		return low | at(g/4)>>(g%4*2)&3<<4
+	if c.f.bits == 5 {
+		low |= at(0) >> g & 1 << 4
 	}
 	return low
 }

@@ -44,24 +44,15 @@ func mask(m vm.Machine, c vm.Const) vm.Src {
 
 func newUnpacker(m vm.Machine, bits int, src vm.GP) *unpacker {
 	u := &unpacker{m: m, bits: bits, src: src}
-	if bits < 8 {
-		u.low = mask(m, lowNibbles)
-	}
 	switch bits {
+	case 4:
+		u.low = mask(m, lowNibbles)
 	case 5:
-		u.high = mask(m, 0x10101010)
+		u.low, u.high = mask(m, lowNibbles), mask(m, 0x10101010)
 	case 6:
-		u.high = mask(m, 0x30303030)
+		u.low = mask(m, 0x3f3f3f3f)
 	}
 	return u
-}
-
-// planes is the lines of bits above the fourth, which come first.
-func (u *unpacker) planes() int {
-	if u.bits == 8 {
-		return 0
-	}
-	return u.bits - 4
 }
 
 // line loads line l of the block.
@@ -71,70 +62,82 @@ func (u *unpacker) line(l int) vm.V {
 	return v
 }
 
-// upper loads the lines of bits above the fourth, for groups 0 to 3 and for the others.
-func (u *unpacker) upper() (v [2]vm.V) {
-	switch u.bits {
-	case 5:
-		v[0] = u.line(0)
-		v[1] = v[0]
-	case 6:
-		v[0], v[1] = u.line(0), u.line(1)
-	}
-	return v
-}
-
-// pair gives groups q and q+4 of the block, one after the other.
-func (u *unpacker) pair(q int, upper [2]vm.V, f func(g int, codes vm.V)) {
-	line, code := u.line(u.planes()+q), u.m.V()
-	u.code(q, line, upper[0], code)
+// pair gives groups q and q+4 of a block of 4 or 5 bits, which has its fifth bits in upper.
+func (u *unpacker) pair(q int, upper vm.V, f func(g int, codes vm.V)) {
+	line, code := u.line(u.bits-4+q), u.m.V()
+	u.code(q, line, upper, code)
 	f(q, code)
 	u.m.Shr(line, line, 4)
-	u.code(q+4, line, upper[1], line)
+	u.code(q+4, line, upper, line)
 	f(q+4, line)
+}
+
+// half gives groups 4h to 4h+3 of a block of 6 bits: three as they are, and one in what is left of their bytes.
+func (u *unpacker) half(h int, f func(g int, codes vm.V)) {
+	code, last := u.m.V(), u.m.V()
+	for l := 0; l < 3; l++ {
+		line := u.line(3*h + l)
+		u.m.And(code, line, u.low)
+		f(4*h+l, code)
+		u.rest(last, line, l)
+	}
+	f(4*h+3, last)
+}
+
+// rest adds to last the two bits that line l has for it.
+func (u *unpacker) rest(last, line vm.V, l int) {
+	u.m.Shr(line, line, 2*l+2)
+	bits := vm.Const(0x30303030 >> (2 * l))
+	if l == 0 {
+		u.m.And(last, line, bits)
+		return
+	}
+	u.m.OrAnd(last, line, bits)
 }
 
 // group gives group g alone.
 func (u *unpacker) group(g int) vm.V {
-	if u.bits == 8 {
+	switch {
+	case u.bits == 8:
 		return u.line(g)
+	case u.bits == 6 && g%4 == 3:
+		last := u.m.V()
+		for l := 0; l < 3; l++ {
+			u.rest(last, u.line(g/4*3+l), l)
+		}
+		return last
+	case u.bits == 6:
+		v := u.line(g/4*3 + g%4)
+		u.m.And(v, v, u.low)
+		return v
 	}
-	v, upper := u.line(u.planes()+g%4), vm.V(nil)
+	v, upper := u.line(u.bits-4+g%4), vm.V(nil)
 	if g >= 4 {
 		u.m.Shr(v, v, 4)
 	}
-	switch u.bits {
-	case 5:
+	if u.bits == 5 {
 		upper = u.line(0)
-	case 6:
-		upper = u.line(g / 4)
 	}
 	u.code(g, v, upper, v)
 	return v
 }
 
-// code makes the codes of group g of its nibbles, which are the low ones of line, and of its upper bits, which upper has
+// code makes the codes of group g of its nibbles, which are the low ones of line, and of the fifth bits, which upper has
 // beside others. It may be line itself.
 func (u *unpacker) code(g int, line, upper, code vm.V) {
 	m := u.m
-	var at int // bit 4 is at bit at of upper
-	switch u.bits {
-	case 5:
-		at = g
-	case 6:
-		at = g % 4 * 2
-	default:
+	if u.bits == 4 {
 		m.And(code, line, u.low)
 		return
 	}
 	t := upper
-	if at != 4 {
-		t = m.V()
-	}
 	switch {
-	case at < 4:
-		m.Shl(t, upper, 4-at)
-	case at > 4:
-		m.Shr(t, upper, at-4)
+	case g < 4:
+		t = m.V()
+		m.Shl(t, upper, 4-g)
+	case g > 4:
+		t = m.V()
+		m.Shr(t, upper, g-4)
 	}
 	m.And(code, line, u.low)
 	m.OrAnd(code, t, u.high)
@@ -142,15 +145,22 @@ func (u *unpacker) code(g int, line, upper, code vm.V) {
 
 // groups gives all eight groups of a block: those of whole bytes as they are.
 func (u *unpacker) groups(f func(g int, codes vm.V)) {
-	if u.bits < 8 {
-		upper := u.upper()
+	switch u.bits {
+	case 8:
+		for g := 0; g < 8; g++ {
+			f(g, u.line(g))
+		}
+	case 6:
+		u.half(0, f)
+		u.half(1, f)
+	default:
+		var upper vm.V
+		if u.bits == 5 {
+			upper = u.line(0)
+		}
 		for q := 0; q < 4; q++ {
 			u.pair(q, upper, f)
 		}
-		return
-	}
-	for g := 0; g < 8; g++ {
-		f(g, u.line(g))
 	}
 }
 

@@ -10515,18 +10515,10 @@ super:
 	VXORPS       Y1, Y1, Y1
 	VBROADCASTSS 272(BX), Y2
 	VBROADCASTSS 272(BX), Y3
-	VMOVUPS      448(CX), Y4
-	VMOVUPS      480(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      320(CX), Y4
+	VMOVUPS      352(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD (BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10534,18 +10526,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      512(CX), Y4
-	VMOVUPS      544(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      384(CX), Y4
+	VMOVUPS      416(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 4(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10553,16 +10537,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      576(CX), Y4
-	VMOVUPS      608(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      448(CX), Y4
+	VMOVUPS      480(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 8(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10570,16 +10548,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      640(CX), Y4
-	VMOVUPS      672(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      320(CX), Y4
+	VMOVUPS      352(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      384(CX), Y6
+	VMOVUPS      416(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      448(CX), Y6
+	VMOVUPS      480(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 12(BX), Y6
@@ -10605,42 +10593,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 276(BX), Y2
 	VBROADCASTSS 276(BX), Y3
-	VMOVUPS      448(CX), Y4
-	VMOVUPS      480(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      512(CX), Y4
 	VMOVUPS      544(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 20(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 16(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -10649,17 +10606,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      576(CX), Y4
 	VMOVUPS      608(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 24(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 20(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -10668,16 +10617,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      640(CX), Y4
 	VMOVUPS      672(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 24(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      512(CX), Y4
+	VMOVUPS      544(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      576(CX), Y6
+	VMOVUPS      608(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      640(CX), Y6
+	VMOVUPS      672(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 28(BX), Y6
@@ -10703,18 +10671,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 280(BX), Y2
 	VBROADCASTSS 280(BX), Y3
-	VMOVUPS      832(CX), Y4
-	VMOVUPS      864(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      704(CX), Y4
+	VMOVUPS      736(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 32(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10722,18 +10682,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      896(CX), Y4
-	VMOVUPS      928(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      768(CX), Y4
+	VMOVUPS      800(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 36(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10741,16 +10693,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      960(CX), Y4
-	VMOVUPS      992(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      832(CX), Y4
+	VMOVUPS      864(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 40(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10758,16 +10704,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      1024(CX), Y4
-	VMOVUPS      1056(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      704(CX), Y4
+	VMOVUPS      736(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      768(CX), Y6
+	VMOVUPS      800(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      832(CX), Y6
+	VMOVUPS      864(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 44(BX), Y6
@@ -10793,42 +10749,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 284(BX), Y2
 	VBROADCASTSS 284(BX), Y3
-	VMOVUPS      832(CX), Y4
-	VMOVUPS      864(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      896(CX), Y4
 	VMOVUPS      928(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 52(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 48(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -10837,17 +10762,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      960(CX), Y4
 	VMOVUPS      992(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 56(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 52(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -10856,16 +10773,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      1024(CX), Y4
 	VMOVUPS      1056(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 56(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      896(CX), Y4
+	VMOVUPS      928(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      960(CX), Y6
+	VMOVUPS      992(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1024(CX), Y6
+	VMOVUPS      1056(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 60(BX), Y6
@@ -10889,18 +10825,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 288(BX), Y2
 	VBROADCASTSS 288(BX), Y3
-	VMOVUPS      1216(CX), Y4
-	VMOVUPS      1248(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1088(CX), Y4
+	VMOVUPS      1120(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 64(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10908,18 +10836,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      1280(CX), Y4
-	VMOVUPS      1312(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1152(CX), Y4
+	VMOVUPS      1184(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 68(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10927,16 +10847,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      1344(CX), Y4
-	VMOVUPS      1376(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1216(CX), Y4
+	VMOVUPS      1248(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 72(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -10944,16 +10858,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      1408(CX), Y4
-	VMOVUPS      1440(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      1088(CX), Y4
+	VMOVUPS      1120(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1152(CX), Y6
+	VMOVUPS      1184(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1216(CX), Y6
+	VMOVUPS      1248(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 76(BX), Y6
@@ -10979,42 +10903,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 292(BX), Y2
 	VBROADCASTSS 292(BX), Y3
-	VMOVUPS      1216(CX), Y4
-	VMOVUPS      1248(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 80(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      1280(CX), Y4
 	VMOVUPS      1312(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 84(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 80(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11023,17 +10916,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      1344(CX), Y4
 	VMOVUPS      1376(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 88(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 84(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11042,16 +10927,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      1408(CX), Y4
 	VMOVUPS      1440(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 88(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      1280(CX), Y4
+	VMOVUPS      1312(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1344(CX), Y6
+	VMOVUPS      1376(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1408(CX), Y6
+	VMOVUPS      1440(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 92(BX), Y6
@@ -11077,18 +10981,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 296(BX), Y2
 	VBROADCASTSS 296(BX), Y3
-	VMOVUPS      1600(CX), Y4
-	VMOVUPS      1632(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1472(CX), Y4
+	VMOVUPS      1504(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 96(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11096,18 +10992,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      1664(CX), Y4
-	VMOVUPS      1696(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1536(CX), Y4
+	VMOVUPS      1568(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 100(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11115,16 +11003,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      1728(CX), Y4
-	VMOVUPS      1760(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1600(CX), Y4
+	VMOVUPS      1632(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 104(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11132,16 +11014,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      1792(CX), Y4
-	VMOVUPS      1824(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      1472(CX), Y4
+	VMOVUPS      1504(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1536(CX), Y6
+	VMOVUPS      1568(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1600(CX), Y6
+	VMOVUPS      1632(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 108(BX), Y6
@@ -11167,42 +11059,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 300(BX), Y2
 	VBROADCASTSS 300(BX), Y3
-	VMOVUPS      1600(CX), Y4
-	VMOVUPS      1632(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 112(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      1664(CX), Y4
 	VMOVUPS      1696(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 116(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 112(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11211,17 +11072,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      1728(CX), Y4
 	VMOVUPS      1760(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 120(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 116(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11230,16 +11083,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      1792(CX), Y4
 	VMOVUPS      1824(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 120(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      1664(CX), Y4
+	VMOVUPS      1696(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1728(CX), Y6
+	VMOVUPS      1760(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1792(CX), Y6
+	VMOVUPS      1824(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 124(BX), Y6
@@ -11263,18 +11135,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 304(BX), Y2
 	VBROADCASTSS 304(BX), Y3
-	VMOVUPS      1984(CX), Y4
-	VMOVUPS      2016(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1856(CX), Y4
+	VMOVUPS      1888(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 128(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11282,18 +11146,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2048(CX), Y4
-	VMOVUPS      2080(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1920(CX), Y4
+	VMOVUPS      1952(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 132(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11301,16 +11157,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2112(CX), Y4
-	VMOVUPS      2144(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1984(CX), Y4
+	VMOVUPS      2016(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 136(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11318,16 +11168,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2176(CX), Y4
-	VMOVUPS      2208(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      1856(CX), Y4
+	VMOVUPS      1888(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1920(CX), Y6
+	VMOVUPS      1952(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1984(CX), Y6
+	VMOVUPS      2016(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 140(BX), Y6
@@ -11353,42 +11213,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 308(BX), Y2
 	VBROADCASTSS 308(BX), Y3
-	VMOVUPS      1984(CX), Y4
-	VMOVUPS      2016(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 144(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2048(CX), Y4
 	VMOVUPS      2080(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 148(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 144(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11397,17 +11226,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2112(CX), Y4
 	VMOVUPS      2144(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 152(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 148(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11416,16 +11237,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2176(CX), Y4
 	VMOVUPS      2208(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 152(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      2048(CX), Y4
+	VMOVUPS      2080(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2112(CX), Y6
+	VMOVUPS      2144(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2176(CX), Y6
+	VMOVUPS      2208(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 156(BX), Y6
@@ -11451,18 +11291,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 312(BX), Y2
 	VBROADCASTSS 312(BX), Y3
-	VMOVUPS      2368(CX), Y4
-	VMOVUPS      2400(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2240(CX), Y4
+	VMOVUPS      2272(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 160(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11470,18 +11302,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2432(CX), Y4
-	VMOVUPS      2464(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2304(CX), Y4
+	VMOVUPS      2336(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 164(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11489,16 +11313,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2496(CX), Y4
-	VMOVUPS      2528(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2368(CX), Y4
+	VMOVUPS      2400(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 168(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11506,16 +11324,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2560(CX), Y4
-	VMOVUPS      2592(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      2240(CX), Y4
+	VMOVUPS      2272(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2304(CX), Y6
+	VMOVUPS      2336(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2368(CX), Y6
+	VMOVUPS      2400(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 172(BX), Y6
@@ -11541,42 +11369,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 316(BX), Y2
 	VBROADCASTSS 316(BX), Y3
-	VMOVUPS      2368(CX), Y4
-	VMOVUPS      2400(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 176(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2432(CX), Y4
 	VMOVUPS      2464(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 180(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 176(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11585,17 +11382,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2496(CX), Y4
 	VMOVUPS      2528(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 184(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 180(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11604,16 +11393,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2560(CX), Y4
 	VMOVUPS      2592(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 184(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      2432(CX), Y4
+	VMOVUPS      2464(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2496(CX), Y6
+	VMOVUPS      2528(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2560(CX), Y6
+	VMOVUPS      2592(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 188(BX), Y6
@@ -11637,18 +11445,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 320(BX), Y2
 	VBROADCASTSS 320(BX), Y3
-	VMOVUPS      2752(CX), Y4
-	VMOVUPS      2784(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2624(CX), Y4
+	VMOVUPS      2656(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 192(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11656,18 +11456,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2816(CX), Y4
-	VMOVUPS      2848(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2688(CX), Y4
+	VMOVUPS      2720(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 196(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11675,16 +11467,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2880(CX), Y4
-	VMOVUPS      2912(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2752(CX), Y4
+	VMOVUPS      2784(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 200(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11692,16 +11478,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      2944(CX), Y4
-	VMOVUPS      2976(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      2624(CX), Y4
+	VMOVUPS      2656(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2688(CX), Y6
+	VMOVUPS      2720(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2752(CX), Y6
+	VMOVUPS      2784(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 204(BX), Y6
@@ -11727,42 +11523,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 324(BX), Y2
 	VBROADCASTSS 324(BX), Y3
-	VMOVUPS      2752(CX), Y4
-	VMOVUPS      2784(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 208(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2816(CX), Y4
 	VMOVUPS      2848(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 212(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 208(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11771,17 +11536,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2880(CX), Y4
 	VMOVUPS      2912(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 216(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 212(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11790,16 +11547,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      2944(CX), Y4
 	VMOVUPS      2976(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 216(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      2816(CX), Y4
+	VMOVUPS      2848(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2880(CX), Y6
+	VMOVUPS      2912(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2944(CX), Y6
+	VMOVUPS      2976(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 220(BX), Y6
@@ -11825,18 +11601,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 328(BX), Y2
 	VBROADCASTSS 328(BX), Y3
-	VMOVUPS      3136(CX), Y4
-	VMOVUPS      3168(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      3008(CX), Y4
+	VMOVUPS      3040(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 224(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11844,18 +11612,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      3200(CX), Y4
-	VMOVUPS      3232(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      3072(CX), Y4
+	VMOVUPS      3104(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 228(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11863,16 +11623,10 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      3264(CX), Y4
-	VMOVUPS      3296(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      3136(CX), Y4
+	VMOVUPS      3168(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 232(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
@@ -11880,16 +11634,26 @@ super:
 	VPMADDUBSW   Y6, Y5, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y3, Y3
-	VMOVUPS      3328(CX), Y4
-	VMOVUPS      3360(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      3008(CX), Y4
+	VMOVUPS      3040(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      3072(CX), Y6
+	VMOVUPS      3104(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      3136(CX), Y6
+	VMOVUPS      3168(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 236(BX), Y6
@@ -11915,42 +11679,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 332(BX), Y2
 	VBROADCASTSS 332(BX), Y3
-	VMOVUPS      3136(CX), Y4
-	VMOVUPS      3168(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 240(BX), Y6
-	VPMADDUBSW   Y6, Y4, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VPMADDUBSW   Y6, Y5, Y4
-	VPMADDWD     k00010001<>+0(SB), Y4, Y4
-	VPADDD       Y4, Y3, Y3
 	VMOVUPS      3200(CX), Y4
 	VMOVUPS      3232(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 244(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 240(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11959,17 +11692,9 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      3264(CX), Y4
 	VMOVUPS      3296(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 248(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 244(BX), Y6
 	VPMADDUBSW   Y6, Y4, Y4
 	VPMADDWD     k00010001<>+0(SB), Y4, Y4
 	VPADDD       Y4, Y2, Y2
@@ -11978,16 +11703,35 @@ super:
 	VPADDD       Y4, Y3, Y3
 	VMOVUPS      3328(CX), Y4
 	VMOVUPS      3360(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 248(BX), Y6
+	VPMADDUBSW   Y6, Y4, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     k00010001<>+0(SB), Y4, Y4
+	VPADDD       Y4, Y3, Y3
+	VMOVUPS      3200(CX), Y4
+	VMOVUPS      3232(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      3264(CX), Y6
+	VMOVUPS      3296(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      3328(CX), Y6
+	VMOVUPS      3360(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 252(BX), Y6
@@ -12071,6 +11815,16 @@ next:
 	VZEROUPPER
 	RET
 
+DATA k3f3f3f3f<>+0(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+4(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+8(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+12(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+16(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+20(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+24(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+28(SB)/4, $0x3f3f3f3f
+GLOBL k3f3f3f3f<>(SB), RODATA|NOPTR, $32
+
 DATA k30303030<>+0(SB)/4, $0x30303030
 DATA k30303030<>+4(SB)/4, $0x30303030
 DATA k30303030<>+8(SB)/4, $0x30303030
@@ -12080,6 +11834,26 @@ DATA k30303030<>+20(SB)/4, $0x30303030
 DATA k30303030<>+24(SB)/4, $0x30303030
 DATA k30303030<>+28(SB)/4, $0x30303030
 GLOBL k30303030<>(SB), RODATA|NOPTR, $32
+
+DATA k0c0c0c0c<>+0(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+4(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+8(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+12(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+16(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+20(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+24(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+28(SB)/4, $0x0c0c0c0c
+GLOBL k0c0c0c0c<>(SB), RODATA|NOPTR, $32
+
+DATA k03030303<>+0(SB)/4, $0x03030303
+DATA k03030303<>+4(SB)/4, $0x03030303
+DATA k03030303<>+8(SB)/4, $0x03030303
+DATA k03030303<>+12(SB)/4, $0x03030303
+DATA k03030303<>+16(SB)/4, $0x03030303
+DATA k03030303<>+20(SB)/4, $0x03030303
+DATA k03030303<>+24(SB)/4, $0x03030303
+DATA k03030303<>+28(SB)/4, $0x03030303
+GLOBL k03030303<>(SB), RODATA|NOPTR, $32
 
 // func BlockWideQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 // Requires: AVX, AVX2, F16C, FMA3
@@ -30854,18 +30628,10 @@ super:
 	VXORPS       Y1, Y1, Y1
 	VBROADCASTSS 272(BX), Y2
 	VBROADCASTSS 272(BX), Y3
-	VMOVUPS      448(CX), Y4
-	VMOVUPS      480(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      320(CX), Y4
+	VMOVUPS      352(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD (BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -30881,18 +30647,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      512(CX), Y4
-	VMOVUPS      544(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      384(CX), Y4
+	VMOVUPS      416(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 4(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -30908,16 +30666,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      576(CX), Y4
-	VMOVUPS      608(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      448(CX), Y4
+	VMOVUPS      480(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 8(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -30933,16 +30685,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      640(CX), Y4
-	VMOVUPS      672(CX), Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      320(CX), Y4
+	VMOVUPS      352(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      384(CX), Y6
+	VMOVUPS      416(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      448(CX), Y6
+	VMOVUPS      480(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 12(BX), Y6
@@ -30976,50 +30738,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 276(BX), Y2
 	VBROADCASTSS 276(BX), Y3
-	VMOVUPS      448(CX), Y4
-	VMOVUPS      480(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 16(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      512(CX), Y4
 	VMOVUPS      544(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 20(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 16(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31036,17 +30759,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      576(CX), Y4
 	VMOVUPS      608(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 24(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 20(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31063,16 +30778,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      640(CX), Y4
 	VMOVUPS      672(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 24(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      512(CX), Y4
+	VMOVUPS      544(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      576(CX), Y6
+	VMOVUPS      608(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      640(CX), Y6
+	VMOVUPS      672(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 28(BX), Y6
@@ -31106,18 +30848,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 280(BX), Y2
 	VBROADCASTSS 280(BX), Y3
-	VMOVUPS      832(CX), Y4
-	VMOVUPS      864(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      704(CX), Y4
+	VMOVUPS      736(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 32(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31133,18 +30867,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      896(CX), Y4
-	VMOVUPS      928(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      768(CX), Y4
+	VMOVUPS      800(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 36(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31160,16 +30886,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      960(CX), Y4
-	VMOVUPS      992(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      832(CX), Y4
+	VMOVUPS      864(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 40(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31185,16 +30905,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      1024(CX), Y4
-	VMOVUPS      1056(CX), Y5
-	VMOVUPS      704(CX), Y6
-	VMOVUPS      736(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      704(CX), Y4
+	VMOVUPS      736(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      768(CX), Y6
+	VMOVUPS      800(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      832(CX), Y6
+	VMOVUPS      864(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 44(BX), Y6
@@ -31228,50 +30958,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 284(BX), Y2
 	VBROADCASTSS 284(BX), Y3
-	VMOVUPS      832(CX), Y4
-	VMOVUPS      864(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 48(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      896(CX), Y4
 	VMOVUPS      928(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 52(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 48(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31288,17 +30979,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      960(CX), Y4
 	VMOVUPS      992(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 56(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 52(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31315,16 +30998,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      1024(CX), Y4
 	VMOVUPS      1056(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      768(CX), Y6
-	VMOVUPS      800(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 56(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      896(CX), Y4
+	VMOVUPS      928(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      960(CX), Y6
+	VMOVUPS      992(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1024(CX), Y6
+	VMOVUPS      1056(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 60(BX), Y6
@@ -31356,18 +31066,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 288(BX), Y2
 	VBROADCASTSS 288(BX), Y3
-	VMOVUPS      1216(CX), Y4
-	VMOVUPS      1248(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1088(CX), Y4
+	VMOVUPS      1120(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 64(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31383,18 +31085,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      1280(CX), Y4
-	VMOVUPS      1312(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1152(CX), Y4
+	VMOVUPS      1184(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 68(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31410,16 +31104,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      1344(CX), Y4
-	VMOVUPS      1376(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1216(CX), Y4
+	VMOVUPS      1248(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 72(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31435,16 +31123,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      1408(CX), Y4
-	VMOVUPS      1440(CX), Y5
-	VMOVUPS      1088(CX), Y6
-	VMOVUPS      1120(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      1088(CX), Y4
+	VMOVUPS      1120(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1152(CX), Y6
+	VMOVUPS      1184(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1216(CX), Y6
+	VMOVUPS      1248(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 76(BX), Y6
@@ -31478,50 +31176,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 292(BX), Y2
 	VBROADCASTSS 292(BX), Y3
-	VMOVUPS      1216(CX), Y4
-	VMOVUPS      1248(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 80(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      1280(CX), Y4
 	VMOVUPS      1312(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 84(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 80(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31538,17 +31197,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      1344(CX), Y4
 	VMOVUPS      1376(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 88(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 84(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31565,16 +31216,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      1408(CX), Y4
 	VMOVUPS      1440(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1152(CX), Y6
-	VMOVUPS      1184(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 88(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      1280(CX), Y4
+	VMOVUPS      1312(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1344(CX), Y6
+	VMOVUPS      1376(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1408(CX), Y6
+	VMOVUPS      1440(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 92(BX), Y6
@@ -31608,18 +31286,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 296(BX), Y2
 	VBROADCASTSS 296(BX), Y3
-	VMOVUPS      1600(CX), Y4
-	VMOVUPS      1632(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1472(CX), Y4
+	VMOVUPS      1504(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 96(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31635,18 +31305,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      1664(CX), Y4
-	VMOVUPS      1696(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1536(CX), Y4
+	VMOVUPS      1568(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 100(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31662,16 +31324,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      1728(CX), Y4
-	VMOVUPS      1760(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1600(CX), Y4
+	VMOVUPS      1632(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 104(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31687,16 +31343,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      1792(CX), Y4
-	VMOVUPS      1824(CX), Y5
-	VMOVUPS      1472(CX), Y6
-	VMOVUPS      1504(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      1472(CX), Y4
+	VMOVUPS      1504(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1536(CX), Y6
+	VMOVUPS      1568(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1600(CX), Y6
+	VMOVUPS      1632(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 108(BX), Y6
@@ -31730,50 +31396,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 300(BX), Y2
 	VBROADCASTSS 300(BX), Y3
-	VMOVUPS      1600(CX), Y4
-	VMOVUPS      1632(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 112(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      1664(CX), Y4
 	VMOVUPS      1696(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 116(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 112(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31790,17 +31417,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      1728(CX), Y4
 	VMOVUPS      1760(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 120(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 116(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -31817,16 +31436,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      1792(CX), Y4
 	VMOVUPS      1824(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1536(CX), Y6
-	VMOVUPS      1568(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 120(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      1664(CX), Y4
+	VMOVUPS      1696(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1728(CX), Y6
+	VMOVUPS      1760(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1792(CX), Y6
+	VMOVUPS      1824(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 124(BX), Y6
@@ -31858,18 +31504,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 304(BX), Y2
 	VBROADCASTSS 304(BX), Y3
-	VMOVUPS      1984(CX), Y4
-	VMOVUPS      2016(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1856(CX), Y4
+	VMOVUPS      1888(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 128(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31885,18 +31523,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2048(CX), Y4
-	VMOVUPS      2080(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1920(CX), Y4
+	VMOVUPS      1952(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 132(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31912,16 +31542,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2112(CX), Y4
-	VMOVUPS      2144(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      1984(CX), Y4
+	VMOVUPS      2016(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 136(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -31937,16 +31561,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2176(CX), Y4
-	VMOVUPS      2208(CX), Y5
-	VMOVUPS      1856(CX), Y6
-	VMOVUPS      1888(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      1856(CX), Y4
+	VMOVUPS      1888(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      1920(CX), Y6
+	VMOVUPS      1952(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      1984(CX), Y6
+	VMOVUPS      2016(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 140(BX), Y6
@@ -31980,50 +31614,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 308(BX), Y2
 	VBROADCASTSS 308(BX), Y3
-	VMOVUPS      1984(CX), Y4
-	VMOVUPS      2016(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 144(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      2048(CX), Y4
 	VMOVUPS      2080(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 148(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 144(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32040,17 +31635,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      2112(CX), Y4
 	VMOVUPS      2144(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 152(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 148(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32067,16 +31654,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      2176(CX), Y4
 	VMOVUPS      2208(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      1920(CX), Y6
-	VMOVUPS      1952(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 152(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      2048(CX), Y4
+	VMOVUPS      2080(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2112(CX), Y6
+	VMOVUPS      2144(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2176(CX), Y6
+	VMOVUPS      2208(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 156(BX), Y6
@@ -32110,18 +31724,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 312(BX), Y2
 	VBROADCASTSS 312(BX), Y3
-	VMOVUPS      2368(CX), Y4
-	VMOVUPS      2400(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2240(CX), Y4
+	VMOVUPS      2272(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 160(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32137,18 +31743,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2432(CX), Y4
-	VMOVUPS      2464(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2304(CX), Y4
+	VMOVUPS      2336(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 164(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32164,16 +31762,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2496(CX), Y4
-	VMOVUPS      2528(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2368(CX), Y4
+	VMOVUPS      2400(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 168(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32189,16 +31781,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2560(CX), Y4
-	VMOVUPS      2592(CX), Y5
-	VMOVUPS      2240(CX), Y6
-	VMOVUPS      2272(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      2240(CX), Y4
+	VMOVUPS      2272(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2304(CX), Y6
+	VMOVUPS      2336(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2368(CX), Y6
+	VMOVUPS      2400(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 172(BX), Y6
@@ -32232,50 +31834,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 316(BX), Y2
 	VBROADCASTSS 316(BX), Y3
-	VMOVUPS      2368(CX), Y4
-	VMOVUPS      2400(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 176(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      2432(CX), Y4
 	VMOVUPS      2464(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 180(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 176(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32292,17 +31855,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      2496(CX), Y4
 	VMOVUPS      2528(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 184(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 180(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32319,16 +31874,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      2560(CX), Y4
 	VMOVUPS      2592(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2304(CX), Y6
-	VMOVUPS      2336(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 184(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      2432(CX), Y4
+	VMOVUPS      2464(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2496(CX), Y6
+	VMOVUPS      2528(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2560(CX), Y6
+	VMOVUPS      2592(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 188(BX), Y6
@@ -32360,18 +31942,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 320(BX), Y2
 	VBROADCASTSS 320(BX), Y3
-	VMOVUPS      2752(CX), Y4
-	VMOVUPS      2784(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2624(CX), Y4
+	VMOVUPS      2656(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 192(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32387,18 +31961,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2816(CX), Y4
-	VMOVUPS      2848(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2688(CX), Y4
+	VMOVUPS      2720(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 196(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32414,16 +31980,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2880(CX), Y4
-	VMOVUPS      2912(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      2752(CX), Y4
+	VMOVUPS      2784(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 200(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32439,16 +31999,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      2944(CX), Y4
-	VMOVUPS      2976(CX), Y5
-	VMOVUPS      2624(CX), Y6
-	VMOVUPS      2656(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      2624(CX), Y4
+	VMOVUPS      2656(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2688(CX), Y6
+	VMOVUPS      2720(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2752(CX), Y6
+	VMOVUPS      2784(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 204(BX), Y6
@@ -32482,50 +32052,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 324(BX), Y2
 	VBROADCASTSS 324(BX), Y3
-	VMOVUPS      2752(CX), Y4
-	VMOVUPS      2784(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 208(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      2816(CX), Y4
 	VMOVUPS      2848(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 212(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 208(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32542,17 +32073,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      2880(CX), Y4
 	VMOVUPS      2912(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 216(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 212(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32569,16 +32092,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      2944(CX), Y4
 	VMOVUPS      2976(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      2688(CX), Y6
-	VMOVUPS      2720(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 216(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      2816(CX), Y4
+	VMOVUPS      2848(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      2880(CX), Y6
+	VMOVUPS      2912(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      2944(CX), Y6
+	VMOVUPS      2976(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 220(BX), Y6
@@ -32612,18 +32162,10 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 328(BX), Y2
 	VBROADCASTSS 328(BX), Y3
-	VMOVUPS      3136(CX), Y4
-	VMOVUPS      3168(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      3008(CX), Y4
+	VMOVUPS      3040(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 224(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32639,18 +32181,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      3200(CX), Y4
-	VMOVUPS      3232(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      3072(CX), Y4
+	VMOVUPS      3104(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 228(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32666,16 +32200,10 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      3264(CX), Y4
-	VMOVUPS      3296(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
+	VMOVUPS      3136(CX), Y4
+	VMOVUPS      3168(CX), Y5
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
 	VPBROADCASTD 232(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
@@ -32691,16 +32219,26 @@ super:
 	BYTE         $0x55
 	BYTE         $0x50
 	BYTE         $0xde
-	VMOVUPS      3328(CX), Y4
-	VMOVUPS      3360(CX), Y5
-	VMOVUPS      3008(CX), Y6
-	VMOVUPS      3040(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VMOVUPS      3008(CX), Y4
+	VMOVUPS      3040(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      3072(CX), Y6
+	VMOVUPS      3104(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      3136(CX), Y6
+	VMOVUPS      3168(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 236(BX), Y6
@@ -32734,50 +32272,11 @@ super:
 	VPADDD       Y3, Y1, Y1
 	VBROADCASTSS 332(BX), Y2
 	VBROADCASTSS 332(BX), Y3
-	VMOVUPS      3136(CX), Y4
-	VMOVUPS      3168(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VPSLLD       $0x04, Y6, Y6
-	VPSLLD       $0x04, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 240(BX), Y6
-
-	// VPDPBUSD Y6, Y4, Y2 (VEX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x5d
-	BYTE $0x50
-	BYTE $0xd6
-
-	// VPDPBUSD Y6, Y5, Y3 (VEX)
-	BYTE         $0xc4
-	BYTE         $0xe2
-	BYTE         $0x55
-	BYTE         $0x50
-	BYTE         $0xde
 	VMOVUPS      3200(CX), Y4
 	VMOVUPS      3232(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VPSLLD       $0x02, Y6, Y6
-	VPSLLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 244(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 240(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32794,17 +32293,9 @@ super:
 	BYTE         $0xde
 	VMOVUPS      3264(CX), Y4
 	VMOVUPS      3296(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
-	VORPS        Y6, Y4, Y4
-	VORPS        Y7, Y5, Y5
-	VPBROADCASTD 248(BX), Y6
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 244(BX), Y6
 
 	// VPDPBUSD Y6, Y4, Y2 (VEX)
 	BYTE $0xc4
@@ -32821,16 +32312,43 @@ super:
 	BYTE         $0xde
 	VMOVUPS      3328(CX), Y4
 	VMOVUPS      3360(CX), Y5
-	VPSRLD       $0x04, Y4, Y4
-	VPSRLD       $0x04, Y5, Y5
-	VMOVUPS      3072(CX), Y6
-	VMOVUPS      3104(CX), Y7
-	VPSRLD       $0x02, Y6, Y6
-	VPSRLD       $0x02, Y7, Y7
-	VANDPS       k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS       k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS       k30303030<>+0(SB), Y6, Y6
-	VANDPS       k30303030<>+0(SB), Y7, Y7
+	VANDPS       k3f3f3f3f<>+0(SB), Y4, Y4
+	VANDPS       k3f3f3f3f<>+0(SB), Y5, Y5
+	VPBROADCASTD 248(BX), Y6
+
+	// VPDPBUSD Y6, Y4, Y2 (VEX)
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x5d
+	BYTE $0x50
+	BYTE $0xd6
+
+	// VPDPBUSD Y6, Y5, Y3 (VEX)
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x55
+	BYTE         $0x50
+	BYTE         $0xde
+	VMOVUPS      3200(CX), Y4
+	VMOVUPS      3232(CX), Y5
+	VPSRLD       $0x02, Y4, Y4
+	VPSRLD       $0x02, Y5, Y5
+	VANDPS       k30303030<>+0(SB), Y4, Y4
+	VANDPS       k30303030<>+0(SB), Y5, Y5
+	VMOVUPS      3264(CX), Y6
+	VMOVUPS      3296(CX), Y7
+	VPSRLD       $0x04, Y6, Y6
+	VPSRLD       $0x04, Y7, Y7
+	VANDPS       k0c0c0c0c<>+0(SB), Y6, Y6
+	VANDPS       k0c0c0c0c<>+0(SB), Y7, Y7
+	VORPS        Y6, Y4, Y4
+	VORPS        Y7, Y5, Y5
+	VMOVUPS      3328(CX), Y6
+	VMOVUPS      3360(CX), Y7
+	VPSRLD       $0x06, Y6, Y6
+	VPSRLD       $0x06, Y7, Y7
+	VANDPS       k03030303<>+0(SB), Y6, Y6
+	VANDPS       k03030303<>+0(SB), Y7, Y7
 	VORPS        Y6, Y4, Y4
 	VORPS        Y7, Y5, Y5
 	VPBROADCASTD 252(BX), Y6

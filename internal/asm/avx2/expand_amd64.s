@@ -209,108 +209,94 @@ TEXT ·Expand6(SB), NOSPLIT, $0-24
 
 block:
 	PREFETCHT0 4096(CX)
-	VMOVUPS    (CX), Y0
-	VMOVUPS    32(CX), Y1
-	VMOVUPS    64(CX), Y2
-	VMOVUPS    96(CX), Y3
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	VANDPS     k3f3f3f3f<>+0(SB), Y2, Y0
+	VANDPS     k3f3f3f3f<>+0(SB), Y3, Y1
+	VMOVUPS    Y0, (AX)
+	VMOVUPS    Y1, 32(AX)
+	VPSRLD     $0x02, Y2, Y2
+	VPSRLD     $0x02, Y3, Y3
+	VANDPS     k30303030<>+0(SB), Y2, Y2
+	VANDPS     k30303030<>+0(SB), Y3, Y3
+	VMOVUPS    64(CX), Y4
+	VMOVUPS    96(CX), Y5
+	VANDPS     k3f3f3f3f<>+0(SB), Y4, Y0
+	VANDPS     k3f3f3f3f<>+0(SB), Y5, Y1
+	VMOVUPS    Y0, 64(AX)
+	VMOVUPS    Y1, 96(AX)
+	VPSRLD     $0x04, Y4, Y4
+	VPSRLD     $0x04, Y5, Y5
+	VANDPS     k0c0c0c0c<>+0(SB), Y4, Y0
+	VANDPS     k0c0c0c0c<>+0(SB), Y5, Y1
+	VORPS      Y0, Y2, Y2
+	VORPS      Y1, Y3, Y3
 	VMOVUPS    128(CX), Y4
 	VMOVUPS    160(CX), Y5
-	VPSLLD     $0x04, Y0, Y8
-	VPSLLD     $0x04, Y1, Y9
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y6
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y7
-	VANDPS     k30303030<>+0(SB), Y8, Y8
-	VANDPS     k30303030<>+0(SB), Y9, Y9
-	VORPS      Y8, Y6, Y6
-	VORPS      Y9, Y7, Y7
-	VMOVUPS    Y6, (AX)
-	VMOVUPS    Y7, 32(AX)
-	VPSRLD     $0x04, Y4, Y4
-	VPSRLD     $0x04, Y5, Y5
-	VPSLLD     $0x04, Y2, Y6
-	VPSLLD     $0x04, Y3, Y7
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS     k30303030<>+0(SB), Y6, Y6
-	VANDPS     k30303030<>+0(SB), Y7, Y7
-	VORPS      Y6, Y4, Y4
-	VORPS      Y7, Y5, Y5
-	VMOVUPS    Y4, 256(AX)
-	VMOVUPS    Y5, 288(AX)
-	VMOVUPS    192(CX), Y4
-	VMOVUPS    224(CX), Y5
-	VPSLLD     $0x02, Y0, Y8
-	VPSLLD     $0x02, Y1, Y9
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y6
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y7
-	VANDPS     k30303030<>+0(SB), Y8, Y8
-	VANDPS     k30303030<>+0(SB), Y9, Y9
-	VORPS      Y8, Y6, Y6
-	VORPS      Y9, Y7, Y7
-	VMOVUPS    Y6, 64(AX)
-	VMOVUPS    Y7, 96(AX)
-	VPSRLD     $0x04, Y4, Y4
-	VPSRLD     $0x04, Y5, Y5
-	VPSLLD     $0x02, Y2, Y6
-	VPSLLD     $0x02, Y3, Y7
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS     k30303030<>+0(SB), Y6, Y6
-	VANDPS     k30303030<>+0(SB), Y7, Y7
-	VORPS      Y6, Y4, Y4
-	VORPS      Y7, Y5, Y5
-	VMOVUPS    Y4, 320(AX)
-	VMOVUPS    Y5, 352(AX)
+	VANDPS     k3f3f3f3f<>+0(SB), Y4, Y0
+	VANDPS     k3f3f3f3f<>+0(SB), Y5, Y1
+	VMOVUPS    Y0, 128(AX)
+	VMOVUPS    Y1, 160(AX)
+	VPSRLD     $0x06, Y4, Y4
+	VPSRLD     $0x06, Y5, Y5
+	VANDPS     k03030303<>+0(SB), Y4, Y0
+	VANDPS     k03030303<>+0(SB), Y5, Y1
+	VORPS      Y0, Y2, Y2
+	VORPS      Y1, Y3, Y3
+	VMOVUPS    Y2, 192(AX)
+	VMOVUPS    Y3, 224(AX)
+	VMOVUPS    192(CX), Y2
+	VMOVUPS    224(CX), Y3
+	VANDPS     k3f3f3f3f<>+0(SB), Y2, Y0
+	VANDPS     k3f3f3f3f<>+0(SB), Y3, Y1
+	VMOVUPS    Y0, 256(AX)
+	VMOVUPS    Y1, 288(AX)
+	VPSRLD     $0x02, Y2, Y2
+	VPSRLD     $0x02, Y3, Y3
+	VANDPS     k30303030<>+0(SB), Y2, Y2
+	VANDPS     k30303030<>+0(SB), Y3, Y3
 	VMOVUPS    256(CX), Y4
 	VMOVUPS    288(CX), Y5
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y6
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y7
-	VANDPS     k30303030<>+0(SB), Y0, Y8
-	VANDPS     k30303030<>+0(SB), Y1, Y9
-	VORPS      Y8, Y6, Y6
-	VORPS      Y9, Y7, Y7
-	VMOVUPS    Y6, 128(AX)
-	VMOVUPS    Y7, 160(AX)
+	VANDPS     k3f3f3f3f<>+0(SB), Y4, Y0
+	VANDPS     k3f3f3f3f<>+0(SB), Y5, Y1
+	VMOVUPS    Y0, 320(AX)
+	VMOVUPS    Y1, 352(AX)
 	VPSRLD     $0x04, Y4, Y4
 	VPSRLD     $0x04, Y5, Y5
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS     k30303030<>+0(SB), Y2, Y6
-	VANDPS     k30303030<>+0(SB), Y3, Y7
-	VORPS      Y6, Y4, Y4
-	VORPS      Y7, Y5, Y5
-	VMOVUPS    Y4, 384(AX)
-	VMOVUPS    Y5, 416(AX)
+	VANDPS     k0c0c0c0c<>+0(SB), Y4, Y0
+	VANDPS     k0c0c0c0c<>+0(SB), Y5, Y1
+	VORPS      Y0, Y2, Y2
+	VORPS      Y1, Y3, Y3
 	VMOVUPS    320(CX), Y4
 	VMOVUPS    352(CX), Y5
-	VPSRLD     $0x02, Y0, Y0
-	VPSRLD     $0x02, Y1, Y7
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y1
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y6
-	VANDPS     k30303030<>+0(SB), Y0, Y0
-	VANDPS     k30303030<>+0(SB), Y7, Y7
-	VORPS      Y0, Y1, Y1
-	VORPS      Y7, Y6, Y6
-	VMOVUPS    Y1, 192(AX)
-	VMOVUPS    Y6, 224(AX)
-	VPSRLD     $0x04, Y4, Y4
-	VPSRLD     $0x04, Y5, Y5
-	VPSRLD     $0x02, Y2, Y0
-	VPSRLD     $0x02, Y3, Y1
-	VANDPS     k0f0f0f0f<>+0(SB), Y4, Y4
-	VANDPS     k0f0f0f0f<>+0(SB), Y5, Y5
-	VANDPS     k30303030<>+0(SB), Y0, Y0
-	VANDPS     k30303030<>+0(SB), Y1, Y1
-	VORPS      Y0, Y4, Y4
-	VORPS      Y1, Y5, Y5
-	VMOVUPS    Y4, 448(AX)
-	VMOVUPS    Y5, 480(AX)
+	VANDPS     k3f3f3f3f<>+0(SB), Y4, Y0
+	VANDPS     k3f3f3f3f<>+0(SB), Y5, Y1
+	VMOVUPS    Y0, 384(AX)
+	VMOVUPS    Y1, 416(AX)
+	VPSRLD     $0x06, Y4, Y4
+	VPSRLD     $0x06, Y5, Y5
+	VANDPS     k03030303<>+0(SB), Y4, Y0
+	VANDPS     k03030303<>+0(SB), Y5, Y1
+	VORPS      Y0, Y2, Y2
+	VORPS      Y1, Y3, Y3
+	VMOVUPS    Y2, 448(AX)
+	VMOVUPS    Y3, 480(AX)
 	ADDQ       $+384, CX
 	ADDQ       $+512, AX
 	SUBQ       $+1, DX
 	JNE        block
 	VZEROUPPER
 	RET
+
+DATA k3f3f3f3f<>+0(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+4(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+8(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+12(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+16(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+20(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+24(SB)/4, $0x3f3f3f3f
+DATA k3f3f3f3f<>+28(SB)/4, $0x3f3f3f3f
+GLOBL k3f3f3f3f<>(SB), RODATA|NOPTR, $32
 
 DATA k30303030<>+0(SB)/4, $0x30303030
 DATA k30303030<>+4(SB)/4, $0x30303030
@@ -321,6 +307,26 @@ DATA k30303030<>+20(SB)/4, $0x30303030
 DATA k30303030<>+24(SB)/4, $0x30303030
 DATA k30303030<>+28(SB)/4, $0x30303030
 GLOBL k30303030<>(SB), RODATA|NOPTR, $32
+
+DATA k0c0c0c0c<>+0(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+4(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+8(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+12(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+16(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+20(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+24(SB)/4, $0x0c0c0c0c
+DATA k0c0c0c0c<>+28(SB)/4, $0x0c0c0c0c
+GLOBL k0c0c0c0c<>(SB), RODATA|NOPTR, $32
+
+DATA k03030303<>+0(SB)/4, $0x03030303
+DATA k03030303<>+4(SB)/4, $0x03030303
+DATA k03030303<>+8(SB)/4, $0x03030303
+DATA k03030303<>+12(SB)/4, $0x03030303
+DATA k03030303<>+16(SB)/4, $0x03030303
+DATA k03030303<>+20(SB)/4, $0x03030303
+DATA k03030303<>+24(SB)/4, $0x03030303
+DATA k03030303<>+28(SB)/4, $0x03030303
+GLOBL k03030303<>(SB), RODATA|NOPTR, $32
 
 // func ExpandQ80(codes *uint8, scales *float32, packed *uint8, n int)
 // Requires: AVX, F16C

@@ -18653,406 +18653,341 @@ add:
 	MOVQ         lda+24(FP), SI
 	MOVL         $0xaaaaaaaa, SI
 	KMOVD        SI, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
-	VPXORD           Z2, Z2, Z2
-	VPBROADCASTD     272(BX), Z3
-	VPBROADCASTD     276(BX), Z4
+	VPXORD           Z1, Z1, Z1
+	VPBROADCASTD     272(BX), Z2
+	VPBROADCASTD     276(BX), Z3
 	VMOVUPS          320(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    (BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          384(CX), Z6
-	VMOVUPS          448(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    (BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    16(BX), Z7, Z4
-	VMOVUPS          512(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    4(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    20(BX), Z7, Z4
-	VMOVUPS          576(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    8(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    24(BX), Z7, Z4
-	VMOVUPS          640(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    12(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    28(BX), Z7, Z4
-	VMOVUPS          (CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     280(BX), Z3
-	VPBROADCASTD     284(BX), Z4
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    4(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          448(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    8(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    12(BX), Z5, Z2
+	VMOVUPS          512(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    16(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          576(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    20(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          640(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    24(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    28(BX), Z5, Z3
+	VMOVUPS          (CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     280(BX), Z2
+	VPBROADCASTD     284(BX), Z3
 	VMOVUPS          704(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    32(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          768(CX), Z6
-	VMOVUPS          832(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    32(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    48(BX), Z7, Z4
-	VMOVUPS          896(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    36(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    52(BX), Z7, Z4
-	VMOVUPS          960(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    40(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    56(BX), Z7, Z4
-	VMOVUPS          1024(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    44(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    60(BX), Z7, Z4
-	VMOVUPS          (CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     288(BX), Z3
-	VPBROADCASTD     292(BX), Z4
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    36(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          832(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    40(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    44(BX), Z5, Z2
+	VMOVUPS          896(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    48(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          960(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    52(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1024(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    56(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    60(BX), Z5, Z3
+	VMOVUPS          (CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     288(BX), Z2
+	VPBROADCASTD     292(BX), Z3
 	VMOVUPS          1088(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    64(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          1152(CX), Z6
-	VMOVUPS          1216(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    64(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    80(BX), Z7, Z4
-	VMOVUPS          1280(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    68(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    84(BX), Z7, Z4
-	VMOVUPS          1344(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    72(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    88(BX), Z7, Z4
-	VMOVUPS          1408(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    76(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    92(BX), Z7, Z4
-	VMOVUPS          64(CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     296(BX), Z3
-	VPBROADCASTD     300(BX), Z4
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    68(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1216(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    72(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    76(BX), Z5, Z2
+	VMOVUPS          1280(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    80(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          1344(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    84(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1408(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    88(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    92(BX), Z5, Z3
+	VMOVUPS          64(CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     296(BX), Z2
+	VPBROADCASTD     300(BX), Z3
 	VMOVUPS          1472(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    96(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          1536(CX), Z6
-	VMOVUPS          1600(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    96(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    112(BX), Z7, Z4
-	VMOVUPS          1664(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    100(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    116(BX), Z7, Z4
-	VMOVUPS          1728(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    104(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    120(BX), Z7, Z4
-	VMOVUPS          1792(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    108(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    124(BX), Z7, Z4
-	VMOVUPS          64(CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     304(BX), Z3
-	VPBROADCASTD     308(BX), Z4
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    100(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1600(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    104(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    108(BX), Z5, Z2
+	VMOVUPS          1664(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    112(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          1728(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    116(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1792(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    120(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    124(BX), Z5, Z3
+	VMOVUPS          64(CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     304(BX), Z2
+	VPBROADCASTD     308(BX), Z3
 	VMOVUPS          1856(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    128(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          1920(CX), Z6
-	VMOVUPS          1984(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    128(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    144(BX), Z7, Z4
-	VMOVUPS          2048(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    132(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    148(BX), Z7, Z4
-	VMOVUPS          2112(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    136(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    152(BX), Z7, Z4
-	VMOVUPS          2176(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    140(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    156(BX), Z7, Z4
-	VMOVUPS          128(CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     312(BX), Z3
-	VPBROADCASTD     316(BX), Z4
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    132(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1984(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    136(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    140(BX), Z5, Z2
+	VMOVUPS          2048(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    144(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          2112(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    148(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2176(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    152(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    156(BX), Z5, Z3
+	VMOVUPS          128(CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     312(BX), Z2
+	VPBROADCASTD     316(BX), Z3
 	VMOVUPS          2240(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    160(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          2304(CX), Z6
-	VMOVUPS          2368(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    160(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    176(BX), Z7, Z4
-	VMOVUPS          2432(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    164(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    180(BX), Z7, Z4
-	VMOVUPS          2496(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    168(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    184(BX), Z7, Z4
-	VMOVUPS          2560(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    172(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    188(BX), Z7, Z4
-	VMOVUPS          128(CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     320(BX), Z3
-	VPBROADCASTD     324(BX), Z4
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    164(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2368(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    168(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    172(BX), Z5, Z2
+	VMOVUPS          2432(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    176(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          2496(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    180(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2560(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    184(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    188(BX), Z5, Z3
+	VMOVUPS          128(CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     320(BX), Z2
+	VPBROADCASTD     324(BX), Z3
 	VMOVUPS          2624(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    192(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          2688(CX), Z6
-	VMOVUPS          2752(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    192(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    208(BX), Z7, Z4
-	VMOVUPS          2816(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    196(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    212(BX), Z7, Z4
-	VMOVUPS          2880(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    200(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    216(BX), Z7, Z4
-	VMOVUPS          2944(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    204(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    220(BX), Z7, Z4
-	VMOVUPS          192(CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     328(BX), Z3
-	VPBROADCASTD     332(BX), Z4
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    196(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2752(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    200(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    204(BX), Z5, Z2
+	VMOVUPS          2816(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    208(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          2880(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    212(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2944(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    216(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    220(BX), Z5, Z3
+	VMOVUPS          192(CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     328(BX), Z2
+	VPBROADCASTD     332(BX), Z3
 	VMOVUPS          3008(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    224(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          3072(CX), Z6
-	VMOVUPS          3136(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    224(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    240(BX), Z7, Z4
-	VMOVUPS          3200(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    228(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VPDPBUSD.BCST    244(BX), Z7, Z4
-	VMOVUPS          3264(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VPDPBUSD.BCST    232(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VPDPBUSD.BCST    248(BX), Z7, Z4
-	VMOVUPS          3328(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
-	VPDPBUSD.BCST    236(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VPDPBUSD.BCST    252(BX), Z7, Z4
-	VMOVUPS          192(CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VCVTPH2PS        256(CX), Z3
-	VMULPS.BCST      k40000000<>+0(SB), Z3, Z3
-	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z3, Z2, Z2
-	VMOVUPS          (DX), Z3
-	VFMADD231PS.BCST 256(BX), Z2, Z3
-	VMOVUPS          Z3, (DX)
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    228(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          3136(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    232(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    236(BX), Z5, Z2
+	VMOVUPS          3200(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VPDPBUSD.BCST    240(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          3264(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    244(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          3328(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VPDPBUSD.BCST    248(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VPDPBUSD.BCST    252(BX), Z5, Z3
+	VMOVUPS          192(CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VCVTPH2PS        256(CX), Z2
+	VMULPS.BCST      k40000000<>+0(SB), Z2, Z2
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z2, Z1, Z1
+	VMOVUPS          (DX), Z2
+	VFMADD231PS.BCST 256(BX), Z1, Z2
+	VMOVUPS          Z2, (DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	SUBQ             $+1, AX
@@ -19094,8 +19029,17 @@ next:
 	VZEROUPPER
 	RET
 
+DATA k3f3f3f3f<>+0(SB)/4, $0x3f3f3f3f
+GLOBL k3f3f3f3f<>(SB), RODATA|NOPTR, $4
+
 DATA k30303030<>+0(SB)/4, $0x30303030
 GLOBL k30303030<>(SB), RODATA|NOPTR, $4
+
+DATA k0c0c0c0c<>+0(SB)/4, $0x0c0c0c0c
+GLOBL k0c0c0c0c<>(SB), RODATA|NOPTR, $4
+
+DATA k03030303<>+0(SB)/4, $0x03030303
+GLOBL k03030303<>(SB), RODATA|NOPTR, $4
 
 // func BlockKeepQ6K1(tiles int, supers int, a *uint8, lda int, codes *uint8, scales *uint8, sums *float32, first int, c *float32, ldc int, bias *float32, next *uint8)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VNNI
@@ -19116,470 +19060,405 @@ add:
 	MOVL         $0xaaaaaaaa, SI
 	KMOVD        SI, K1
 	MOVQ         codes+32(FP), SI
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
-	VPXORD           Z2, Z2, Z2
-	VPBROADCASTD     272(BX), Z3
-	VPBROADCASTD     276(BX), Z4
+	VPXORD           Z1, Z1, Z1
+	VPBROADCASTD     272(BX), Z2
+	VPBROADCASTD     276(BX), Z3
 	VMOVUPS          320(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, (SI)
+	VPDPBUSD.BCST    (BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          384(CX), Z6
-	VMOVUPS          448(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, (SI)
-	VPDPBUSD.BCST    (BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 256(SI)
-	VPDPBUSD.BCST    16(BX), Z7, Z4
-	VMOVUPS          512(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 64(SI)
-	VPDPBUSD.BCST    4(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 320(SI)
-	VPDPBUSD.BCST    20(BX), Z7, Z4
-	VMOVUPS          576(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 128(SI)
-	VPDPBUSD.BCST    8(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 384(SI)
-	VPDPBUSD.BCST    24(BX), Z7, Z4
-	VMOVUPS          640(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 64(SI)
+	VPDPBUSD.BCST    4(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          448(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 128(SI)
+	VPDPBUSD.BCST    8(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 192(SI)
-	VPDPBUSD.BCST    12(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 448(SI)
-	VPDPBUSD.BCST    28(BX), Z7, Z4
-	VMOVUPS          (CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     280(BX), Z3
-	VPBROADCASTD     284(BX), Z4
+	VPDPBUSD.BCST    12(BX), Z5, Z2
+	VMOVUPS          512(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 256(SI)
+	VPDPBUSD.BCST    16(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          576(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 320(SI)
+	VPDPBUSD.BCST    20(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          640(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 384(SI)
+	VPDPBUSD.BCST    24(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 448(SI)
+	VPDPBUSD.BCST    28(BX), Z5, Z3
+	VMOVUPS          (CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     280(BX), Z2
+	VPBROADCASTD     284(BX), Z3
 	VMOVUPS          704(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 512(SI)
+	VPDPBUSD.BCST    32(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          768(CX), Z6
-	VMOVUPS          832(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 512(SI)
-	VPDPBUSD.BCST    32(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 768(SI)
-	VPDPBUSD.BCST    48(BX), Z7, Z4
-	VMOVUPS          896(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 576(SI)
-	VPDPBUSD.BCST    36(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 832(SI)
-	VPDPBUSD.BCST    52(BX), Z7, Z4
-	VMOVUPS          960(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 640(SI)
-	VPDPBUSD.BCST    40(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 896(SI)
-	VPDPBUSD.BCST    56(BX), Z7, Z4
-	VMOVUPS          1024(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 576(SI)
+	VPDPBUSD.BCST    36(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          832(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 640(SI)
+	VPDPBUSD.BCST    40(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 704(SI)
-	VPDPBUSD.BCST    44(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 960(SI)
-	VPDPBUSD.BCST    60(BX), Z7, Z4
-	VMOVUPS          (CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     288(BX), Z3
-	VPBROADCASTD     292(BX), Z4
+	VPDPBUSD.BCST    44(BX), Z5, Z2
+	VMOVUPS          896(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 768(SI)
+	VPDPBUSD.BCST    48(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          960(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 832(SI)
+	VPDPBUSD.BCST    52(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1024(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 896(SI)
+	VPDPBUSD.BCST    56(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 960(SI)
+	VPDPBUSD.BCST    60(BX), Z5, Z3
+	VMOVUPS          (CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     288(BX), Z2
+	VPBROADCASTD     292(BX), Z3
 	VMOVUPS          1088(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 1024(SI)
+	VPDPBUSD.BCST    64(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          1152(CX), Z6
-	VMOVUPS          1216(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 1024(SI)
-	VPDPBUSD.BCST    64(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 1280(SI)
-	VPDPBUSD.BCST    80(BX), Z7, Z4
-	VMOVUPS          1280(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 1088(SI)
-	VPDPBUSD.BCST    68(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 1344(SI)
-	VPDPBUSD.BCST    84(BX), Z7, Z4
-	VMOVUPS          1344(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 1152(SI)
-	VPDPBUSD.BCST    72(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 1408(SI)
-	VPDPBUSD.BCST    88(BX), Z7, Z4
-	VMOVUPS          1408(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1088(SI)
+	VPDPBUSD.BCST    68(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1216(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1152(SI)
+	VPDPBUSD.BCST    72(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 1216(SI)
-	VPDPBUSD.BCST    76(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 1472(SI)
-	VPDPBUSD.BCST    92(BX), Z7, Z4
-	VMOVUPS          64(CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     296(BX), Z3
-	VPBROADCASTD     300(BX), Z4
+	VPDPBUSD.BCST    76(BX), Z5, Z2
+	VMOVUPS          1280(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 1280(SI)
+	VPDPBUSD.BCST    80(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          1344(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1344(SI)
+	VPDPBUSD.BCST    84(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1408(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1408(SI)
+	VPDPBUSD.BCST    88(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 1472(SI)
+	VPDPBUSD.BCST    92(BX), Z5, Z3
+	VMOVUPS          64(CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     296(BX), Z2
+	VPBROADCASTD     300(BX), Z3
 	VMOVUPS          1472(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 1536(SI)
+	VPDPBUSD.BCST    96(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          1536(CX), Z6
-	VMOVUPS          1600(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 1536(SI)
-	VPDPBUSD.BCST    96(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 1792(SI)
-	VPDPBUSD.BCST    112(BX), Z7, Z4
-	VMOVUPS          1664(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 1600(SI)
-	VPDPBUSD.BCST    100(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 1856(SI)
-	VPDPBUSD.BCST    116(BX), Z7, Z4
-	VMOVUPS          1728(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 1664(SI)
-	VPDPBUSD.BCST    104(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 1920(SI)
-	VPDPBUSD.BCST    120(BX), Z7, Z4
-	VMOVUPS          1792(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1600(SI)
+	VPDPBUSD.BCST    100(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1600(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1664(SI)
+	VPDPBUSD.BCST    104(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 1728(SI)
-	VPDPBUSD.BCST    108(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 1984(SI)
-	VPDPBUSD.BCST    124(BX), Z7, Z4
-	VMOVUPS          64(CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     304(BX), Z3
-	VPBROADCASTD     308(BX), Z4
+	VPDPBUSD.BCST    108(BX), Z5, Z2
+	VMOVUPS          1664(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 1792(SI)
+	VPDPBUSD.BCST    112(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          1728(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1856(SI)
+	VPDPBUSD.BCST    116(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1792(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 1920(SI)
+	VPDPBUSD.BCST    120(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 1984(SI)
+	VPDPBUSD.BCST    124(BX), Z5, Z3
+	VMOVUPS          64(CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     304(BX), Z2
+	VPBROADCASTD     308(BX), Z3
 	VMOVUPS          1856(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 2048(SI)
+	VPDPBUSD.BCST    128(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          1920(CX), Z6
-	VMOVUPS          1984(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 2048(SI)
-	VPDPBUSD.BCST    128(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 2304(SI)
-	VPDPBUSD.BCST    144(BX), Z7, Z4
-	VMOVUPS          2048(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 2112(SI)
-	VPDPBUSD.BCST    132(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 2368(SI)
-	VPDPBUSD.BCST    148(BX), Z7, Z4
-	VMOVUPS          2112(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 2176(SI)
-	VPDPBUSD.BCST    136(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 2432(SI)
-	VPDPBUSD.BCST    152(BX), Z7, Z4
-	VMOVUPS          2176(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2112(SI)
+	VPDPBUSD.BCST    132(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          1984(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2176(SI)
+	VPDPBUSD.BCST    136(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 2240(SI)
-	VPDPBUSD.BCST    140(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 2496(SI)
-	VPDPBUSD.BCST    156(BX), Z7, Z4
-	VMOVUPS          128(CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     312(BX), Z3
-	VPBROADCASTD     316(BX), Z4
+	VPDPBUSD.BCST    140(BX), Z5, Z2
+	VMOVUPS          2048(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 2304(SI)
+	VPDPBUSD.BCST    144(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          2112(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2368(SI)
+	VPDPBUSD.BCST    148(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2176(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2432(SI)
+	VPDPBUSD.BCST    152(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 2496(SI)
+	VPDPBUSD.BCST    156(BX), Z5, Z3
+	VMOVUPS          128(CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     312(BX), Z2
+	VPBROADCASTD     316(BX), Z3
 	VMOVUPS          2240(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 2560(SI)
+	VPDPBUSD.BCST    160(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          2304(CX), Z6
-	VMOVUPS          2368(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 2560(SI)
-	VPDPBUSD.BCST    160(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 2816(SI)
-	VPDPBUSD.BCST    176(BX), Z7, Z4
-	VMOVUPS          2432(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 2624(SI)
-	VPDPBUSD.BCST    164(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 2880(SI)
-	VPDPBUSD.BCST    180(BX), Z7, Z4
-	VMOVUPS          2496(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 2688(SI)
-	VPDPBUSD.BCST    168(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 2944(SI)
-	VPDPBUSD.BCST    184(BX), Z7, Z4
-	VMOVUPS          2560(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2624(SI)
+	VPDPBUSD.BCST    164(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2368(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2688(SI)
+	VPDPBUSD.BCST    168(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 2752(SI)
-	VPDPBUSD.BCST    172(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 3008(SI)
-	VPDPBUSD.BCST    188(BX), Z7, Z4
-	VMOVUPS          128(CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     320(BX), Z3
-	VPBROADCASTD     324(BX), Z4
+	VPDPBUSD.BCST    172(BX), Z5, Z2
+	VMOVUPS          2432(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 2816(SI)
+	VPDPBUSD.BCST    176(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          2496(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2880(SI)
+	VPDPBUSD.BCST    180(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2560(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 2944(SI)
+	VPDPBUSD.BCST    184(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 3008(SI)
+	VPDPBUSD.BCST    188(BX), Z5, Z3
+	VMOVUPS          128(CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     320(BX), Z2
+	VPBROADCASTD     324(BX), Z3
 	VMOVUPS          2624(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 3072(SI)
+	VPDPBUSD.BCST    192(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          2688(CX), Z6
-	VMOVUPS          2752(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 3072(SI)
-	VPDPBUSD.BCST    192(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 3328(SI)
-	VPDPBUSD.BCST    208(BX), Z7, Z4
-	VMOVUPS          2816(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 3136(SI)
-	VPDPBUSD.BCST    196(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 3392(SI)
-	VPDPBUSD.BCST    212(BX), Z7, Z4
-	VMOVUPS          2880(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 3200(SI)
-	VPDPBUSD.BCST    200(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 3456(SI)
-	VPDPBUSD.BCST    216(BX), Z7, Z4
-	VMOVUPS          2944(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3136(SI)
+	VPDPBUSD.BCST    196(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2752(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3200(SI)
+	VPDPBUSD.BCST    200(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 3264(SI)
-	VPDPBUSD.BCST    204(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 3520(SI)
-	VPDPBUSD.BCST    220(BX), Z7, Z4
-	VMOVUPS          192(CX), Z5
-	VPSLLW           $0x08, Z5, Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VPBROADCASTD     328(BX), Z3
-	VPBROADCASTD     332(BX), Z4
+	VPDPBUSD.BCST    204(BX), Z5, Z2
+	VMOVUPS          2816(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 3328(SI)
+	VPDPBUSD.BCST    208(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          2880(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3392(SI)
+	VPDPBUSD.BCST    212(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          2944(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3456(SI)
+	VPDPBUSD.BCST    216(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 3520(SI)
+	VPDPBUSD.BCST    220(BX), Z5, Z3
+	VMOVUPS          192(CX), Z4
+	VPSLLW           $0x08, Z4, Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VPBROADCASTD     328(BX), Z2
+	VPBROADCASTD     332(BX), Z3
 	VMOVUPS          3008(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 3584(SI)
+	VPDPBUSD.BCST    224(BX), Z4, Z2
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
 	VMOVUPS          3072(CX), Z6
-	VMOVUPS          3136(CX), Z7
-	VPSLLD           $0x04, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 3584(SI)
-	VPDPBUSD.BCST    224(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x04, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 3840(SI)
-	VPDPBUSD.BCST    240(BX), Z7, Z4
-	VMOVUPS          3200(CX), Z7
-	VPSLLD           $0x02, Z5, Z9
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VMOVUPS          Z8, 3648(SI)
-	VPDPBUSD.BCST    228(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSLLD           $0x02, Z6, Z8
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z8, Z7
-	VMOVUPS          Z7, 3904(SI)
-	VPDPBUSD.BCST    244(BX), Z7, Z4
-	VMOVUPS          3264(CX), Z7
-	VANDPS           Z0, Z7, Z8
-	VPTERNLOGD       $0xf8, Z1, Z5, Z8
-	VMOVUPS          Z8, 3712(SI)
-	VPDPBUSD.BCST    232(BX), Z8, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z6, Z7
-	VMOVUPS          Z7, 3968(SI)
-	VPDPBUSD.BCST    248(BX), Z7, Z4
-	VMOVUPS          3328(CX), Z7
-	VPSRLD           $0x02, Z5, Z8
-	VANDPS           Z0, Z7, Z5
-	VPTERNLOGD       $0xf8, Z1, Z8, Z5
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3648(SI)
+	VPDPBUSD.BCST    228(BX), Z4, Z2
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          3136(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3712(SI)
+	VPDPBUSD.BCST    232(BX), Z4, Z2
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
 	VMOVUPS          Z5, 3776(SI)
-	VPDPBUSD.BCST    236(BX), Z5, Z3
-	VPSRLD           $0x04, Z7, Z7
-	VPSRLD           $0x02, Z6, Z5
-	VANDPS           Z0, Z7, Z7
-	VPTERNLOGD       $0xf8, Z1, Z5, Z7
-	VMOVUPS          Z7, 4032(SI)
-	VPDPBUSD.BCST    252(BX), Z7, Z4
-	VMOVUPS          192(CX), Z5
-	VPSRAW           $0x08, Z5, Z5
-	VPSRAD           $0x01, Z3, Z3
-	VPSLLD           $0x0f, Z4, Z4
-	VPBLENDMW        Z4, Z3, K1, Z3
-	VPDPWSSD         Z5, Z3, Z2
-	VCVTPH2PS        256(CX), Z3
-	VMULPS.BCST      k40000000<>+0(SB), Z3, Z3
-	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z3, Z2, Z2
-	VMOVUPS          (DX), Z3
-	VFMADD231PS.BCST 256(BX), Z2, Z3
-	VMOVUPS          Z3, (DX)
+	VPDPBUSD.BCST    236(BX), Z5, Z2
+	VMOVUPS          3200(CX), Z5
+	VANDPS           Z0, Z5, Z4
+	VMOVUPS          Z4, 3840(SI)
+	VPDPBUSD.BCST    240(BX), Z4, Z3
+	VPSRLD           $0x02, Z5, Z5
+	VANDPS.BCST      k30303030<>+0(SB), Z5, Z5
+	VMOVUPS          3264(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3904(SI)
+	VPDPBUSD.BCST    244(BX), Z4, Z3
+	VPSRLD           $0x04, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z6, Z5
+	VMOVUPS          3328(CX), Z6
+	VANDPS           Z0, Z6, Z4
+	VMOVUPS          Z4, 3968(SI)
+	VPDPBUSD.BCST    248(BX), Z4, Z3
+	VPSRLD           $0x06, Z6, Z6
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z6, Z5
+	VMOVUPS          Z5, 4032(SI)
+	VPDPBUSD.BCST    252(BX), Z5, Z3
+	VMOVUPS          192(CX), Z4
+	VPSRAW           $0x08, Z4, Z4
+	VPSRAD           $0x01, Z2, Z2
+	VPSLLD           $0x0f, Z3, Z3
+	VPBLENDMW        Z3, Z2, K1, Z2
+	VPDPWSSD         Z4, Z2, Z1
+	VCVTPH2PS        256(CX), Z2
+	VMULPS.BCST      k40000000<>+0(SB), Z2, Z2
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z2, Z1, Z1
+	VMOVUPS          (DX), Z2
+	VFMADD231PS.BCST 256(BX), Z1, Z2
+	VMOVUPS          Z2, (DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	ADDQ             $+4096, SI
@@ -19918,524 +19797,459 @@ add:
 	MOVQ         lda+24(FP), SI
 	MOVL         $0xaaaaaaaa, DI
 	KMOVD        DI, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
-	VPXORD           Z3, Z3, Z3
-	VPBROADCASTD     272(BX), Z4
-	VPBROADCASTD     272(BX)(SI*1), Z5
-	VPBROADCASTD     276(BX), Z6
-	VPBROADCASTD     276(BX)(SI*1), Z7
+	VPBROADCASTD     272(BX), Z3
+	VPBROADCASTD     272(BX)(SI*1), Z4
+	VPBROADCASTD     276(BX), Z5
+	VPBROADCASTD     276(BX)(SI*1), Z6
 	VMOVUPS          320(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    (BX), Z7, Z3
+	VPDPBUSD.BCST    (BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          384(CX), Z9
-	VMOVUPS          448(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    (BX), Z11, Z4
-	VPDPBUSD.BCST    (BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    16(BX), Z10, Z6
-	VPDPBUSD.BCST    16(BX)(SI*1), Z10, Z7
-	VMOVUPS          512(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    4(BX), Z11, Z4
-	VPDPBUSD.BCST    4(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    20(BX), Z10, Z6
-	VPDPBUSD.BCST    20(BX)(SI*1), Z10, Z7
-	VMOVUPS          576(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    8(BX), Z11, Z4
-	VPDPBUSD.BCST    8(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    24(BX), Z10, Z6
-	VPDPBUSD.BCST    24(BX)(SI*1), Z10, Z7
-	VMOVUPS          640(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    12(BX), Z8, Z4
-	VPDPBUSD.BCST    12(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    28(BX), Z10, Z6
-	VPDPBUSD.BCST    28(BX)(SI*1), Z10, Z7
-	VMOVUPS          (CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    4(BX), Z7, Z3
+	VPDPBUSD.BCST    4(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          448(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    8(BX), Z7, Z3
+	VPDPBUSD.BCST    8(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z3
+	VPDPBUSD.BCST    12(BX)(SI*1), Z8, Z4
+	VMOVUPS          512(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    16(BX), Z7, Z5
+	VPDPBUSD.BCST    16(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          576(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    20(BX), Z7, Z5
+	VPDPBUSD.BCST    20(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          640(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    24(BX), Z7, Z5
+	VPDPBUSD.BCST    24(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    28(BX), Z8, Z5
+	VPDPBUSD.BCST    28(BX)(SI*1), Z8, Z6
+	VMOVUPS          (CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     280(BX), Z4
-	VPBROADCASTD     280(BX)(SI*1), Z5
-	VPBROADCASTD     284(BX), Z6
-	VPBROADCASTD     284(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     280(BX), Z3
+	VPBROADCASTD     280(BX)(SI*1), Z4
+	VPBROADCASTD     284(BX), Z5
+	VPBROADCASTD     284(BX)(SI*1), Z6
 	VMOVUPS          704(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    32(BX), Z7, Z3
+	VPDPBUSD.BCST    32(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          768(CX), Z9
-	VMOVUPS          832(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    32(BX), Z11, Z4
-	VPDPBUSD.BCST    32(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    48(BX), Z10, Z6
-	VPDPBUSD.BCST    48(BX)(SI*1), Z10, Z7
-	VMOVUPS          896(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    36(BX), Z11, Z4
-	VPDPBUSD.BCST    36(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    52(BX), Z10, Z6
-	VPDPBUSD.BCST    52(BX)(SI*1), Z10, Z7
-	VMOVUPS          960(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    40(BX), Z11, Z4
-	VPDPBUSD.BCST    40(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    56(BX), Z10, Z6
-	VPDPBUSD.BCST    56(BX)(SI*1), Z10, Z7
-	VMOVUPS          1024(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    44(BX), Z8, Z4
-	VPDPBUSD.BCST    44(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    60(BX), Z10, Z6
-	VPDPBUSD.BCST    60(BX)(SI*1), Z10, Z7
-	VMOVUPS          (CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    36(BX), Z7, Z3
+	VPDPBUSD.BCST    36(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          832(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    40(BX), Z7, Z3
+	VPDPBUSD.BCST    40(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    44(BX), Z8, Z3
+	VPDPBUSD.BCST    44(BX)(SI*1), Z8, Z4
+	VMOVUPS          896(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    48(BX), Z7, Z5
+	VPDPBUSD.BCST    48(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          960(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    52(BX), Z7, Z5
+	VPDPBUSD.BCST    52(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1024(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    56(BX), Z7, Z5
+	VPDPBUSD.BCST    56(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    60(BX), Z8, Z5
+	VPDPBUSD.BCST    60(BX)(SI*1), Z8, Z6
+	VMOVUPS          (CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     288(BX), Z4
-	VPBROADCASTD     288(BX)(SI*1), Z5
-	VPBROADCASTD     292(BX), Z6
-	VPBROADCASTD     292(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     288(BX), Z3
+	VPBROADCASTD     288(BX)(SI*1), Z4
+	VPBROADCASTD     292(BX), Z5
+	VPBROADCASTD     292(BX)(SI*1), Z6
 	VMOVUPS          1088(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    64(BX), Z7, Z3
+	VPDPBUSD.BCST    64(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          1152(CX), Z9
-	VMOVUPS          1216(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    64(BX), Z11, Z4
-	VPDPBUSD.BCST    64(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    80(BX), Z10, Z6
-	VPDPBUSD.BCST    80(BX)(SI*1), Z10, Z7
-	VMOVUPS          1280(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    68(BX), Z11, Z4
-	VPDPBUSD.BCST    68(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    84(BX), Z10, Z6
-	VPDPBUSD.BCST    84(BX)(SI*1), Z10, Z7
-	VMOVUPS          1344(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    72(BX), Z11, Z4
-	VPDPBUSD.BCST    72(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    88(BX), Z10, Z6
-	VPDPBUSD.BCST    88(BX)(SI*1), Z10, Z7
-	VMOVUPS          1408(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    76(BX), Z8, Z4
-	VPDPBUSD.BCST    76(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    92(BX), Z10, Z6
-	VPDPBUSD.BCST    92(BX)(SI*1), Z10, Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    68(BX), Z7, Z3
+	VPDPBUSD.BCST    68(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1216(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    72(BX), Z7, Z3
+	VPDPBUSD.BCST    72(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    76(BX), Z8, Z3
+	VPDPBUSD.BCST    76(BX)(SI*1), Z8, Z4
+	VMOVUPS          1280(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    80(BX), Z7, Z5
+	VPDPBUSD.BCST    80(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          1344(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    84(BX), Z7, Z5
+	VPDPBUSD.BCST    84(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1408(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    88(BX), Z7, Z5
+	VPDPBUSD.BCST    88(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    92(BX), Z8, Z5
+	VPDPBUSD.BCST    92(BX)(SI*1), Z8, Z6
+	VMOVUPS          64(CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     296(BX), Z4
-	VPBROADCASTD     296(BX)(SI*1), Z5
-	VPBROADCASTD     300(BX), Z6
-	VPBROADCASTD     300(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     296(BX), Z3
+	VPBROADCASTD     296(BX)(SI*1), Z4
+	VPBROADCASTD     300(BX), Z5
+	VPBROADCASTD     300(BX)(SI*1), Z6
 	VMOVUPS          1472(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    96(BX), Z7, Z3
+	VPDPBUSD.BCST    96(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          1536(CX), Z9
-	VMOVUPS          1600(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    96(BX), Z11, Z4
-	VPDPBUSD.BCST    96(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    112(BX), Z10, Z6
-	VPDPBUSD.BCST    112(BX)(SI*1), Z10, Z7
-	VMOVUPS          1664(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    100(BX), Z11, Z4
-	VPDPBUSD.BCST    100(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    116(BX), Z10, Z6
-	VPDPBUSD.BCST    116(BX)(SI*1), Z10, Z7
-	VMOVUPS          1728(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    104(BX), Z11, Z4
-	VPDPBUSD.BCST    104(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    120(BX), Z10, Z6
-	VPDPBUSD.BCST    120(BX)(SI*1), Z10, Z7
-	VMOVUPS          1792(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    108(BX), Z8, Z4
-	VPDPBUSD.BCST    108(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    124(BX), Z10, Z6
-	VPDPBUSD.BCST    124(BX)(SI*1), Z10, Z7
-	VMOVUPS          64(CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    100(BX), Z7, Z3
+	VPDPBUSD.BCST    100(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1600(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    104(BX), Z7, Z3
+	VPDPBUSD.BCST    104(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    108(BX), Z8, Z3
+	VPDPBUSD.BCST    108(BX)(SI*1), Z8, Z4
+	VMOVUPS          1664(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    112(BX), Z7, Z5
+	VPDPBUSD.BCST    112(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          1728(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    116(BX), Z7, Z5
+	VPDPBUSD.BCST    116(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1792(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    120(BX), Z7, Z5
+	VPDPBUSD.BCST    120(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    124(BX), Z8, Z5
+	VPDPBUSD.BCST    124(BX)(SI*1), Z8, Z6
+	VMOVUPS          64(CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     304(BX), Z4
-	VPBROADCASTD     304(BX)(SI*1), Z5
-	VPBROADCASTD     308(BX), Z6
-	VPBROADCASTD     308(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     304(BX), Z3
+	VPBROADCASTD     304(BX)(SI*1), Z4
+	VPBROADCASTD     308(BX), Z5
+	VPBROADCASTD     308(BX)(SI*1), Z6
 	VMOVUPS          1856(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    128(BX), Z7, Z3
+	VPDPBUSD.BCST    128(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          1920(CX), Z9
-	VMOVUPS          1984(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    128(BX), Z11, Z4
-	VPDPBUSD.BCST    128(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    144(BX), Z10, Z6
-	VPDPBUSD.BCST    144(BX)(SI*1), Z10, Z7
-	VMOVUPS          2048(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    132(BX), Z11, Z4
-	VPDPBUSD.BCST    132(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    148(BX), Z10, Z6
-	VPDPBUSD.BCST    148(BX)(SI*1), Z10, Z7
-	VMOVUPS          2112(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    136(BX), Z11, Z4
-	VPDPBUSD.BCST    136(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    152(BX), Z10, Z6
-	VPDPBUSD.BCST    152(BX)(SI*1), Z10, Z7
-	VMOVUPS          2176(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    140(BX), Z8, Z4
-	VPDPBUSD.BCST    140(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    156(BX), Z10, Z6
-	VPDPBUSD.BCST    156(BX)(SI*1), Z10, Z7
-	VMOVUPS          128(CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    132(BX), Z7, Z3
+	VPDPBUSD.BCST    132(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1984(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    136(BX), Z7, Z3
+	VPDPBUSD.BCST    136(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    140(BX), Z8, Z3
+	VPDPBUSD.BCST    140(BX)(SI*1), Z8, Z4
+	VMOVUPS          2048(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    144(BX), Z7, Z5
+	VPDPBUSD.BCST    144(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          2112(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    148(BX), Z7, Z5
+	VPDPBUSD.BCST    148(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2176(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    152(BX), Z7, Z5
+	VPDPBUSD.BCST    152(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    156(BX), Z8, Z5
+	VPDPBUSD.BCST    156(BX)(SI*1), Z8, Z6
+	VMOVUPS          128(CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     312(BX), Z4
-	VPBROADCASTD     312(BX)(SI*1), Z5
-	VPBROADCASTD     316(BX), Z6
-	VPBROADCASTD     316(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     312(BX), Z3
+	VPBROADCASTD     312(BX)(SI*1), Z4
+	VPBROADCASTD     316(BX), Z5
+	VPBROADCASTD     316(BX)(SI*1), Z6
 	VMOVUPS          2240(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    160(BX), Z7, Z3
+	VPDPBUSD.BCST    160(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          2304(CX), Z9
-	VMOVUPS          2368(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    160(BX), Z11, Z4
-	VPDPBUSD.BCST    160(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    176(BX), Z10, Z6
-	VPDPBUSD.BCST    176(BX)(SI*1), Z10, Z7
-	VMOVUPS          2432(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    164(BX), Z11, Z4
-	VPDPBUSD.BCST    164(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    180(BX), Z10, Z6
-	VPDPBUSD.BCST    180(BX)(SI*1), Z10, Z7
-	VMOVUPS          2496(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    168(BX), Z11, Z4
-	VPDPBUSD.BCST    168(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    184(BX), Z10, Z6
-	VPDPBUSD.BCST    184(BX)(SI*1), Z10, Z7
-	VMOVUPS          2560(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    172(BX), Z8, Z4
-	VPDPBUSD.BCST    172(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    188(BX), Z10, Z6
-	VPDPBUSD.BCST    188(BX)(SI*1), Z10, Z7
-	VMOVUPS          128(CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    164(BX), Z7, Z3
+	VPDPBUSD.BCST    164(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2368(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    168(BX), Z7, Z3
+	VPDPBUSD.BCST    168(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    172(BX), Z8, Z3
+	VPDPBUSD.BCST    172(BX)(SI*1), Z8, Z4
+	VMOVUPS          2432(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    176(BX), Z7, Z5
+	VPDPBUSD.BCST    176(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          2496(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    180(BX), Z7, Z5
+	VPDPBUSD.BCST    180(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2560(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    184(BX), Z7, Z5
+	VPDPBUSD.BCST    184(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    188(BX), Z8, Z5
+	VPDPBUSD.BCST    188(BX)(SI*1), Z8, Z6
+	VMOVUPS          128(CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     320(BX), Z4
-	VPBROADCASTD     320(BX)(SI*1), Z5
-	VPBROADCASTD     324(BX), Z6
-	VPBROADCASTD     324(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     320(BX), Z3
+	VPBROADCASTD     320(BX)(SI*1), Z4
+	VPBROADCASTD     324(BX), Z5
+	VPBROADCASTD     324(BX)(SI*1), Z6
 	VMOVUPS          2624(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    192(BX), Z7, Z3
+	VPDPBUSD.BCST    192(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          2688(CX), Z9
-	VMOVUPS          2752(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    192(BX), Z11, Z4
-	VPDPBUSD.BCST    192(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    208(BX), Z10, Z6
-	VPDPBUSD.BCST    208(BX)(SI*1), Z10, Z7
-	VMOVUPS          2816(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    196(BX), Z11, Z4
-	VPDPBUSD.BCST    196(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    212(BX), Z10, Z6
-	VPDPBUSD.BCST    212(BX)(SI*1), Z10, Z7
-	VMOVUPS          2880(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    200(BX), Z11, Z4
-	VPDPBUSD.BCST    200(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    216(BX), Z10, Z6
-	VPDPBUSD.BCST    216(BX)(SI*1), Z10, Z7
-	VMOVUPS          2944(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    204(BX), Z8, Z4
-	VPDPBUSD.BCST    204(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    220(BX), Z10, Z6
-	VPDPBUSD.BCST    220(BX)(SI*1), Z10, Z7
-	VMOVUPS          192(CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    196(BX), Z7, Z3
+	VPDPBUSD.BCST    196(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2752(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    200(BX), Z7, Z3
+	VPDPBUSD.BCST    200(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    204(BX), Z8, Z3
+	VPDPBUSD.BCST    204(BX)(SI*1), Z8, Z4
+	VMOVUPS          2816(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    208(BX), Z7, Z5
+	VPDPBUSD.BCST    208(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          2880(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    212(BX), Z7, Z5
+	VPDPBUSD.BCST    212(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2944(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    216(BX), Z7, Z5
+	VPDPBUSD.BCST    216(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    220(BX), Z8, Z5
+	VPDPBUSD.BCST    220(BX)(SI*1), Z8, Z6
+	VMOVUPS          192(CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     328(BX), Z4
-	VPBROADCASTD     328(BX)(SI*1), Z5
-	VPBROADCASTD     332(BX), Z6
-	VPBROADCASTD     332(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     328(BX), Z3
+	VPBROADCASTD     328(BX)(SI*1), Z4
+	VPBROADCASTD     332(BX), Z5
+	VPBROADCASTD     332(BX)(SI*1), Z6
 	VMOVUPS          3008(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    224(BX), Z7, Z3
+	VPDPBUSD.BCST    224(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          3072(CX), Z9
-	VMOVUPS          3136(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    224(BX), Z11, Z4
-	VPDPBUSD.BCST    224(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    240(BX), Z10, Z6
-	VPDPBUSD.BCST    240(BX)(SI*1), Z10, Z7
-	VMOVUPS          3200(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VPDPBUSD.BCST    228(BX), Z11, Z4
-	VPDPBUSD.BCST    228(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VPDPBUSD.BCST    244(BX), Z10, Z6
-	VPDPBUSD.BCST    244(BX)(SI*1), Z10, Z7
-	VMOVUPS          3264(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VPDPBUSD.BCST    232(BX), Z11, Z4
-	VPDPBUSD.BCST    232(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VPDPBUSD.BCST    248(BX), Z10, Z6
-	VPDPBUSD.BCST    248(BX)(SI*1), Z10, Z7
-	VMOVUPS          3328(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
-	VPDPBUSD.BCST    236(BX), Z8, Z4
-	VPDPBUSD.BCST    236(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VPDPBUSD.BCST    252(BX), Z10, Z6
-	VPDPBUSD.BCST    252(BX)(SI*1), Z10, Z7
-	VMOVUPS          192(CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    228(BX), Z7, Z3
+	VPDPBUSD.BCST    228(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          3136(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    232(BX), Z7, Z3
+	VPDPBUSD.BCST    232(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    236(BX), Z8, Z3
+	VPDPBUSD.BCST    236(BX)(SI*1), Z8, Z4
+	VMOVUPS          3200(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VPDPBUSD.BCST    240(BX), Z7, Z5
+	VPDPBUSD.BCST    240(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          3264(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    244(BX), Z7, Z5
+	VPDPBUSD.BCST    244(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          3328(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VPDPBUSD.BCST    248(BX), Z7, Z5
+	VPDPBUSD.BCST    248(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VPDPBUSD.BCST    252(BX), Z8, Z5
+	VPDPBUSD.BCST    252(BX)(SI*1), Z8, Z6
+	VMOVUPS          192(CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VCVTPH2PS        256(CX), Z4
-	VMULPS.BCST      k40000000<>+0(SB), Z4, Z4
+	VPDPWSSD         Z7, Z4, Z2
+	VCVTPH2PS        256(CX), Z3
+	VMULPS.BCST      k40000000<>+0(SB), Z3, Z3
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z3, Z1, Z1
+	VMOVUPS          (DX), Z4
+	VFMADD231PS.BCST 256(BX), Z1, Z4
+	VMOVUPS          Z4, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z4, Z2, Z2
-	VMOVUPS          (DX), Z5
-	VFMADD231PS.BCST 256(BX), Z2, Z5
-	VMOVUPS          Z5, (DX)
-	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z4, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z3, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	SUBQ             $+1, AX
@@ -20515,588 +20329,523 @@ add:
 	MOVL         $0xaaaaaaaa, DI
 	KMOVD        DI, K1
 	MOVQ         codes+32(FP), DI
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
-	VPXORD           Z3, Z3, Z3
-	VPBROADCASTD     272(BX), Z4
-	VPBROADCASTD     272(BX)(SI*1), Z5
-	VPBROADCASTD     276(BX), Z6
-	VPBROADCASTD     276(BX)(SI*1), Z7
+	VPBROADCASTD     272(BX), Z3
+	VPBROADCASTD     272(BX)(SI*1), Z4
+	VPBROADCASTD     276(BX), Z5
+	VPBROADCASTD     276(BX)(SI*1), Z6
 	VMOVUPS          320(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, (DI)
+	VPDPBUSD.BCST    (BX), Z7, Z3
+	VPDPBUSD.BCST    (BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          384(CX), Z9
-	VMOVUPS          448(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, (DI)
-	VPDPBUSD.BCST    (BX), Z11, Z4
-	VPDPBUSD.BCST    (BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 256(DI)
-	VPDPBUSD.BCST    16(BX), Z10, Z6
-	VPDPBUSD.BCST    16(BX)(SI*1), Z10, Z7
-	VMOVUPS          512(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 64(DI)
-	VPDPBUSD.BCST    4(BX), Z11, Z4
-	VPDPBUSD.BCST    4(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 320(DI)
-	VPDPBUSD.BCST    20(BX), Z10, Z6
-	VPDPBUSD.BCST    20(BX)(SI*1), Z10, Z7
-	VMOVUPS          576(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 128(DI)
-	VPDPBUSD.BCST    8(BX), Z11, Z4
-	VPDPBUSD.BCST    8(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 384(DI)
-	VPDPBUSD.BCST    24(BX), Z10, Z6
-	VPDPBUSD.BCST    24(BX)(SI*1), Z10, Z7
-	VMOVUPS          640(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 64(DI)
+	VPDPBUSD.BCST    4(BX), Z7, Z3
+	VPDPBUSD.BCST    4(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          448(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 128(DI)
+	VPDPBUSD.BCST    8(BX), Z7, Z3
+	VPDPBUSD.BCST    8(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 192(DI)
-	VPDPBUSD.BCST    12(BX), Z8, Z4
-	VPDPBUSD.BCST    12(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 448(DI)
-	VPDPBUSD.BCST    28(BX), Z10, Z6
-	VPDPBUSD.BCST    28(BX)(SI*1), Z10, Z7
-	VMOVUPS          (CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    12(BX), Z8, Z3
+	VPDPBUSD.BCST    12(BX)(SI*1), Z8, Z4
+	VMOVUPS          512(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 256(DI)
+	VPDPBUSD.BCST    16(BX), Z7, Z5
+	VPDPBUSD.BCST    16(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          576(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 320(DI)
+	VPDPBUSD.BCST    20(BX), Z7, Z5
+	VPDPBUSD.BCST    20(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          640(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 384(DI)
+	VPDPBUSD.BCST    24(BX), Z7, Z5
+	VPDPBUSD.BCST    24(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 448(DI)
+	VPDPBUSD.BCST    28(BX), Z8, Z5
+	VPDPBUSD.BCST    28(BX)(SI*1), Z8, Z6
+	VMOVUPS          (CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     280(BX), Z4
-	VPBROADCASTD     280(BX)(SI*1), Z5
-	VPBROADCASTD     284(BX), Z6
-	VPBROADCASTD     284(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     280(BX), Z3
+	VPBROADCASTD     280(BX)(SI*1), Z4
+	VPBROADCASTD     284(BX), Z5
+	VPBROADCASTD     284(BX)(SI*1), Z6
 	VMOVUPS          704(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 512(DI)
+	VPDPBUSD.BCST    32(BX), Z7, Z3
+	VPDPBUSD.BCST    32(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          768(CX), Z9
-	VMOVUPS          832(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 512(DI)
-	VPDPBUSD.BCST    32(BX), Z11, Z4
-	VPDPBUSD.BCST    32(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 768(DI)
-	VPDPBUSD.BCST    48(BX), Z10, Z6
-	VPDPBUSD.BCST    48(BX)(SI*1), Z10, Z7
-	VMOVUPS          896(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 576(DI)
-	VPDPBUSD.BCST    36(BX), Z11, Z4
-	VPDPBUSD.BCST    36(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 832(DI)
-	VPDPBUSD.BCST    52(BX), Z10, Z6
-	VPDPBUSD.BCST    52(BX)(SI*1), Z10, Z7
-	VMOVUPS          960(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 640(DI)
-	VPDPBUSD.BCST    40(BX), Z11, Z4
-	VPDPBUSD.BCST    40(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 896(DI)
-	VPDPBUSD.BCST    56(BX), Z10, Z6
-	VPDPBUSD.BCST    56(BX)(SI*1), Z10, Z7
-	VMOVUPS          1024(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 576(DI)
+	VPDPBUSD.BCST    36(BX), Z7, Z3
+	VPDPBUSD.BCST    36(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          832(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 640(DI)
+	VPDPBUSD.BCST    40(BX), Z7, Z3
+	VPDPBUSD.BCST    40(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 704(DI)
-	VPDPBUSD.BCST    44(BX), Z8, Z4
-	VPDPBUSD.BCST    44(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 960(DI)
-	VPDPBUSD.BCST    60(BX), Z10, Z6
-	VPDPBUSD.BCST    60(BX)(SI*1), Z10, Z7
-	VMOVUPS          (CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    44(BX), Z8, Z3
+	VPDPBUSD.BCST    44(BX)(SI*1), Z8, Z4
+	VMOVUPS          896(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 768(DI)
+	VPDPBUSD.BCST    48(BX), Z7, Z5
+	VPDPBUSD.BCST    48(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          960(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 832(DI)
+	VPDPBUSD.BCST    52(BX), Z7, Z5
+	VPDPBUSD.BCST    52(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1024(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 896(DI)
+	VPDPBUSD.BCST    56(BX), Z7, Z5
+	VPDPBUSD.BCST    56(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 960(DI)
+	VPDPBUSD.BCST    60(BX), Z8, Z5
+	VPDPBUSD.BCST    60(BX)(SI*1), Z8, Z6
+	VMOVUPS          (CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     288(BX), Z4
-	VPBROADCASTD     288(BX)(SI*1), Z5
-	VPBROADCASTD     292(BX), Z6
-	VPBROADCASTD     292(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     288(BX), Z3
+	VPBROADCASTD     288(BX)(SI*1), Z4
+	VPBROADCASTD     292(BX), Z5
+	VPBROADCASTD     292(BX)(SI*1), Z6
 	VMOVUPS          1088(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 1024(DI)
+	VPDPBUSD.BCST    64(BX), Z7, Z3
+	VPDPBUSD.BCST    64(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          1152(CX), Z9
-	VMOVUPS          1216(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 1024(DI)
-	VPDPBUSD.BCST    64(BX), Z11, Z4
-	VPDPBUSD.BCST    64(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 1280(DI)
-	VPDPBUSD.BCST    80(BX), Z10, Z6
-	VPDPBUSD.BCST    80(BX)(SI*1), Z10, Z7
-	VMOVUPS          1280(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 1088(DI)
-	VPDPBUSD.BCST    68(BX), Z11, Z4
-	VPDPBUSD.BCST    68(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 1344(DI)
-	VPDPBUSD.BCST    84(BX), Z10, Z6
-	VPDPBUSD.BCST    84(BX)(SI*1), Z10, Z7
-	VMOVUPS          1344(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 1152(DI)
-	VPDPBUSD.BCST    72(BX), Z11, Z4
-	VPDPBUSD.BCST    72(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 1408(DI)
-	VPDPBUSD.BCST    88(BX), Z10, Z6
-	VPDPBUSD.BCST    88(BX)(SI*1), Z10, Z7
-	VMOVUPS          1408(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1088(DI)
+	VPDPBUSD.BCST    68(BX), Z7, Z3
+	VPDPBUSD.BCST    68(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1216(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1152(DI)
+	VPDPBUSD.BCST    72(BX), Z7, Z3
+	VPDPBUSD.BCST    72(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 1216(DI)
-	VPDPBUSD.BCST    76(BX), Z8, Z4
-	VPDPBUSD.BCST    76(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 1472(DI)
-	VPDPBUSD.BCST    92(BX), Z10, Z6
-	VPDPBUSD.BCST    92(BX)(SI*1), Z10, Z7
-	VMOVUPS          64(CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    76(BX), Z8, Z3
+	VPDPBUSD.BCST    76(BX)(SI*1), Z8, Z4
+	VMOVUPS          1280(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 1280(DI)
+	VPDPBUSD.BCST    80(BX), Z7, Z5
+	VPDPBUSD.BCST    80(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          1344(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1344(DI)
+	VPDPBUSD.BCST    84(BX), Z7, Z5
+	VPDPBUSD.BCST    84(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1408(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1408(DI)
+	VPDPBUSD.BCST    88(BX), Z7, Z5
+	VPDPBUSD.BCST    88(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 1472(DI)
+	VPDPBUSD.BCST    92(BX), Z8, Z5
+	VPDPBUSD.BCST    92(BX)(SI*1), Z8, Z6
+	VMOVUPS          64(CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     296(BX), Z4
-	VPBROADCASTD     296(BX)(SI*1), Z5
-	VPBROADCASTD     300(BX), Z6
-	VPBROADCASTD     300(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     296(BX), Z3
+	VPBROADCASTD     296(BX)(SI*1), Z4
+	VPBROADCASTD     300(BX), Z5
+	VPBROADCASTD     300(BX)(SI*1), Z6
 	VMOVUPS          1472(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 1536(DI)
+	VPDPBUSD.BCST    96(BX), Z7, Z3
+	VPDPBUSD.BCST    96(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          1536(CX), Z9
-	VMOVUPS          1600(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 1536(DI)
-	VPDPBUSD.BCST    96(BX), Z11, Z4
-	VPDPBUSD.BCST    96(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 1792(DI)
-	VPDPBUSD.BCST    112(BX), Z10, Z6
-	VPDPBUSD.BCST    112(BX)(SI*1), Z10, Z7
-	VMOVUPS          1664(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 1600(DI)
-	VPDPBUSD.BCST    100(BX), Z11, Z4
-	VPDPBUSD.BCST    100(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 1856(DI)
-	VPDPBUSD.BCST    116(BX), Z10, Z6
-	VPDPBUSD.BCST    116(BX)(SI*1), Z10, Z7
-	VMOVUPS          1728(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 1664(DI)
-	VPDPBUSD.BCST    104(BX), Z11, Z4
-	VPDPBUSD.BCST    104(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 1920(DI)
-	VPDPBUSD.BCST    120(BX), Z10, Z6
-	VPDPBUSD.BCST    120(BX)(SI*1), Z10, Z7
-	VMOVUPS          1792(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1600(DI)
+	VPDPBUSD.BCST    100(BX), Z7, Z3
+	VPDPBUSD.BCST    100(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1600(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1664(DI)
+	VPDPBUSD.BCST    104(BX), Z7, Z3
+	VPDPBUSD.BCST    104(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 1728(DI)
-	VPDPBUSD.BCST    108(BX), Z8, Z4
-	VPDPBUSD.BCST    108(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 1984(DI)
-	VPDPBUSD.BCST    124(BX), Z10, Z6
-	VPDPBUSD.BCST    124(BX)(SI*1), Z10, Z7
-	VMOVUPS          64(CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    108(BX), Z8, Z3
+	VPDPBUSD.BCST    108(BX)(SI*1), Z8, Z4
+	VMOVUPS          1664(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 1792(DI)
+	VPDPBUSD.BCST    112(BX), Z7, Z5
+	VPDPBUSD.BCST    112(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          1728(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1856(DI)
+	VPDPBUSD.BCST    116(BX), Z7, Z5
+	VPDPBUSD.BCST    116(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1792(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 1920(DI)
+	VPDPBUSD.BCST    120(BX), Z7, Z5
+	VPDPBUSD.BCST    120(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 1984(DI)
+	VPDPBUSD.BCST    124(BX), Z8, Z5
+	VPDPBUSD.BCST    124(BX)(SI*1), Z8, Z6
+	VMOVUPS          64(CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     304(BX), Z4
-	VPBROADCASTD     304(BX)(SI*1), Z5
-	VPBROADCASTD     308(BX), Z6
-	VPBROADCASTD     308(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     304(BX), Z3
+	VPBROADCASTD     304(BX)(SI*1), Z4
+	VPBROADCASTD     308(BX), Z5
+	VPBROADCASTD     308(BX)(SI*1), Z6
 	VMOVUPS          1856(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 2048(DI)
+	VPDPBUSD.BCST    128(BX), Z7, Z3
+	VPDPBUSD.BCST    128(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          1920(CX), Z9
-	VMOVUPS          1984(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 2048(DI)
-	VPDPBUSD.BCST    128(BX), Z11, Z4
-	VPDPBUSD.BCST    128(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 2304(DI)
-	VPDPBUSD.BCST    144(BX), Z10, Z6
-	VPDPBUSD.BCST    144(BX)(SI*1), Z10, Z7
-	VMOVUPS          2048(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 2112(DI)
-	VPDPBUSD.BCST    132(BX), Z11, Z4
-	VPDPBUSD.BCST    132(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 2368(DI)
-	VPDPBUSD.BCST    148(BX), Z10, Z6
-	VPDPBUSD.BCST    148(BX)(SI*1), Z10, Z7
-	VMOVUPS          2112(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 2176(DI)
-	VPDPBUSD.BCST    136(BX), Z11, Z4
-	VPDPBUSD.BCST    136(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 2432(DI)
-	VPDPBUSD.BCST    152(BX), Z10, Z6
-	VPDPBUSD.BCST    152(BX)(SI*1), Z10, Z7
-	VMOVUPS          2176(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2112(DI)
+	VPDPBUSD.BCST    132(BX), Z7, Z3
+	VPDPBUSD.BCST    132(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          1984(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2176(DI)
+	VPDPBUSD.BCST    136(BX), Z7, Z3
+	VPDPBUSD.BCST    136(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 2240(DI)
-	VPDPBUSD.BCST    140(BX), Z8, Z4
-	VPDPBUSD.BCST    140(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 2496(DI)
-	VPDPBUSD.BCST    156(BX), Z10, Z6
-	VPDPBUSD.BCST    156(BX)(SI*1), Z10, Z7
-	VMOVUPS          128(CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    140(BX), Z8, Z3
+	VPDPBUSD.BCST    140(BX)(SI*1), Z8, Z4
+	VMOVUPS          2048(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 2304(DI)
+	VPDPBUSD.BCST    144(BX), Z7, Z5
+	VPDPBUSD.BCST    144(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          2112(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2368(DI)
+	VPDPBUSD.BCST    148(BX), Z7, Z5
+	VPDPBUSD.BCST    148(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2176(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2432(DI)
+	VPDPBUSD.BCST    152(BX), Z7, Z5
+	VPDPBUSD.BCST    152(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 2496(DI)
+	VPDPBUSD.BCST    156(BX), Z8, Z5
+	VPDPBUSD.BCST    156(BX)(SI*1), Z8, Z6
+	VMOVUPS          128(CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     312(BX), Z4
-	VPBROADCASTD     312(BX)(SI*1), Z5
-	VPBROADCASTD     316(BX), Z6
-	VPBROADCASTD     316(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     312(BX), Z3
+	VPBROADCASTD     312(BX)(SI*1), Z4
+	VPBROADCASTD     316(BX), Z5
+	VPBROADCASTD     316(BX)(SI*1), Z6
 	VMOVUPS          2240(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 2560(DI)
+	VPDPBUSD.BCST    160(BX), Z7, Z3
+	VPDPBUSD.BCST    160(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          2304(CX), Z9
-	VMOVUPS          2368(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 2560(DI)
-	VPDPBUSD.BCST    160(BX), Z11, Z4
-	VPDPBUSD.BCST    160(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 2816(DI)
-	VPDPBUSD.BCST    176(BX), Z10, Z6
-	VPDPBUSD.BCST    176(BX)(SI*1), Z10, Z7
-	VMOVUPS          2432(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 2624(DI)
-	VPDPBUSD.BCST    164(BX), Z11, Z4
-	VPDPBUSD.BCST    164(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 2880(DI)
-	VPDPBUSD.BCST    180(BX), Z10, Z6
-	VPDPBUSD.BCST    180(BX)(SI*1), Z10, Z7
-	VMOVUPS          2496(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 2688(DI)
-	VPDPBUSD.BCST    168(BX), Z11, Z4
-	VPDPBUSD.BCST    168(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 2944(DI)
-	VPDPBUSD.BCST    184(BX), Z10, Z6
-	VPDPBUSD.BCST    184(BX)(SI*1), Z10, Z7
-	VMOVUPS          2560(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2624(DI)
+	VPDPBUSD.BCST    164(BX), Z7, Z3
+	VPDPBUSD.BCST    164(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2368(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2688(DI)
+	VPDPBUSD.BCST    168(BX), Z7, Z3
+	VPDPBUSD.BCST    168(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 2752(DI)
-	VPDPBUSD.BCST    172(BX), Z8, Z4
-	VPDPBUSD.BCST    172(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 3008(DI)
-	VPDPBUSD.BCST    188(BX), Z10, Z6
-	VPDPBUSD.BCST    188(BX)(SI*1), Z10, Z7
-	VMOVUPS          128(CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    172(BX), Z8, Z3
+	VPDPBUSD.BCST    172(BX)(SI*1), Z8, Z4
+	VMOVUPS          2432(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 2816(DI)
+	VPDPBUSD.BCST    176(BX), Z7, Z5
+	VPDPBUSD.BCST    176(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          2496(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2880(DI)
+	VPDPBUSD.BCST    180(BX), Z7, Z5
+	VPDPBUSD.BCST    180(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2560(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 2944(DI)
+	VPDPBUSD.BCST    184(BX), Z7, Z5
+	VPDPBUSD.BCST    184(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 3008(DI)
+	VPDPBUSD.BCST    188(BX), Z8, Z5
+	VPDPBUSD.BCST    188(BX)(SI*1), Z8, Z6
+	VMOVUPS          128(CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     320(BX), Z4
-	VPBROADCASTD     320(BX)(SI*1), Z5
-	VPBROADCASTD     324(BX), Z6
-	VPBROADCASTD     324(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     320(BX), Z3
+	VPBROADCASTD     320(BX)(SI*1), Z4
+	VPBROADCASTD     324(BX), Z5
+	VPBROADCASTD     324(BX)(SI*1), Z6
 	VMOVUPS          2624(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 3072(DI)
+	VPDPBUSD.BCST    192(BX), Z7, Z3
+	VPDPBUSD.BCST    192(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          2688(CX), Z9
-	VMOVUPS          2752(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 3072(DI)
-	VPDPBUSD.BCST    192(BX), Z11, Z4
-	VPDPBUSD.BCST    192(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 3328(DI)
-	VPDPBUSD.BCST    208(BX), Z10, Z6
-	VPDPBUSD.BCST    208(BX)(SI*1), Z10, Z7
-	VMOVUPS          2816(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 3136(DI)
-	VPDPBUSD.BCST    196(BX), Z11, Z4
-	VPDPBUSD.BCST    196(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 3392(DI)
-	VPDPBUSD.BCST    212(BX), Z10, Z6
-	VPDPBUSD.BCST    212(BX)(SI*1), Z10, Z7
-	VMOVUPS          2880(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 3200(DI)
-	VPDPBUSD.BCST    200(BX), Z11, Z4
-	VPDPBUSD.BCST    200(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 3456(DI)
-	VPDPBUSD.BCST    216(BX), Z10, Z6
-	VPDPBUSD.BCST    216(BX)(SI*1), Z10, Z7
-	VMOVUPS          2944(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3136(DI)
+	VPDPBUSD.BCST    196(BX), Z7, Z3
+	VPDPBUSD.BCST    196(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2752(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3200(DI)
+	VPDPBUSD.BCST    200(BX), Z7, Z3
+	VPDPBUSD.BCST    200(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 3264(DI)
-	VPDPBUSD.BCST    204(BX), Z8, Z4
-	VPDPBUSD.BCST    204(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 3520(DI)
-	VPDPBUSD.BCST    220(BX), Z10, Z6
-	VPDPBUSD.BCST    220(BX)(SI*1), Z10, Z7
-	VMOVUPS          192(CX), Z8
-	VPSLLW           $0x08, Z8, Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    204(BX), Z8, Z3
+	VPDPBUSD.BCST    204(BX)(SI*1), Z8, Z4
+	VMOVUPS          2816(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 3328(DI)
+	VPDPBUSD.BCST    208(BX), Z7, Z5
+	VPDPBUSD.BCST    208(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          2880(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3392(DI)
+	VPDPBUSD.BCST    212(BX), Z7, Z5
+	VPDPBUSD.BCST    212(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          2944(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3456(DI)
+	VPDPBUSD.BCST    216(BX), Z7, Z5
+	VPDPBUSD.BCST    216(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 3520(DI)
+	VPDPBUSD.BCST    220(BX), Z8, Z5
+	VPDPBUSD.BCST    220(BX)(SI*1), Z8, Z6
+	VMOVUPS          192(CX), Z7
+	VPSLLW           $0x08, Z7, Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VPBROADCASTD     328(BX), Z4
-	VPBROADCASTD     328(BX)(SI*1), Z5
-	VPBROADCASTD     332(BX), Z6
-	VPBROADCASTD     332(BX)(SI*1), Z7
+	VPDPWSSD         Z7, Z4, Z2
+	VPBROADCASTD     328(BX), Z3
+	VPBROADCASTD     328(BX)(SI*1), Z4
+	VPBROADCASTD     332(BX), Z5
+	VPBROADCASTD     332(BX)(SI*1), Z6
 	VMOVUPS          3008(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 3584(DI)
+	VPDPBUSD.BCST    224(BX), Z7, Z3
+	VPDPBUSD.BCST    224(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
 	VMOVUPS          3072(CX), Z9
-	VMOVUPS          3136(CX), Z10
-	VPSLLD           $0x04, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 3584(DI)
-	VPDPBUSD.BCST    224(BX), Z11, Z4
-	VPDPBUSD.BCST    224(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x04, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 3840(DI)
-	VPDPBUSD.BCST    240(BX), Z10, Z6
-	VPDPBUSD.BCST    240(BX)(SI*1), Z10, Z7
-	VMOVUPS          3200(CX), Z10
-	VPSLLD           $0x02, Z8, Z12
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z12, Z11
-	VMOVUPS          Z11, 3648(DI)
-	VPDPBUSD.BCST    228(BX), Z11, Z4
-	VPDPBUSD.BCST    228(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSLLD           $0x02, Z9, Z11
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z11, Z10
-	VMOVUPS          Z10, 3904(DI)
-	VPDPBUSD.BCST    244(BX), Z10, Z6
-	VPDPBUSD.BCST    244(BX)(SI*1), Z10, Z7
-	VMOVUPS          3264(CX), Z10
-	VANDPS           Z0, Z10, Z11
-	VPTERNLOGD       $0xf8, Z1, Z8, Z11
-	VMOVUPS          Z11, 3712(DI)
-	VPDPBUSD.BCST    232(BX), Z11, Z4
-	VPDPBUSD.BCST    232(BX)(SI*1), Z11, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z9, Z10
-	VMOVUPS          Z10, 3968(DI)
-	VPDPBUSD.BCST    248(BX), Z10, Z6
-	VPDPBUSD.BCST    248(BX)(SI*1), Z10, Z7
-	VMOVUPS          3328(CX), Z10
-	VPSRLD           $0x02, Z8, Z11
-	VANDPS           Z0, Z10, Z8
-	VPTERNLOGD       $0xf8, Z1, Z11, Z8
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3648(DI)
+	VPDPBUSD.BCST    228(BX), Z7, Z3
+	VPDPBUSD.BCST    228(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          3136(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3712(DI)
+	VPDPBUSD.BCST    232(BX), Z7, Z3
+	VPDPBUSD.BCST    232(BX)(SI*1), Z7, Z4
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
 	VMOVUPS          Z8, 3776(DI)
-	VPDPBUSD.BCST    236(BX), Z8, Z4
-	VPDPBUSD.BCST    236(BX)(SI*1), Z8, Z5
-	VPSRLD           $0x04, Z10, Z10
-	VPSRLD           $0x02, Z9, Z8
-	VANDPS           Z0, Z10, Z10
-	VPTERNLOGD       $0xf8, Z1, Z8, Z10
-	VMOVUPS          Z10, 4032(DI)
-	VPDPBUSD.BCST    252(BX), Z10, Z6
-	VPDPBUSD.BCST    252(BX)(SI*1), Z10, Z7
-	VMOVUPS          192(CX), Z8
-	VPSRAW           $0x08, Z8, Z8
+	VPDPBUSD.BCST    236(BX), Z8, Z3
+	VPDPBUSD.BCST    236(BX)(SI*1), Z8, Z4
+	VMOVUPS          3200(CX), Z8
+	VANDPS           Z0, Z8, Z7
+	VMOVUPS          Z7, 3840(DI)
+	VPDPBUSD.BCST    240(BX), Z7, Z5
+	VPDPBUSD.BCST    240(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x02, Z8, Z8
+	VANDPS.BCST      k30303030<>+0(SB), Z8, Z8
+	VMOVUPS          3264(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3904(DI)
+	VPDPBUSD.BCST    244(BX), Z7, Z5
+	VPDPBUSD.BCST    244(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x04, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z9, Z8
+	VMOVUPS          3328(CX), Z9
+	VANDPS           Z0, Z9, Z7
+	VMOVUPS          Z7, 3968(DI)
+	VPDPBUSD.BCST    248(BX), Z7, Z5
+	VPDPBUSD.BCST    248(BX)(SI*1), Z7, Z6
+	VPSRLD           $0x06, Z9, Z9
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z9, Z8
+	VMOVUPS          Z8, 4032(DI)
+	VPDPBUSD.BCST    252(BX), Z8, Z5
+	VPDPBUSD.BCST    252(BX)(SI*1), Z8, Z6
+	VMOVUPS          192(CX), Z7
+	VPSRAW           $0x08, Z7, Z7
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z5, Z5
+	VPBLENDMW        Z5, Z3, K1, Z3
+	VPDPWSSD         Z7, Z3, Z1
 	VPSRAD           $0x01, Z4, Z4
 	VPSLLD           $0x0f, Z6, Z6
 	VPBLENDMW        Z6, Z4, K1, Z4
-	VPDPWSSD         Z8, Z4, Z2
-	VPSRAD           $0x01, Z5, Z5
-	VPSLLD           $0x0f, Z7, Z7
-	VPBLENDMW        Z7, Z5, K1, Z5
-	VPDPWSSD         Z8, Z5, Z3
-	VCVTPH2PS        256(CX), Z4
-	VMULPS.BCST      k40000000<>+0(SB), Z4, Z4
+	VPDPWSSD         Z7, Z4, Z2
+	VCVTPH2PS        256(CX), Z3
+	VMULPS.BCST      k40000000<>+0(SB), Z3, Z3
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z3, Z1, Z1
+	VMOVUPS          (DX), Z4
+	VFMADD231PS.BCST 256(BX), Z1, Z4
+	VMOVUPS          Z4, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z4, Z2, Z2
-	VMOVUPS          (DX), Z5
-	VFMADD231PS.BCST 256(BX), Z2, Z5
-	VMOVUPS          Z5, (DX)
-	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z4, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z3, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	ADDQ             $+4096, DI
@@ -21583,642 +21332,577 @@ add:
 	MOVQ         lda+24(FP), SI
 	MOVL         $0xaaaaaaaa, DI
 	KMOVD        DI, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
-	VPXORD           Z4, Z4, Z4
-	VPBROADCASTD     272(BX), Z5
-	VPBROADCASTD     272(BX)(SI*1), Z6
-	VPBROADCASTD     272(BX)(SI*2), Z7
-	VPBROADCASTD     276(BX), Z8
-	VPBROADCASTD     276(BX)(SI*1), Z9
-	VPBROADCASTD     276(BX)(SI*2), Z10
+	VPBROADCASTD     272(BX), Z4
+	VPBROADCASTD     272(BX)(SI*1), Z5
+	VPBROADCASTD     272(BX)(SI*2), Z6
+	VPBROADCASTD     276(BX), Z7
+	VPBROADCASTD     276(BX)(SI*1), Z8
+	VPBROADCASTD     276(BX)(SI*2), Z9
 	VMOVUPS          320(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    (BX), Z10, Z4
+	VPDPBUSD.BCST    (BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    (BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          384(CX), Z12
-	VMOVUPS          448(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    (BX), Z14, Z5
-	VPDPBUSD.BCST    (BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    (BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    16(BX), Z13, Z8
-	VPDPBUSD.BCST    16(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    16(BX)(SI*2), Z13, Z10
-	VMOVUPS          512(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    4(BX), Z14, Z5
-	VPDPBUSD.BCST    4(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    4(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    20(BX), Z13, Z8
-	VPDPBUSD.BCST    20(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    20(BX)(SI*2), Z13, Z10
-	VMOVUPS          576(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    8(BX), Z14, Z5
-	VPDPBUSD.BCST    8(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    8(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    24(BX), Z13, Z8
-	VPDPBUSD.BCST    24(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    24(BX)(SI*2), Z13, Z10
-	VMOVUPS          640(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    12(BX), Z11, Z5
-	VPDPBUSD.BCST    12(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    12(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    28(BX), Z13, Z8
-	VPDPBUSD.BCST    28(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    28(BX)(SI*2), Z13, Z10
-	VMOVUPS          (CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    4(BX), Z10, Z4
+	VPDPBUSD.BCST    4(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    4(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          448(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    8(BX), Z10, Z4
+	VPDPBUSD.BCST    8(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    8(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    12(BX), Z11, Z4
+	VPDPBUSD.BCST    12(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    12(BX)(SI*2), Z11, Z6
+	VMOVUPS          512(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    16(BX), Z10, Z7
+	VPDPBUSD.BCST    16(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    16(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          576(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    20(BX), Z10, Z7
+	VPDPBUSD.BCST    20(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    20(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          640(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    24(BX), Z10, Z7
+	VPDPBUSD.BCST    24(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    24(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    28(BX), Z11, Z7
+	VPDPBUSD.BCST    28(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    28(BX)(SI*2), Z11, Z9
+	VMOVUPS          (CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     280(BX), Z5
-	VPBROADCASTD     280(BX)(SI*1), Z6
-	VPBROADCASTD     280(BX)(SI*2), Z7
-	VPBROADCASTD     284(BX), Z8
-	VPBROADCASTD     284(BX)(SI*1), Z9
-	VPBROADCASTD     284(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     280(BX), Z4
+	VPBROADCASTD     280(BX)(SI*1), Z5
+	VPBROADCASTD     280(BX)(SI*2), Z6
+	VPBROADCASTD     284(BX), Z7
+	VPBROADCASTD     284(BX)(SI*1), Z8
+	VPBROADCASTD     284(BX)(SI*2), Z9
 	VMOVUPS          704(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    32(BX), Z10, Z4
+	VPDPBUSD.BCST    32(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    32(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          768(CX), Z12
-	VMOVUPS          832(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    32(BX), Z14, Z5
-	VPDPBUSD.BCST    32(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    32(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    48(BX), Z13, Z8
-	VPDPBUSD.BCST    48(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    48(BX)(SI*2), Z13, Z10
-	VMOVUPS          896(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    36(BX), Z14, Z5
-	VPDPBUSD.BCST    36(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    36(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    52(BX), Z13, Z8
-	VPDPBUSD.BCST    52(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    52(BX)(SI*2), Z13, Z10
-	VMOVUPS          960(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    40(BX), Z14, Z5
-	VPDPBUSD.BCST    40(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    40(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    56(BX), Z13, Z8
-	VPDPBUSD.BCST    56(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    56(BX)(SI*2), Z13, Z10
-	VMOVUPS          1024(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    44(BX), Z11, Z5
-	VPDPBUSD.BCST    44(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    44(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    60(BX), Z13, Z8
-	VPDPBUSD.BCST    60(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    60(BX)(SI*2), Z13, Z10
-	VMOVUPS          (CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    36(BX), Z10, Z4
+	VPDPBUSD.BCST    36(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    36(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          832(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    40(BX), Z10, Z4
+	VPDPBUSD.BCST    40(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    40(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    44(BX), Z11, Z4
+	VPDPBUSD.BCST    44(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    44(BX)(SI*2), Z11, Z6
+	VMOVUPS          896(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    48(BX), Z10, Z7
+	VPDPBUSD.BCST    48(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    48(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          960(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    52(BX), Z10, Z7
+	VPDPBUSD.BCST    52(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    52(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1024(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    56(BX), Z10, Z7
+	VPDPBUSD.BCST    56(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    56(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    60(BX), Z11, Z7
+	VPDPBUSD.BCST    60(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    60(BX)(SI*2), Z11, Z9
+	VMOVUPS          (CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     288(BX), Z5
-	VPBROADCASTD     288(BX)(SI*1), Z6
-	VPBROADCASTD     288(BX)(SI*2), Z7
-	VPBROADCASTD     292(BX), Z8
-	VPBROADCASTD     292(BX)(SI*1), Z9
-	VPBROADCASTD     292(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     288(BX), Z4
+	VPBROADCASTD     288(BX)(SI*1), Z5
+	VPBROADCASTD     288(BX)(SI*2), Z6
+	VPBROADCASTD     292(BX), Z7
+	VPBROADCASTD     292(BX)(SI*1), Z8
+	VPBROADCASTD     292(BX)(SI*2), Z9
 	VMOVUPS          1088(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    64(BX), Z10, Z4
+	VPDPBUSD.BCST    64(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    64(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          1152(CX), Z12
-	VMOVUPS          1216(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    64(BX), Z14, Z5
-	VPDPBUSD.BCST    64(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    64(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    80(BX), Z13, Z8
-	VPDPBUSD.BCST    80(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    80(BX)(SI*2), Z13, Z10
-	VMOVUPS          1280(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    68(BX), Z14, Z5
-	VPDPBUSD.BCST    68(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    68(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    84(BX), Z13, Z8
-	VPDPBUSD.BCST    84(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    84(BX)(SI*2), Z13, Z10
-	VMOVUPS          1344(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    72(BX), Z14, Z5
-	VPDPBUSD.BCST    72(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    72(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    88(BX), Z13, Z8
-	VPDPBUSD.BCST    88(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    88(BX)(SI*2), Z13, Z10
-	VMOVUPS          1408(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    76(BX), Z11, Z5
-	VPDPBUSD.BCST    76(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    76(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    92(BX), Z13, Z8
-	VPDPBUSD.BCST    92(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    92(BX)(SI*2), Z13, Z10
-	VMOVUPS          64(CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    68(BX), Z10, Z4
+	VPDPBUSD.BCST    68(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    68(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1216(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    72(BX), Z10, Z4
+	VPDPBUSD.BCST    72(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    72(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    76(BX), Z11, Z4
+	VPDPBUSD.BCST    76(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    76(BX)(SI*2), Z11, Z6
+	VMOVUPS          1280(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    80(BX), Z10, Z7
+	VPDPBUSD.BCST    80(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    80(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          1344(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    84(BX), Z10, Z7
+	VPDPBUSD.BCST    84(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    84(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1408(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    88(BX), Z10, Z7
+	VPDPBUSD.BCST    88(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    88(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    92(BX), Z11, Z7
+	VPDPBUSD.BCST    92(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    92(BX)(SI*2), Z11, Z9
+	VMOVUPS          64(CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     296(BX), Z5
-	VPBROADCASTD     296(BX)(SI*1), Z6
-	VPBROADCASTD     296(BX)(SI*2), Z7
-	VPBROADCASTD     300(BX), Z8
-	VPBROADCASTD     300(BX)(SI*1), Z9
-	VPBROADCASTD     300(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     296(BX), Z4
+	VPBROADCASTD     296(BX)(SI*1), Z5
+	VPBROADCASTD     296(BX)(SI*2), Z6
+	VPBROADCASTD     300(BX), Z7
+	VPBROADCASTD     300(BX)(SI*1), Z8
+	VPBROADCASTD     300(BX)(SI*2), Z9
 	VMOVUPS          1472(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    96(BX), Z10, Z4
+	VPDPBUSD.BCST    96(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    96(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          1536(CX), Z12
-	VMOVUPS          1600(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    96(BX), Z14, Z5
-	VPDPBUSD.BCST    96(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    96(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    112(BX), Z13, Z8
-	VPDPBUSD.BCST    112(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    112(BX)(SI*2), Z13, Z10
-	VMOVUPS          1664(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    100(BX), Z14, Z5
-	VPDPBUSD.BCST    100(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    100(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    116(BX), Z13, Z8
-	VPDPBUSD.BCST    116(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    116(BX)(SI*2), Z13, Z10
-	VMOVUPS          1728(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    104(BX), Z14, Z5
-	VPDPBUSD.BCST    104(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    104(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    120(BX), Z13, Z8
-	VPDPBUSD.BCST    120(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    120(BX)(SI*2), Z13, Z10
-	VMOVUPS          1792(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    108(BX), Z11, Z5
-	VPDPBUSD.BCST    108(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    108(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    124(BX), Z13, Z8
-	VPDPBUSD.BCST    124(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    124(BX)(SI*2), Z13, Z10
-	VMOVUPS          64(CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    100(BX), Z10, Z4
+	VPDPBUSD.BCST    100(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    100(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1600(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    104(BX), Z10, Z4
+	VPDPBUSD.BCST    104(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    104(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    108(BX), Z11, Z4
+	VPDPBUSD.BCST    108(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    108(BX)(SI*2), Z11, Z6
+	VMOVUPS          1664(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    112(BX), Z10, Z7
+	VPDPBUSD.BCST    112(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    112(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          1728(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    116(BX), Z10, Z7
+	VPDPBUSD.BCST    116(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    116(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1792(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    120(BX), Z10, Z7
+	VPDPBUSD.BCST    120(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    120(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    124(BX), Z11, Z7
+	VPDPBUSD.BCST    124(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    124(BX)(SI*2), Z11, Z9
+	VMOVUPS          64(CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     304(BX), Z5
-	VPBROADCASTD     304(BX)(SI*1), Z6
-	VPBROADCASTD     304(BX)(SI*2), Z7
-	VPBROADCASTD     308(BX), Z8
-	VPBROADCASTD     308(BX)(SI*1), Z9
-	VPBROADCASTD     308(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     304(BX), Z4
+	VPBROADCASTD     304(BX)(SI*1), Z5
+	VPBROADCASTD     304(BX)(SI*2), Z6
+	VPBROADCASTD     308(BX), Z7
+	VPBROADCASTD     308(BX)(SI*1), Z8
+	VPBROADCASTD     308(BX)(SI*2), Z9
 	VMOVUPS          1856(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    128(BX), Z10, Z4
+	VPDPBUSD.BCST    128(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    128(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          1920(CX), Z12
-	VMOVUPS          1984(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    128(BX), Z14, Z5
-	VPDPBUSD.BCST    128(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    128(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    144(BX), Z13, Z8
-	VPDPBUSD.BCST    144(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    144(BX)(SI*2), Z13, Z10
-	VMOVUPS          2048(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    132(BX), Z14, Z5
-	VPDPBUSD.BCST    132(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    132(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    148(BX), Z13, Z8
-	VPDPBUSD.BCST    148(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    148(BX)(SI*2), Z13, Z10
-	VMOVUPS          2112(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    136(BX), Z14, Z5
-	VPDPBUSD.BCST    136(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    136(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    152(BX), Z13, Z8
-	VPDPBUSD.BCST    152(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    152(BX)(SI*2), Z13, Z10
-	VMOVUPS          2176(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    140(BX), Z11, Z5
-	VPDPBUSD.BCST    140(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    140(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    156(BX), Z13, Z8
-	VPDPBUSD.BCST    156(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    156(BX)(SI*2), Z13, Z10
-	VMOVUPS          128(CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    132(BX), Z10, Z4
+	VPDPBUSD.BCST    132(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    132(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1984(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    136(BX), Z10, Z4
+	VPDPBUSD.BCST    136(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    136(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    140(BX), Z11, Z4
+	VPDPBUSD.BCST    140(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    140(BX)(SI*2), Z11, Z6
+	VMOVUPS          2048(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    144(BX), Z10, Z7
+	VPDPBUSD.BCST    144(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    144(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          2112(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    148(BX), Z10, Z7
+	VPDPBUSD.BCST    148(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    148(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2176(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    152(BX), Z10, Z7
+	VPDPBUSD.BCST    152(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    152(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    156(BX), Z11, Z7
+	VPDPBUSD.BCST    156(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    156(BX)(SI*2), Z11, Z9
+	VMOVUPS          128(CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     312(BX), Z5
-	VPBROADCASTD     312(BX)(SI*1), Z6
-	VPBROADCASTD     312(BX)(SI*2), Z7
-	VPBROADCASTD     316(BX), Z8
-	VPBROADCASTD     316(BX)(SI*1), Z9
-	VPBROADCASTD     316(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     312(BX), Z4
+	VPBROADCASTD     312(BX)(SI*1), Z5
+	VPBROADCASTD     312(BX)(SI*2), Z6
+	VPBROADCASTD     316(BX), Z7
+	VPBROADCASTD     316(BX)(SI*1), Z8
+	VPBROADCASTD     316(BX)(SI*2), Z9
 	VMOVUPS          2240(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    160(BX), Z10, Z4
+	VPDPBUSD.BCST    160(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    160(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          2304(CX), Z12
-	VMOVUPS          2368(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    160(BX), Z14, Z5
-	VPDPBUSD.BCST    160(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    160(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    176(BX), Z13, Z8
-	VPDPBUSD.BCST    176(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    176(BX)(SI*2), Z13, Z10
-	VMOVUPS          2432(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    164(BX), Z14, Z5
-	VPDPBUSD.BCST    164(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    164(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    180(BX), Z13, Z8
-	VPDPBUSD.BCST    180(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    180(BX)(SI*2), Z13, Z10
-	VMOVUPS          2496(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    168(BX), Z14, Z5
-	VPDPBUSD.BCST    168(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    168(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    184(BX), Z13, Z8
-	VPDPBUSD.BCST    184(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    184(BX)(SI*2), Z13, Z10
-	VMOVUPS          2560(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    172(BX), Z11, Z5
-	VPDPBUSD.BCST    172(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    172(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    188(BX), Z13, Z8
-	VPDPBUSD.BCST    188(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    188(BX)(SI*2), Z13, Z10
-	VMOVUPS          128(CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    164(BX), Z10, Z4
+	VPDPBUSD.BCST    164(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    164(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2368(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    168(BX), Z10, Z4
+	VPDPBUSD.BCST    168(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    168(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    172(BX), Z11, Z4
+	VPDPBUSD.BCST    172(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    172(BX)(SI*2), Z11, Z6
+	VMOVUPS          2432(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    176(BX), Z10, Z7
+	VPDPBUSD.BCST    176(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    176(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          2496(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    180(BX), Z10, Z7
+	VPDPBUSD.BCST    180(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    180(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2560(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    184(BX), Z10, Z7
+	VPDPBUSD.BCST    184(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    184(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    188(BX), Z11, Z7
+	VPDPBUSD.BCST    188(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    188(BX)(SI*2), Z11, Z9
+	VMOVUPS          128(CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     320(BX), Z5
-	VPBROADCASTD     320(BX)(SI*1), Z6
-	VPBROADCASTD     320(BX)(SI*2), Z7
-	VPBROADCASTD     324(BX), Z8
-	VPBROADCASTD     324(BX)(SI*1), Z9
-	VPBROADCASTD     324(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     320(BX), Z4
+	VPBROADCASTD     320(BX)(SI*1), Z5
+	VPBROADCASTD     320(BX)(SI*2), Z6
+	VPBROADCASTD     324(BX), Z7
+	VPBROADCASTD     324(BX)(SI*1), Z8
+	VPBROADCASTD     324(BX)(SI*2), Z9
 	VMOVUPS          2624(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    192(BX), Z10, Z4
+	VPDPBUSD.BCST    192(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    192(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          2688(CX), Z12
-	VMOVUPS          2752(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    192(BX), Z14, Z5
-	VPDPBUSD.BCST    192(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    192(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    208(BX), Z13, Z8
-	VPDPBUSD.BCST    208(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    208(BX)(SI*2), Z13, Z10
-	VMOVUPS          2816(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    196(BX), Z14, Z5
-	VPDPBUSD.BCST    196(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    196(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    212(BX), Z13, Z8
-	VPDPBUSD.BCST    212(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    212(BX)(SI*2), Z13, Z10
-	VMOVUPS          2880(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    200(BX), Z14, Z5
-	VPDPBUSD.BCST    200(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    200(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    216(BX), Z13, Z8
-	VPDPBUSD.BCST    216(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    216(BX)(SI*2), Z13, Z10
-	VMOVUPS          2944(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    204(BX), Z11, Z5
-	VPDPBUSD.BCST    204(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    204(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    220(BX), Z13, Z8
-	VPDPBUSD.BCST    220(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    220(BX)(SI*2), Z13, Z10
-	VMOVUPS          192(CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    196(BX), Z10, Z4
+	VPDPBUSD.BCST    196(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    196(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2752(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    200(BX), Z10, Z4
+	VPDPBUSD.BCST    200(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    200(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    204(BX), Z11, Z4
+	VPDPBUSD.BCST    204(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    204(BX)(SI*2), Z11, Z6
+	VMOVUPS          2816(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    208(BX), Z10, Z7
+	VPDPBUSD.BCST    208(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    208(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          2880(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    212(BX), Z10, Z7
+	VPDPBUSD.BCST    212(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    212(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2944(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    216(BX), Z10, Z7
+	VPDPBUSD.BCST    216(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    216(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    220(BX), Z11, Z7
+	VPDPBUSD.BCST    220(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    220(BX)(SI*2), Z11, Z9
+	VMOVUPS          192(CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     328(BX), Z5
-	VPBROADCASTD     328(BX)(SI*1), Z6
-	VPBROADCASTD     328(BX)(SI*2), Z7
-	VPBROADCASTD     332(BX), Z8
-	VPBROADCASTD     332(BX)(SI*1), Z9
-	VPBROADCASTD     332(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     328(BX), Z4
+	VPBROADCASTD     328(BX)(SI*1), Z5
+	VPBROADCASTD     328(BX)(SI*2), Z6
+	VPBROADCASTD     332(BX), Z7
+	VPBROADCASTD     332(BX)(SI*1), Z8
+	VPBROADCASTD     332(BX)(SI*2), Z9
 	VMOVUPS          3008(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    224(BX), Z10, Z4
+	VPDPBUSD.BCST    224(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    224(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          3072(CX), Z12
-	VMOVUPS          3136(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    224(BX), Z14, Z5
-	VPDPBUSD.BCST    224(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    224(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    240(BX), Z13, Z8
-	VPDPBUSD.BCST    240(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    240(BX)(SI*2), Z13, Z10
-	VMOVUPS          3200(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VPDPBUSD.BCST    228(BX), Z14, Z5
-	VPDPBUSD.BCST    228(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    228(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VPDPBUSD.BCST    244(BX), Z13, Z8
-	VPDPBUSD.BCST    244(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    244(BX)(SI*2), Z13, Z10
-	VMOVUPS          3264(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VPDPBUSD.BCST    232(BX), Z14, Z5
-	VPDPBUSD.BCST    232(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    232(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VPDPBUSD.BCST    248(BX), Z13, Z8
-	VPDPBUSD.BCST    248(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    248(BX)(SI*2), Z13, Z10
-	VMOVUPS          3328(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
-	VPDPBUSD.BCST    236(BX), Z11, Z5
-	VPDPBUSD.BCST    236(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    236(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VPDPBUSD.BCST    252(BX), Z13, Z8
-	VPDPBUSD.BCST    252(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    252(BX)(SI*2), Z13, Z10
-	VMOVUPS          192(CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    228(BX), Z10, Z4
+	VPDPBUSD.BCST    228(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    228(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          3136(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    232(BX), Z10, Z4
+	VPDPBUSD.BCST    232(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    232(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    236(BX), Z11, Z4
+	VPDPBUSD.BCST    236(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    236(BX)(SI*2), Z11, Z6
+	VMOVUPS          3200(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VPDPBUSD.BCST    240(BX), Z10, Z7
+	VPDPBUSD.BCST    240(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    240(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          3264(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    244(BX), Z10, Z7
+	VPDPBUSD.BCST    244(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    244(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          3328(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VPDPBUSD.BCST    248(BX), Z10, Z7
+	VPDPBUSD.BCST    248(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    248(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VPDPBUSD.BCST    252(BX), Z11, Z7
+	VPDPBUSD.BCST    252(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    252(BX)(SI*2), Z11, Z9
+	VMOVUPS          192(CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VCVTPH2PS        256(CX), Z5
-	VMULPS.BCST      k40000000<>+0(SB), Z5, Z5
+	VPDPWSSD         Z10, Z6, Z3
+	VCVTPH2PS        256(CX), Z4
+	VMULPS.BCST      k40000000<>+0(SB), Z4, Z4
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z4, Z1, Z1
+	VMOVUPS          (DX), Z5
+	VFMADD231PS.BCST 256(BX), Z1, Z5
+	VMOVUPS          Z5, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z5, Z2, Z2
-	VMOVUPS          (DX), Z6
-	VFMADD231PS.BCST 256(BX), Z2, Z6
-	VMOVUPS          Z6, (DX)
+	VMULPS           Z4, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z5, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
-	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z5, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z4, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	SUBQ             $+1, AX
@@ -22309,706 +21993,641 @@ add:
 	MOVL         $0xaaaaaaaa, DI
 	KMOVD        DI, K1
 	MOVQ         codes+32(FP), DI
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
-	VPXORD           Z4, Z4, Z4
-	VPBROADCASTD     272(BX), Z5
-	VPBROADCASTD     272(BX)(SI*1), Z6
-	VPBROADCASTD     272(BX)(SI*2), Z7
-	VPBROADCASTD     276(BX), Z8
-	VPBROADCASTD     276(BX)(SI*1), Z9
-	VPBROADCASTD     276(BX)(SI*2), Z10
+	VPBROADCASTD     272(BX), Z4
+	VPBROADCASTD     272(BX)(SI*1), Z5
+	VPBROADCASTD     272(BX)(SI*2), Z6
+	VPBROADCASTD     276(BX), Z7
+	VPBROADCASTD     276(BX)(SI*1), Z8
+	VPBROADCASTD     276(BX)(SI*2), Z9
 	VMOVUPS          320(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, (DI)
+	VPDPBUSD.BCST    (BX), Z10, Z4
+	VPDPBUSD.BCST    (BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    (BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          384(CX), Z12
-	VMOVUPS          448(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, (DI)
-	VPDPBUSD.BCST    (BX), Z14, Z5
-	VPDPBUSD.BCST    (BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    (BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 256(DI)
-	VPDPBUSD.BCST    16(BX), Z13, Z8
-	VPDPBUSD.BCST    16(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    16(BX)(SI*2), Z13, Z10
-	VMOVUPS          512(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 64(DI)
-	VPDPBUSD.BCST    4(BX), Z14, Z5
-	VPDPBUSD.BCST    4(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    4(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 320(DI)
-	VPDPBUSD.BCST    20(BX), Z13, Z8
-	VPDPBUSD.BCST    20(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    20(BX)(SI*2), Z13, Z10
-	VMOVUPS          576(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 128(DI)
-	VPDPBUSD.BCST    8(BX), Z14, Z5
-	VPDPBUSD.BCST    8(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    8(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 384(DI)
-	VPDPBUSD.BCST    24(BX), Z13, Z8
-	VPDPBUSD.BCST    24(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    24(BX)(SI*2), Z13, Z10
-	VMOVUPS          640(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 64(DI)
+	VPDPBUSD.BCST    4(BX), Z10, Z4
+	VPDPBUSD.BCST    4(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    4(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          448(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 128(DI)
+	VPDPBUSD.BCST    8(BX), Z10, Z4
+	VPDPBUSD.BCST    8(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    8(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 192(DI)
-	VPDPBUSD.BCST    12(BX), Z11, Z5
-	VPDPBUSD.BCST    12(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    12(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 448(DI)
-	VPDPBUSD.BCST    28(BX), Z13, Z8
-	VPDPBUSD.BCST    28(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    28(BX)(SI*2), Z13, Z10
-	VMOVUPS          (CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    12(BX), Z11, Z4
+	VPDPBUSD.BCST    12(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    12(BX)(SI*2), Z11, Z6
+	VMOVUPS          512(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 256(DI)
+	VPDPBUSD.BCST    16(BX), Z10, Z7
+	VPDPBUSD.BCST    16(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    16(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          576(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 320(DI)
+	VPDPBUSD.BCST    20(BX), Z10, Z7
+	VPDPBUSD.BCST    20(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    20(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          640(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 384(DI)
+	VPDPBUSD.BCST    24(BX), Z10, Z7
+	VPDPBUSD.BCST    24(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    24(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 448(DI)
+	VPDPBUSD.BCST    28(BX), Z11, Z7
+	VPDPBUSD.BCST    28(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    28(BX)(SI*2), Z11, Z9
+	VMOVUPS          (CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     280(BX), Z5
-	VPBROADCASTD     280(BX)(SI*1), Z6
-	VPBROADCASTD     280(BX)(SI*2), Z7
-	VPBROADCASTD     284(BX), Z8
-	VPBROADCASTD     284(BX)(SI*1), Z9
-	VPBROADCASTD     284(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     280(BX), Z4
+	VPBROADCASTD     280(BX)(SI*1), Z5
+	VPBROADCASTD     280(BX)(SI*2), Z6
+	VPBROADCASTD     284(BX), Z7
+	VPBROADCASTD     284(BX)(SI*1), Z8
+	VPBROADCASTD     284(BX)(SI*2), Z9
 	VMOVUPS          704(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 512(DI)
+	VPDPBUSD.BCST    32(BX), Z10, Z4
+	VPDPBUSD.BCST    32(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    32(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          768(CX), Z12
-	VMOVUPS          832(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 512(DI)
-	VPDPBUSD.BCST    32(BX), Z14, Z5
-	VPDPBUSD.BCST    32(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    32(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 768(DI)
-	VPDPBUSD.BCST    48(BX), Z13, Z8
-	VPDPBUSD.BCST    48(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    48(BX)(SI*2), Z13, Z10
-	VMOVUPS          896(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 576(DI)
-	VPDPBUSD.BCST    36(BX), Z14, Z5
-	VPDPBUSD.BCST    36(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    36(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 832(DI)
-	VPDPBUSD.BCST    52(BX), Z13, Z8
-	VPDPBUSD.BCST    52(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    52(BX)(SI*2), Z13, Z10
-	VMOVUPS          960(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 640(DI)
-	VPDPBUSD.BCST    40(BX), Z14, Z5
-	VPDPBUSD.BCST    40(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    40(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 896(DI)
-	VPDPBUSD.BCST    56(BX), Z13, Z8
-	VPDPBUSD.BCST    56(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    56(BX)(SI*2), Z13, Z10
-	VMOVUPS          1024(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 576(DI)
+	VPDPBUSD.BCST    36(BX), Z10, Z4
+	VPDPBUSD.BCST    36(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    36(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          832(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 640(DI)
+	VPDPBUSD.BCST    40(BX), Z10, Z4
+	VPDPBUSD.BCST    40(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    40(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 704(DI)
-	VPDPBUSD.BCST    44(BX), Z11, Z5
-	VPDPBUSD.BCST    44(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    44(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 960(DI)
-	VPDPBUSD.BCST    60(BX), Z13, Z8
-	VPDPBUSD.BCST    60(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    60(BX)(SI*2), Z13, Z10
-	VMOVUPS          (CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    44(BX), Z11, Z4
+	VPDPBUSD.BCST    44(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    44(BX)(SI*2), Z11, Z6
+	VMOVUPS          896(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 768(DI)
+	VPDPBUSD.BCST    48(BX), Z10, Z7
+	VPDPBUSD.BCST    48(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    48(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          960(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 832(DI)
+	VPDPBUSD.BCST    52(BX), Z10, Z7
+	VPDPBUSD.BCST    52(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    52(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1024(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 896(DI)
+	VPDPBUSD.BCST    56(BX), Z10, Z7
+	VPDPBUSD.BCST    56(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    56(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 960(DI)
+	VPDPBUSD.BCST    60(BX), Z11, Z7
+	VPDPBUSD.BCST    60(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    60(BX)(SI*2), Z11, Z9
+	VMOVUPS          (CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     288(BX), Z5
-	VPBROADCASTD     288(BX)(SI*1), Z6
-	VPBROADCASTD     288(BX)(SI*2), Z7
-	VPBROADCASTD     292(BX), Z8
-	VPBROADCASTD     292(BX)(SI*1), Z9
-	VPBROADCASTD     292(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     288(BX), Z4
+	VPBROADCASTD     288(BX)(SI*1), Z5
+	VPBROADCASTD     288(BX)(SI*2), Z6
+	VPBROADCASTD     292(BX), Z7
+	VPBROADCASTD     292(BX)(SI*1), Z8
+	VPBROADCASTD     292(BX)(SI*2), Z9
 	VMOVUPS          1088(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 1024(DI)
+	VPDPBUSD.BCST    64(BX), Z10, Z4
+	VPDPBUSD.BCST    64(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    64(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          1152(CX), Z12
-	VMOVUPS          1216(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 1024(DI)
-	VPDPBUSD.BCST    64(BX), Z14, Z5
-	VPDPBUSD.BCST    64(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    64(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 1280(DI)
-	VPDPBUSD.BCST    80(BX), Z13, Z8
-	VPDPBUSD.BCST    80(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    80(BX)(SI*2), Z13, Z10
-	VMOVUPS          1280(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 1088(DI)
-	VPDPBUSD.BCST    68(BX), Z14, Z5
-	VPDPBUSD.BCST    68(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    68(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 1344(DI)
-	VPDPBUSD.BCST    84(BX), Z13, Z8
-	VPDPBUSD.BCST    84(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    84(BX)(SI*2), Z13, Z10
-	VMOVUPS          1344(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 1152(DI)
-	VPDPBUSD.BCST    72(BX), Z14, Z5
-	VPDPBUSD.BCST    72(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    72(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 1408(DI)
-	VPDPBUSD.BCST    88(BX), Z13, Z8
-	VPDPBUSD.BCST    88(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    88(BX)(SI*2), Z13, Z10
-	VMOVUPS          1408(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1088(DI)
+	VPDPBUSD.BCST    68(BX), Z10, Z4
+	VPDPBUSD.BCST    68(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    68(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1216(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1152(DI)
+	VPDPBUSD.BCST    72(BX), Z10, Z4
+	VPDPBUSD.BCST    72(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    72(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 1216(DI)
-	VPDPBUSD.BCST    76(BX), Z11, Z5
-	VPDPBUSD.BCST    76(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    76(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 1472(DI)
-	VPDPBUSD.BCST    92(BX), Z13, Z8
-	VPDPBUSD.BCST    92(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    92(BX)(SI*2), Z13, Z10
-	VMOVUPS          64(CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    76(BX), Z11, Z4
+	VPDPBUSD.BCST    76(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    76(BX)(SI*2), Z11, Z6
+	VMOVUPS          1280(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 1280(DI)
+	VPDPBUSD.BCST    80(BX), Z10, Z7
+	VPDPBUSD.BCST    80(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    80(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          1344(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1344(DI)
+	VPDPBUSD.BCST    84(BX), Z10, Z7
+	VPDPBUSD.BCST    84(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    84(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1408(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1408(DI)
+	VPDPBUSD.BCST    88(BX), Z10, Z7
+	VPDPBUSD.BCST    88(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    88(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 1472(DI)
+	VPDPBUSD.BCST    92(BX), Z11, Z7
+	VPDPBUSD.BCST    92(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    92(BX)(SI*2), Z11, Z9
+	VMOVUPS          64(CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     296(BX), Z5
-	VPBROADCASTD     296(BX)(SI*1), Z6
-	VPBROADCASTD     296(BX)(SI*2), Z7
-	VPBROADCASTD     300(BX), Z8
-	VPBROADCASTD     300(BX)(SI*1), Z9
-	VPBROADCASTD     300(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     296(BX), Z4
+	VPBROADCASTD     296(BX)(SI*1), Z5
+	VPBROADCASTD     296(BX)(SI*2), Z6
+	VPBROADCASTD     300(BX), Z7
+	VPBROADCASTD     300(BX)(SI*1), Z8
+	VPBROADCASTD     300(BX)(SI*2), Z9
 	VMOVUPS          1472(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 1536(DI)
+	VPDPBUSD.BCST    96(BX), Z10, Z4
+	VPDPBUSD.BCST    96(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    96(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          1536(CX), Z12
-	VMOVUPS          1600(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 1536(DI)
-	VPDPBUSD.BCST    96(BX), Z14, Z5
-	VPDPBUSD.BCST    96(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    96(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 1792(DI)
-	VPDPBUSD.BCST    112(BX), Z13, Z8
-	VPDPBUSD.BCST    112(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    112(BX)(SI*2), Z13, Z10
-	VMOVUPS          1664(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 1600(DI)
-	VPDPBUSD.BCST    100(BX), Z14, Z5
-	VPDPBUSD.BCST    100(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    100(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 1856(DI)
-	VPDPBUSD.BCST    116(BX), Z13, Z8
-	VPDPBUSD.BCST    116(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    116(BX)(SI*2), Z13, Z10
-	VMOVUPS          1728(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 1664(DI)
-	VPDPBUSD.BCST    104(BX), Z14, Z5
-	VPDPBUSD.BCST    104(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    104(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 1920(DI)
-	VPDPBUSD.BCST    120(BX), Z13, Z8
-	VPDPBUSD.BCST    120(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    120(BX)(SI*2), Z13, Z10
-	VMOVUPS          1792(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1600(DI)
+	VPDPBUSD.BCST    100(BX), Z10, Z4
+	VPDPBUSD.BCST    100(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    100(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1600(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1664(DI)
+	VPDPBUSD.BCST    104(BX), Z10, Z4
+	VPDPBUSD.BCST    104(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    104(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 1728(DI)
-	VPDPBUSD.BCST    108(BX), Z11, Z5
-	VPDPBUSD.BCST    108(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    108(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 1984(DI)
-	VPDPBUSD.BCST    124(BX), Z13, Z8
-	VPDPBUSD.BCST    124(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    124(BX)(SI*2), Z13, Z10
-	VMOVUPS          64(CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    108(BX), Z11, Z4
+	VPDPBUSD.BCST    108(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    108(BX)(SI*2), Z11, Z6
+	VMOVUPS          1664(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 1792(DI)
+	VPDPBUSD.BCST    112(BX), Z10, Z7
+	VPDPBUSD.BCST    112(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    112(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          1728(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1856(DI)
+	VPDPBUSD.BCST    116(BX), Z10, Z7
+	VPDPBUSD.BCST    116(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    116(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1792(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 1920(DI)
+	VPDPBUSD.BCST    120(BX), Z10, Z7
+	VPDPBUSD.BCST    120(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    120(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 1984(DI)
+	VPDPBUSD.BCST    124(BX), Z11, Z7
+	VPDPBUSD.BCST    124(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    124(BX)(SI*2), Z11, Z9
+	VMOVUPS          64(CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     304(BX), Z5
-	VPBROADCASTD     304(BX)(SI*1), Z6
-	VPBROADCASTD     304(BX)(SI*2), Z7
-	VPBROADCASTD     308(BX), Z8
-	VPBROADCASTD     308(BX)(SI*1), Z9
-	VPBROADCASTD     308(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     304(BX), Z4
+	VPBROADCASTD     304(BX)(SI*1), Z5
+	VPBROADCASTD     304(BX)(SI*2), Z6
+	VPBROADCASTD     308(BX), Z7
+	VPBROADCASTD     308(BX)(SI*1), Z8
+	VPBROADCASTD     308(BX)(SI*2), Z9
 	VMOVUPS          1856(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 2048(DI)
+	VPDPBUSD.BCST    128(BX), Z10, Z4
+	VPDPBUSD.BCST    128(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    128(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          1920(CX), Z12
-	VMOVUPS          1984(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 2048(DI)
-	VPDPBUSD.BCST    128(BX), Z14, Z5
-	VPDPBUSD.BCST    128(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    128(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 2304(DI)
-	VPDPBUSD.BCST    144(BX), Z13, Z8
-	VPDPBUSD.BCST    144(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    144(BX)(SI*2), Z13, Z10
-	VMOVUPS          2048(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 2112(DI)
-	VPDPBUSD.BCST    132(BX), Z14, Z5
-	VPDPBUSD.BCST    132(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    132(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 2368(DI)
-	VPDPBUSD.BCST    148(BX), Z13, Z8
-	VPDPBUSD.BCST    148(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    148(BX)(SI*2), Z13, Z10
-	VMOVUPS          2112(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 2176(DI)
-	VPDPBUSD.BCST    136(BX), Z14, Z5
-	VPDPBUSD.BCST    136(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    136(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 2432(DI)
-	VPDPBUSD.BCST    152(BX), Z13, Z8
-	VPDPBUSD.BCST    152(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    152(BX)(SI*2), Z13, Z10
-	VMOVUPS          2176(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2112(DI)
+	VPDPBUSD.BCST    132(BX), Z10, Z4
+	VPDPBUSD.BCST    132(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    132(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          1984(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2176(DI)
+	VPDPBUSD.BCST    136(BX), Z10, Z4
+	VPDPBUSD.BCST    136(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    136(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 2240(DI)
-	VPDPBUSD.BCST    140(BX), Z11, Z5
-	VPDPBUSD.BCST    140(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    140(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 2496(DI)
-	VPDPBUSD.BCST    156(BX), Z13, Z8
-	VPDPBUSD.BCST    156(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    156(BX)(SI*2), Z13, Z10
-	VMOVUPS          128(CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    140(BX), Z11, Z4
+	VPDPBUSD.BCST    140(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    140(BX)(SI*2), Z11, Z6
+	VMOVUPS          2048(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 2304(DI)
+	VPDPBUSD.BCST    144(BX), Z10, Z7
+	VPDPBUSD.BCST    144(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    144(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          2112(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2368(DI)
+	VPDPBUSD.BCST    148(BX), Z10, Z7
+	VPDPBUSD.BCST    148(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    148(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2176(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2432(DI)
+	VPDPBUSD.BCST    152(BX), Z10, Z7
+	VPDPBUSD.BCST    152(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    152(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 2496(DI)
+	VPDPBUSD.BCST    156(BX), Z11, Z7
+	VPDPBUSD.BCST    156(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    156(BX)(SI*2), Z11, Z9
+	VMOVUPS          128(CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     312(BX), Z5
-	VPBROADCASTD     312(BX)(SI*1), Z6
-	VPBROADCASTD     312(BX)(SI*2), Z7
-	VPBROADCASTD     316(BX), Z8
-	VPBROADCASTD     316(BX)(SI*1), Z9
-	VPBROADCASTD     316(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     312(BX), Z4
+	VPBROADCASTD     312(BX)(SI*1), Z5
+	VPBROADCASTD     312(BX)(SI*2), Z6
+	VPBROADCASTD     316(BX), Z7
+	VPBROADCASTD     316(BX)(SI*1), Z8
+	VPBROADCASTD     316(BX)(SI*2), Z9
 	VMOVUPS          2240(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 2560(DI)
+	VPDPBUSD.BCST    160(BX), Z10, Z4
+	VPDPBUSD.BCST    160(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    160(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          2304(CX), Z12
-	VMOVUPS          2368(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 2560(DI)
-	VPDPBUSD.BCST    160(BX), Z14, Z5
-	VPDPBUSD.BCST    160(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    160(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 2816(DI)
-	VPDPBUSD.BCST    176(BX), Z13, Z8
-	VPDPBUSD.BCST    176(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    176(BX)(SI*2), Z13, Z10
-	VMOVUPS          2432(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 2624(DI)
-	VPDPBUSD.BCST    164(BX), Z14, Z5
-	VPDPBUSD.BCST    164(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    164(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 2880(DI)
-	VPDPBUSD.BCST    180(BX), Z13, Z8
-	VPDPBUSD.BCST    180(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    180(BX)(SI*2), Z13, Z10
-	VMOVUPS          2496(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 2688(DI)
-	VPDPBUSD.BCST    168(BX), Z14, Z5
-	VPDPBUSD.BCST    168(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    168(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 2944(DI)
-	VPDPBUSD.BCST    184(BX), Z13, Z8
-	VPDPBUSD.BCST    184(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    184(BX)(SI*2), Z13, Z10
-	VMOVUPS          2560(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2624(DI)
+	VPDPBUSD.BCST    164(BX), Z10, Z4
+	VPDPBUSD.BCST    164(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    164(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2368(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2688(DI)
+	VPDPBUSD.BCST    168(BX), Z10, Z4
+	VPDPBUSD.BCST    168(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    168(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 2752(DI)
-	VPDPBUSD.BCST    172(BX), Z11, Z5
-	VPDPBUSD.BCST    172(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    172(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 3008(DI)
-	VPDPBUSD.BCST    188(BX), Z13, Z8
-	VPDPBUSD.BCST    188(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    188(BX)(SI*2), Z13, Z10
-	VMOVUPS          128(CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    172(BX), Z11, Z4
+	VPDPBUSD.BCST    172(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    172(BX)(SI*2), Z11, Z6
+	VMOVUPS          2432(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 2816(DI)
+	VPDPBUSD.BCST    176(BX), Z10, Z7
+	VPDPBUSD.BCST    176(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    176(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          2496(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2880(DI)
+	VPDPBUSD.BCST    180(BX), Z10, Z7
+	VPDPBUSD.BCST    180(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    180(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2560(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 2944(DI)
+	VPDPBUSD.BCST    184(BX), Z10, Z7
+	VPDPBUSD.BCST    184(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    184(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 3008(DI)
+	VPDPBUSD.BCST    188(BX), Z11, Z7
+	VPDPBUSD.BCST    188(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    188(BX)(SI*2), Z11, Z9
+	VMOVUPS          128(CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     320(BX), Z5
-	VPBROADCASTD     320(BX)(SI*1), Z6
-	VPBROADCASTD     320(BX)(SI*2), Z7
-	VPBROADCASTD     324(BX), Z8
-	VPBROADCASTD     324(BX)(SI*1), Z9
-	VPBROADCASTD     324(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     320(BX), Z4
+	VPBROADCASTD     320(BX)(SI*1), Z5
+	VPBROADCASTD     320(BX)(SI*2), Z6
+	VPBROADCASTD     324(BX), Z7
+	VPBROADCASTD     324(BX)(SI*1), Z8
+	VPBROADCASTD     324(BX)(SI*2), Z9
 	VMOVUPS          2624(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 3072(DI)
+	VPDPBUSD.BCST    192(BX), Z10, Z4
+	VPDPBUSD.BCST    192(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    192(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          2688(CX), Z12
-	VMOVUPS          2752(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 3072(DI)
-	VPDPBUSD.BCST    192(BX), Z14, Z5
-	VPDPBUSD.BCST    192(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    192(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 3328(DI)
-	VPDPBUSD.BCST    208(BX), Z13, Z8
-	VPDPBUSD.BCST    208(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    208(BX)(SI*2), Z13, Z10
-	VMOVUPS          2816(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 3136(DI)
-	VPDPBUSD.BCST    196(BX), Z14, Z5
-	VPDPBUSD.BCST    196(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    196(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 3392(DI)
-	VPDPBUSD.BCST    212(BX), Z13, Z8
-	VPDPBUSD.BCST    212(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    212(BX)(SI*2), Z13, Z10
-	VMOVUPS          2880(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 3200(DI)
-	VPDPBUSD.BCST    200(BX), Z14, Z5
-	VPDPBUSD.BCST    200(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    200(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 3456(DI)
-	VPDPBUSD.BCST    216(BX), Z13, Z8
-	VPDPBUSD.BCST    216(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    216(BX)(SI*2), Z13, Z10
-	VMOVUPS          2944(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3136(DI)
+	VPDPBUSD.BCST    196(BX), Z10, Z4
+	VPDPBUSD.BCST    196(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    196(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2752(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3200(DI)
+	VPDPBUSD.BCST    200(BX), Z10, Z4
+	VPDPBUSD.BCST    200(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    200(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 3264(DI)
-	VPDPBUSD.BCST    204(BX), Z11, Z5
-	VPDPBUSD.BCST    204(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    204(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 3520(DI)
-	VPDPBUSD.BCST    220(BX), Z13, Z8
-	VPDPBUSD.BCST    220(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    220(BX)(SI*2), Z13, Z10
-	VMOVUPS          192(CX), Z11
-	VPSLLW           $0x08, Z11, Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    204(BX), Z11, Z4
+	VPDPBUSD.BCST    204(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    204(BX)(SI*2), Z11, Z6
+	VMOVUPS          2816(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 3328(DI)
+	VPDPBUSD.BCST    208(BX), Z10, Z7
+	VPDPBUSD.BCST    208(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    208(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          2880(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3392(DI)
+	VPDPBUSD.BCST    212(BX), Z10, Z7
+	VPDPBUSD.BCST    212(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    212(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          2944(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3456(DI)
+	VPDPBUSD.BCST    216(BX), Z10, Z7
+	VPDPBUSD.BCST    216(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    216(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 3520(DI)
+	VPDPBUSD.BCST    220(BX), Z11, Z7
+	VPDPBUSD.BCST    220(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    220(BX)(SI*2), Z11, Z9
+	VMOVUPS          192(CX), Z10
+	VPSLLW           $0x08, Z10, Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VPBROADCASTD     328(BX), Z5
-	VPBROADCASTD     328(BX)(SI*1), Z6
-	VPBROADCASTD     328(BX)(SI*2), Z7
-	VPBROADCASTD     332(BX), Z8
-	VPBROADCASTD     332(BX)(SI*1), Z9
-	VPBROADCASTD     332(BX)(SI*2), Z10
+	VPDPWSSD         Z10, Z6, Z3
+	VPBROADCASTD     328(BX), Z4
+	VPBROADCASTD     328(BX)(SI*1), Z5
+	VPBROADCASTD     328(BX)(SI*2), Z6
+	VPBROADCASTD     332(BX), Z7
+	VPBROADCASTD     332(BX)(SI*1), Z8
+	VPBROADCASTD     332(BX)(SI*2), Z9
 	VMOVUPS          3008(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 3584(DI)
+	VPDPBUSD.BCST    224(BX), Z10, Z4
+	VPDPBUSD.BCST    224(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    224(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
 	VMOVUPS          3072(CX), Z12
-	VMOVUPS          3136(CX), Z13
-	VPSLLD           $0x04, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 3584(DI)
-	VPDPBUSD.BCST    224(BX), Z14, Z5
-	VPDPBUSD.BCST    224(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    224(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x04, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 3840(DI)
-	VPDPBUSD.BCST    240(BX), Z13, Z8
-	VPDPBUSD.BCST    240(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    240(BX)(SI*2), Z13, Z10
-	VMOVUPS          3200(CX), Z13
-	VPSLLD           $0x02, Z11, Z15
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z15, Z14
-	VMOVUPS          Z14, 3648(DI)
-	VPDPBUSD.BCST    228(BX), Z14, Z5
-	VPDPBUSD.BCST    228(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    228(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSLLD           $0x02, Z12, Z14
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z14, Z13
-	VMOVUPS          Z13, 3904(DI)
-	VPDPBUSD.BCST    244(BX), Z13, Z8
-	VPDPBUSD.BCST    244(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    244(BX)(SI*2), Z13, Z10
-	VMOVUPS          3264(CX), Z13
-	VANDPS           Z0, Z13, Z14
-	VPTERNLOGD       $0xf8, Z1, Z11, Z14
-	VMOVUPS          Z14, 3712(DI)
-	VPDPBUSD.BCST    232(BX), Z14, Z5
-	VPDPBUSD.BCST    232(BX)(SI*1), Z14, Z6
-	VPDPBUSD.BCST    232(BX)(SI*2), Z14, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z12, Z13
-	VMOVUPS          Z13, 3968(DI)
-	VPDPBUSD.BCST    248(BX), Z13, Z8
-	VPDPBUSD.BCST    248(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    248(BX)(SI*2), Z13, Z10
-	VMOVUPS          3328(CX), Z13
-	VPSRLD           $0x02, Z11, Z14
-	VANDPS           Z0, Z13, Z11
-	VPTERNLOGD       $0xf8, Z1, Z14, Z11
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3648(DI)
+	VPDPBUSD.BCST    228(BX), Z10, Z4
+	VPDPBUSD.BCST    228(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    228(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          3136(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3712(DI)
+	VPDPBUSD.BCST    232(BX), Z10, Z4
+	VPDPBUSD.BCST    232(BX)(SI*1), Z10, Z5
+	VPDPBUSD.BCST    232(BX)(SI*2), Z10, Z6
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
 	VMOVUPS          Z11, 3776(DI)
-	VPDPBUSD.BCST    236(BX), Z11, Z5
-	VPDPBUSD.BCST    236(BX)(SI*1), Z11, Z6
-	VPDPBUSD.BCST    236(BX)(SI*2), Z11, Z7
-	VPSRLD           $0x04, Z13, Z13
-	VPSRLD           $0x02, Z12, Z11
-	VANDPS           Z0, Z13, Z13
-	VPTERNLOGD       $0xf8, Z1, Z11, Z13
-	VMOVUPS          Z13, 4032(DI)
-	VPDPBUSD.BCST    252(BX), Z13, Z8
-	VPDPBUSD.BCST    252(BX)(SI*1), Z13, Z9
-	VPDPBUSD.BCST    252(BX)(SI*2), Z13, Z10
-	VMOVUPS          192(CX), Z11
-	VPSRAW           $0x08, Z11, Z11
+	VPDPBUSD.BCST    236(BX), Z11, Z4
+	VPDPBUSD.BCST    236(BX)(SI*1), Z11, Z5
+	VPDPBUSD.BCST    236(BX)(SI*2), Z11, Z6
+	VMOVUPS          3200(CX), Z11
+	VANDPS           Z0, Z11, Z10
+	VMOVUPS          Z10, 3840(DI)
+	VPDPBUSD.BCST    240(BX), Z10, Z7
+	VPDPBUSD.BCST    240(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    240(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x02, Z11, Z11
+	VANDPS.BCST      k30303030<>+0(SB), Z11, Z11
+	VMOVUPS          3264(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3904(DI)
+	VPDPBUSD.BCST    244(BX), Z10, Z7
+	VPDPBUSD.BCST    244(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    244(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x04, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z12, Z11
+	VMOVUPS          3328(CX), Z12
+	VANDPS           Z0, Z12, Z10
+	VMOVUPS          Z10, 3968(DI)
+	VPDPBUSD.BCST    248(BX), Z10, Z7
+	VPDPBUSD.BCST    248(BX)(SI*1), Z10, Z8
+	VPDPBUSD.BCST    248(BX)(SI*2), Z10, Z9
+	VPSRLD           $0x06, Z12, Z12
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z12, Z11
+	VMOVUPS          Z11, 4032(DI)
+	VPDPBUSD.BCST    252(BX), Z11, Z7
+	VPDPBUSD.BCST    252(BX)(SI*1), Z11, Z8
+	VPDPBUSD.BCST    252(BX)(SI*2), Z11, Z9
+	VMOVUPS          192(CX), Z10
+	VPSRAW           $0x08, Z10, Z10
+	VPSRAD           $0x01, Z4, Z4
+	VPSLLD           $0x0f, Z7, Z7
+	VPBLENDMW        Z7, Z4, K1, Z4
+	VPDPWSSD         Z10, Z4, Z1
 	VPSRAD           $0x01, Z5, Z5
 	VPSLLD           $0x0f, Z8, Z8
 	VPBLENDMW        Z8, Z5, K1, Z5
-	VPDPWSSD         Z11, Z5, Z2
+	VPDPWSSD         Z10, Z5, Z2
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z9, Z9
 	VPBLENDMW        Z9, Z6, K1, Z6
-	VPDPWSSD         Z11, Z6, Z3
-	VPSRAD           $0x01, Z7, Z7
-	VPSLLD           $0x0f, Z10, Z10
-	VPBLENDMW        Z10, Z7, K1, Z7
-	VPDPWSSD         Z11, Z7, Z4
-	VCVTPH2PS        256(CX), Z5
-	VMULPS.BCST      k40000000<>+0(SB), Z5, Z5
+	VPDPWSSD         Z10, Z6, Z3
+	VCVTPH2PS        256(CX), Z4
+	VMULPS.BCST      k40000000<>+0(SB), Z4, Z4
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z4, Z1, Z1
+	VMOVUPS          (DX), Z5
+	VFMADD231PS.BCST 256(BX), Z1, Z5
+	VMOVUPS          Z5, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z5, Z2, Z2
-	VMOVUPS          (DX), Z6
-	VFMADD231PS.BCST 256(BX), Z2, Z6
-	VMOVUPS          Z6, (DX)
+	VMULPS           Z4, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z5, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
-	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z5, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z4, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	ADDQ             $+4096, DI
@@ -23636,760 +23255,695 @@ add:
 	LEAQ         (SI)(SI*2), DI
 	MOVL         $0xaaaaaaaa, R8
 	KMOVD        R8, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
-	VPXORD           Z5, Z5, Z5
-	VPBROADCASTD     272(BX), Z6
-	VPBROADCASTD     272(BX)(SI*1), Z7
-	VPBROADCASTD     272(BX)(SI*2), Z8
-	VPBROADCASTD     272(BX)(DI*1), Z9
-	VPBROADCASTD     276(BX), Z10
-	VPBROADCASTD     276(BX)(SI*1), Z11
-	VPBROADCASTD     276(BX)(SI*2), Z12
-	VPBROADCASTD     276(BX)(DI*1), Z13
+	VPBROADCASTD     272(BX), Z5
+	VPBROADCASTD     272(BX)(SI*1), Z6
+	VPBROADCASTD     272(BX)(SI*2), Z7
+	VPBROADCASTD     272(BX)(DI*1), Z8
+	VPBROADCASTD     276(BX), Z9
+	VPBROADCASTD     276(BX)(SI*1), Z10
+	VPBROADCASTD     276(BX)(SI*2), Z11
+	VPBROADCASTD     276(BX)(DI*1), Z12
 	VMOVUPS          320(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    (BX), Z13, Z5
+	VPDPBUSD.BCST    (BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    (BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    (BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          384(CX), Z15
-	VMOVUPS          448(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    (BX), Z17, Z6
-	VPDPBUSD.BCST    (BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    (BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    (BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    16(BX), Z16, Z10
-	VPDPBUSD.BCST    16(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    16(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    16(BX)(DI*1), Z16, Z13
-	VMOVUPS          512(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    4(BX), Z17, Z6
-	VPDPBUSD.BCST    4(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    4(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    4(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    20(BX), Z16, Z10
-	VPDPBUSD.BCST    20(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    20(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    20(BX)(DI*1), Z16, Z13
-	VMOVUPS          576(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    8(BX), Z17, Z6
-	VPDPBUSD.BCST    8(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    8(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    8(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    24(BX), Z16, Z10
-	VPDPBUSD.BCST    24(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    24(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    24(BX)(DI*1), Z16, Z13
-	VMOVUPS          640(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    12(BX), Z14, Z6
-	VPDPBUSD.BCST    12(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    12(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    12(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    28(BX), Z16, Z10
-	VPDPBUSD.BCST    28(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    28(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    28(BX)(DI*1), Z16, Z13
-	VMOVUPS          (CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    4(BX), Z13, Z5
+	VPDPBUSD.BCST    4(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    4(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    4(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          448(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    8(BX), Z13, Z5
+	VPDPBUSD.BCST    8(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    8(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    8(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    12(BX), Z14, Z5
+	VPDPBUSD.BCST    12(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    12(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    12(BX)(DI*1), Z14, Z8
+	VMOVUPS          512(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    16(BX), Z13, Z9
+	VPDPBUSD.BCST    16(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    16(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    16(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          576(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    20(BX), Z13, Z9
+	VPDPBUSD.BCST    20(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    20(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    20(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          640(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    24(BX), Z13, Z9
+	VPDPBUSD.BCST    24(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    24(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    24(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    28(BX), Z14, Z9
+	VPDPBUSD.BCST    28(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    28(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    28(BX)(DI*1), Z14, Z12
+	VMOVUPS          (CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     280(BX), Z6
-	VPBROADCASTD     280(BX)(SI*1), Z7
-	VPBROADCASTD     280(BX)(SI*2), Z8
-	VPBROADCASTD     280(BX)(DI*1), Z9
-	VPBROADCASTD     284(BX), Z10
-	VPBROADCASTD     284(BX)(SI*1), Z11
-	VPBROADCASTD     284(BX)(SI*2), Z12
-	VPBROADCASTD     284(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     280(BX), Z5
+	VPBROADCASTD     280(BX)(SI*1), Z6
+	VPBROADCASTD     280(BX)(SI*2), Z7
+	VPBROADCASTD     280(BX)(DI*1), Z8
+	VPBROADCASTD     284(BX), Z9
+	VPBROADCASTD     284(BX)(SI*1), Z10
+	VPBROADCASTD     284(BX)(SI*2), Z11
+	VPBROADCASTD     284(BX)(DI*1), Z12
 	VMOVUPS          704(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    32(BX), Z13, Z5
+	VPDPBUSD.BCST    32(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    32(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    32(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          768(CX), Z15
-	VMOVUPS          832(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    32(BX), Z17, Z6
-	VPDPBUSD.BCST    32(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    32(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    32(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    48(BX), Z16, Z10
-	VPDPBUSD.BCST    48(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    48(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    48(BX)(DI*1), Z16, Z13
-	VMOVUPS          896(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    36(BX), Z17, Z6
-	VPDPBUSD.BCST    36(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    36(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    36(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    52(BX), Z16, Z10
-	VPDPBUSD.BCST    52(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    52(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    52(BX)(DI*1), Z16, Z13
-	VMOVUPS          960(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    40(BX), Z17, Z6
-	VPDPBUSD.BCST    40(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    40(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    40(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    56(BX), Z16, Z10
-	VPDPBUSD.BCST    56(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    56(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    56(BX)(DI*1), Z16, Z13
-	VMOVUPS          1024(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    44(BX), Z14, Z6
-	VPDPBUSD.BCST    44(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    44(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    44(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    60(BX), Z16, Z10
-	VPDPBUSD.BCST    60(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    60(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    60(BX)(DI*1), Z16, Z13
-	VMOVUPS          (CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    36(BX), Z13, Z5
+	VPDPBUSD.BCST    36(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    36(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    36(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          832(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    40(BX), Z13, Z5
+	VPDPBUSD.BCST    40(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    40(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    40(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    44(BX), Z14, Z5
+	VPDPBUSD.BCST    44(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    44(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    44(BX)(DI*1), Z14, Z8
+	VMOVUPS          896(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    48(BX), Z13, Z9
+	VPDPBUSD.BCST    48(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    48(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    48(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          960(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    52(BX), Z13, Z9
+	VPDPBUSD.BCST    52(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    52(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    52(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1024(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    56(BX), Z13, Z9
+	VPDPBUSD.BCST    56(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    56(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    56(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    60(BX), Z14, Z9
+	VPDPBUSD.BCST    60(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    60(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    60(BX)(DI*1), Z14, Z12
+	VMOVUPS          (CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     288(BX), Z6
-	VPBROADCASTD     288(BX)(SI*1), Z7
-	VPBROADCASTD     288(BX)(SI*2), Z8
-	VPBROADCASTD     288(BX)(DI*1), Z9
-	VPBROADCASTD     292(BX), Z10
-	VPBROADCASTD     292(BX)(SI*1), Z11
-	VPBROADCASTD     292(BX)(SI*2), Z12
-	VPBROADCASTD     292(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     288(BX), Z5
+	VPBROADCASTD     288(BX)(SI*1), Z6
+	VPBROADCASTD     288(BX)(SI*2), Z7
+	VPBROADCASTD     288(BX)(DI*1), Z8
+	VPBROADCASTD     292(BX), Z9
+	VPBROADCASTD     292(BX)(SI*1), Z10
+	VPBROADCASTD     292(BX)(SI*2), Z11
+	VPBROADCASTD     292(BX)(DI*1), Z12
 	VMOVUPS          1088(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    64(BX), Z13, Z5
+	VPDPBUSD.BCST    64(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    64(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    64(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          1152(CX), Z15
-	VMOVUPS          1216(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    64(BX), Z17, Z6
-	VPDPBUSD.BCST    64(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    64(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    64(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    80(BX), Z16, Z10
-	VPDPBUSD.BCST    80(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    80(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    80(BX)(DI*1), Z16, Z13
-	VMOVUPS          1280(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    68(BX), Z17, Z6
-	VPDPBUSD.BCST    68(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    68(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    68(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    84(BX), Z16, Z10
-	VPDPBUSD.BCST    84(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    84(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    84(BX)(DI*1), Z16, Z13
-	VMOVUPS          1344(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    72(BX), Z17, Z6
-	VPDPBUSD.BCST    72(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    72(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    72(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    88(BX), Z16, Z10
-	VPDPBUSD.BCST    88(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    88(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    88(BX)(DI*1), Z16, Z13
-	VMOVUPS          1408(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    76(BX), Z14, Z6
-	VPDPBUSD.BCST    76(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    76(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    76(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    92(BX), Z16, Z10
-	VPDPBUSD.BCST    92(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    92(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    92(BX)(DI*1), Z16, Z13
-	VMOVUPS          64(CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    68(BX), Z13, Z5
+	VPDPBUSD.BCST    68(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    68(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    68(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1216(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    72(BX), Z13, Z5
+	VPDPBUSD.BCST    72(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    72(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    72(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    76(BX), Z14, Z5
+	VPDPBUSD.BCST    76(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    76(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    76(BX)(DI*1), Z14, Z8
+	VMOVUPS          1280(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    80(BX), Z13, Z9
+	VPDPBUSD.BCST    80(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    80(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    80(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          1344(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    84(BX), Z13, Z9
+	VPDPBUSD.BCST    84(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    84(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    84(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1408(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    88(BX), Z13, Z9
+	VPDPBUSD.BCST    88(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    88(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    88(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    92(BX), Z14, Z9
+	VPDPBUSD.BCST    92(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    92(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    92(BX)(DI*1), Z14, Z12
+	VMOVUPS          64(CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     296(BX), Z6
-	VPBROADCASTD     296(BX)(SI*1), Z7
-	VPBROADCASTD     296(BX)(SI*2), Z8
-	VPBROADCASTD     296(BX)(DI*1), Z9
-	VPBROADCASTD     300(BX), Z10
-	VPBROADCASTD     300(BX)(SI*1), Z11
-	VPBROADCASTD     300(BX)(SI*2), Z12
-	VPBROADCASTD     300(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     296(BX), Z5
+	VPBROADCASTD     296(BX)(SI*1), Z6
+	VPBROADCASTD     296(BX)(SI*2), Z7
+	VPBROADCASTD     296(BX)(DI*1), Z8
+	VPBROADCASTD     300(BX), Z9
+	VPBROADCASTD     300(BX)(SI*1), Z10
+	VPBROADCASTD     300(BX)(SI*2), Z11
+	VPBROADCASTD     300(BX)(DI*1), Z12
 	VMOVUPS          1472(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    96(BX), Z13, Z5
+	VPDPBUSD.BCST    96(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    96(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    96(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          1536(CX), Z15
-	VMOVUPS          1600(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    96(BX), Z17, Z6
-	VPDPBUSD.BCST    96(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    96(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    96(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    112(BX), Z16, Z10
-	VPDPBUSD.BCST    112(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    112(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    112(BX)(DI*1), Z16, Z13
-	VMOVUPS          1664(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    100(BX), Z17, Z6
-	VPDPBUSD.BCST    100(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    100(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    100(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    116(BX), Z16, Z10
-	VPDPBUSD.BCST    116(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    116(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    116(BX)(DI*1), Z16, Z13
-	VMOVUPS          1728(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    104(BX), Z17, Z6
-	VPDPBUSD.BCST    104(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    104(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    104(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    120(BX), Z16, Z10
-	VPDPBUSD.BCST    120(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    120(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    120(BX)(DI*1), Z16, Z13
-	VMOVUPS          1792(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    108(BX), Z14, Z6
-	VPDPBUSD.BCST    108(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    108(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    108(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    124(BX), Z16, Z10
-	VPDPBUSD.BCST    124(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    124(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    124(BX)(DI*1), Z16, Z13
-	VMOVUPS          64(CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    100(BX), Z13, Z5
+	VPDPBUSD.BCST    100(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    100(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    100(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1600(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    104(BX), Z13, Z5
+	VPDPBUSD.BCST    104(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    104(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    104(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    108(BX), Z14, Z5
+	VPDPBUSD.BCST    108(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    108(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    108(BX)(DI*1), Z14, Z8
+	VMOVUPS          1664(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    112(BX), Z13, Z9
+	VPDPBUSD.BCST    112(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    112(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    112(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          1728(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    116(BX), Z13, Z9
+	VPDPBUSD.BCST    116(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    116(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    116(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1792(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    120(BX), Z13, Z9
+	VPDPBUSD.BCST    120(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    120(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    120(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    124(BX), Z14, Z9
+	VPDPBUSD.BCST    124(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    124(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    124(BX)(DI*1), Z14, Z12
+	VMOVUPS          64(CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     304(BX), Z6
-	VPBROADCASTD     304(BX)(SI*1), Z7
-	VPBROADCASTD     304(BX)(SI*2), Z8
-	VPBROADCASTD     304(BX)(DI*1), Z9
-	VPBROADCASTD     308(BX), Z10
-	VPBROADCASTD     308(BX)(SI*1), Z11
-	VPBROADCASTD     308(BX)(SI*2), Z12
-	VPBROADCASTD     308(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     304(BX), Z5
+	VPBROADCASTD     304(BX)(SI*1), Z6
+	VPBROADCASTD     304(BX)(SI*2), Z7
+	VPBROADCASTD     304(BX)(DI*1), Z8
+	VPBROADCASTD     308(BX), Z9
+	VPBROADCASTD     308(BX)(SI*1), Z10
+	VPBROADCASTD     308(BX)(SI*2), Z11
+	VPBROADCASTD     308(BX)(DI*1), Z12
 	VMOVUPS          1856(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    128(BX), Z13, Z5
+	VPDPBUSD.BCST    128(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    128(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    128(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          1920(CX), Z15
-	VMOVUPS          1984(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    128(BX), Z17, Z6
-	VPDPBUSD.BCST    128(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    128(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    128(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    144(BX), Z16, Z10
-	VPDPBUSD.BCST    144(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    144(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    144(BX)(DI*1), Z16, Z13
-	VMOVUPS          2048(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    132(BX), Z17, Z6
-	VPDPBUSD.BCST    132(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    132(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    132(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    148(BX), Z16, Z10
-	VPDPBUSD.BCST    148(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    148(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    148(BX)(DI*1), Z16, Z13
-	VMOVUPS          2112(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    136(BX), Z17, Z6
-	VPDPBUSD.BCST    136(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    136(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    136(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    152(BX), Z16, Z10
-	VPDPBUSD.BCST    152(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    152(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    152(BX)(DI*1), Z16, Z13
-	VMOVUPS          2176(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    140(BX), Z14, Z6
-	VPDPBUSD.BCST    140(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    140(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    140(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    156(BX), Z16, Z10
-	VPDPBUSD.BCST    156(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    156(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    156(BX)(DI*1), Z16, Z13
-	VMOVUPS          128(CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    132(BX), Z13, Z5
+	VPDPBUSD.BCST    132(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    132(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    132(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1984(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    136(BX), Z13, Z5
+	VPDPBUSD.BCST    136(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    136(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    136(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    140(BX), Z14, Z5
+	VPDPBUSD.BCST    140(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    140(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    140(BX)(DI*1), Z14, Z8
+	VMOVUPS          2048(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    144(BX), Z13, Z9
+	VPDPBUSD.BCST    144(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    144(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    144(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          2112(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    148(BX), Z13, Z9
+	VPDPBUSD.BCST    148(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    148(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    148(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2176(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    152(BX), Z13, Z9
+	VPDPBUSD.BCST    152(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    152(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    152(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    156(BX), Z14, Z9
+	VPDPBUSD.BCST    156(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    156(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    156(BX)(DI*1), Z14, Z12
+	VMOVUPS          128(CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     312(BX), Z6
-	VPBROADCASTD     312(BX)(SI*1), Z7
-	VPBROADCASTD     312(BX)(SI*2), Z8
-	VPBROADCASTD     312(BX)(DI*1), Z9
-	VPBROADCASTD     316(BX), Z10
-	VPBROADCASTD     316(BX)(SI*1), Z11
-	VPBROADCASTD     316(BX)(SI*2), Z12
-	VPBROADCASTD     316(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     312(BX), Z5
+	VPBROADCASTD     312(BX)(SI*1), Z6
+	VPBROADCASTD     312(BX)(SI*2), Z7
+	VPBROADCASTD     312(BX)(DI*1), Z8
+	VPBROADCASTD     316(BX), Z9
+	VPBROADCASTD     316(BX)(SI*1), Z10
+	VPBROADCASTD     316(BX)(SI*2), Z11
+	VPBROADCASTD     316(BX)(DI*1), Z12
 	VMOVUPS          2240(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    160(BX), Z13, Z5
+	VPDPBUSD.BCST    160(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    160(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    160(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          2304(CX), Z15
-	VMOVUPS          2368(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    160(BX), Z17, Z6
-	VPDPBUSD.BCST    160(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    160(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    160(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    176(BX), Z16, Z10
-	VPDPBUSD.BCST    176(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    176(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    176(BX)(DI*1), Z16, Z13
-	VMOVUPS          2432(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    164(BX), Z17, Z6
-	VPDPBUSD.BCST    164(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    164(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    164(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    180(BX), Z16, Z10
-	VPDPBUSD.BCST    180(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    180(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    180(BX)(DI*1), Z16, Z13
-	VMOVUPS          2496(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    168(BX), Z17, Z6
-	VPDPBUSD.BCST    168(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    168(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    168(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    184(BX), Z16, Z10
-	VPDPBUSD.BCST    184(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    184(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    184(BX)(DI*1), Z16, Z13
-	VMOVUPS          2560(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    172(BX), Z14, Z6
-	VPDPBUSD.BCST    172(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    172(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    172(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    188(BX), Z16, Z10
-	VPDPBUSD.BCST    188(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    188(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    188(BX)(DI*1), Z16, Z13
-	VMOVUPS          128(CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    164(BX), Z13, Z5
+	VPDPBUSD.BCST    164(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    164(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    164(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2368(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    168(BX), Z13, Z5
+	VPDPBUSD.BCST    168(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    168(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    168(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    172(BX), Z14, Z5
+	VPDPBUSD.BCST    172(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    172(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    172(BX)(DI*1), Z14, Z8
+	VMOVUPS          2432(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    176(BX), Z13, Z9
+	VPDPBUSD.BCST    176(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    176(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    176(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          2496(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    180(BX), Z13, Z9
+	VPDPBUSD.BCST    180(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    180(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    180(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2560(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    184(BX), Z13, Z9
+	VPDPBUSD.BCST    184(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    184(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    184(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    188(BX), Z14, Z9
+	VPDPBUSD.BCST    188(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    188(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    188(BX)(DI*1), Z14, Z12
+	VMOVUPS          128(CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     320(BX), Z6
-	VPBROADCASTD     320(BX)(SI*1), Z7
-	VPBROADCASTD     320(BX)(SI*2), Z8
-	VPBROADCASTD     320(BX)(DI*1), Z9
-	VPBROADCASTD     324(BX), Z10
-	VPBROADCASTD     324(BX)(SI*1), Z11
-	VPBROADCASTD     324(BX)(SI*2), Z12
-	VPBROADCASTD     324(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     320(BX), Z5
+	VPBROADCASTD     320(BX)(SI*1), Z6
+	VPBROADCASTD     320(BX)(SI*2), Z7
+	VPBROADCASTD     320(BX)(DI*1), Z8
+	VPBROADCASTD     324(BX), Z9
+	VPBROADCASTD     324(BX)(SI*1), Z10
+	VPBROADCASTD     324(BX)(SI*2), Z11
+	VPBROADCASTD     324(BX)(DI*1), Z12
 	VMOVUPS          2624(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    192(BX), Z13, Z5
+	VPDPBUSD.BCST    192(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    192(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    192(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          2688(CX), Z15
-	VMOVUPS          2752(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    192(BX), Z17, Z6
-	VPDPBUSD.BCST    192(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    192(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    192(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    208(BX), Z16, Z10
-	VPDPBUSD.BCST    208(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    208(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    208(BX)(DI*1), Z16, Z13
-	VMOVUPS          2816(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    196(BX), Z17, Z6
-	VPDPBUSD.BCST    196(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    196(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    196(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    212(BX), Z16, Z10
-	VPDPBUSD.BCST    212(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    212(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    212(BX)(DI*1), Z16, Z13
-	VMOVUPS          2880(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    200(BX), Z17, Z6
-	VPDPBUSD.BCST    200(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    200(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    200(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    216(BX), Z16, Z10
-	VPDPBUSD.BCST    216(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    216(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    216(BX)(DI*1), Z16, Z13
-	VMOVUPS          2944(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    204(BX), Z14, Z6
-	VPDPBUSD.BCST    204(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    204(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    204(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    220(BX), Z16, Z10
-	VPDPBUSD.BCST    220(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    220(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    220(BX)(DI*1), Z16, Z13
-	VMOVUPS          192(CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    196(BX), Z13, Z5
+	VPDPBUSD.BCST    196(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    196(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    196(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2752(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    200(BX), Z13, Z5
+	VPDPBUSD.BCST    200(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    200(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    200(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    204(BX), Z14, Z5
+	VPDPBUSD.BCST    204(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    204(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    204(BX)(DI*1), Z14, Z8
+	VMOVUPS          2816(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    208(BX), Z13, Z9
+	VPDPBUSD.BCST    208(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    208(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    208(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          2880(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    212(BX), Z13, Z9
+	VPDPBUSD.BCST    212(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    212(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    212(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2944(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    216(BX), Z13, Z9
+	VPDPBUSD.BCST    216(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    216(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    216(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    220(BX), Z14, Z9
+	VPDPBUSD.BCST    220(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    220(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    220(BX)(DI*1), Z14, Z12
+	VMOVUPS          192(CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     328(BX), Z6
-	VPBROADCASTD     328(BX)(SI*1), Z7
-	VPBROADCASTD     328(BX)(SI*2), Z8
-	VPBROADCASTD     328(BX)(DI*1), Z9
-	VPBROADCASTD     332(BX), Z10
-	VPBROADCASTD     332(BX)(SI*1), Z11
-	VPBROADCASTD     332(BX)(SI*2), Z12
-	VPBROADCASTD     332(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     328(BX), Z5
+	VPBROADCASTD     328(BX)(SI*1), Z6
+	VPBROADCASTD     328(BX)(SI*2), Z7
+	VPBROADCASTD     328(BX)(DI*1), Z8
+	VPBROADCASTD     332(BX), Z9
+	VPBROADCASTD     332(BX)(SI*1), Z10
+	VPBROADCASTD     332(BX)(SI*2), Z11
+	VPBROADCASTD     332(BX)(DI*1), Z12
 	VMOVUPS          3008(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    224(BX), Z13, Z5
+	VPDPBUSD.BCST    224(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    224(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    224(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          3072(CX), Z15
-	VMOVUPS          3136(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    224(BX), Z17, Z6
-	VPDPBUSD.BCST    224(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    224(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    224(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    240(BX), Z16, Z10
-	VPDPBUSD.BCST    240(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    240(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    240(BX)(DI*1), Z16, Z13
-	VMOVUPS          3200(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VPDPBUSD.BCST    228(BX), Z17, Z6
-	VPDPBUSD.BCST    228(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    228(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    228(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VPDPBUSD.BCST    244(BX), Z16, Z10
-	VPDPBUSD.BCST    244(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    244(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    244(BX)(DI*1), Z16, Z13
-	VMOVUPS          3264(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VPDPBUSD.BCST    232(BX), Z17, Z6
-	VPDPBUSD.BCST    232(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    232(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    232(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VPDPBUSD.BCST    248(BX), Z16, Z10
-	VPDPBUSD.BCST    248(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    248(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    248(BX)(DI*1), Z16, Z13
-	VMOVUPS          3328(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
-	VPDPBUSD.BCST    236(BX), Z14, Z6
-	VPDPBUSD.BCST    236(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    236(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    236(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VPDPBUSD.BCST    252(BX), Z16, Z10
-	VPDPBUSD.BCST    252(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    252(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    252(BX)(DI*1), Z16, Z13
-	VMOVUPS          192(CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    228(BX), Z13, Z5
+	VPDPBUSD.BCST    228(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    228(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    228(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          3136(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    232(BX), Z13, Z5
+	VPDPBUSD.BCST    232(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    232(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    232(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    236(BX), Z14, Z5
+	VPDPBUSD.BCST    236(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    236(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    236(BX)(DI*1), Z14, Z8
+	VMOVUPS          3200(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VPDPBUSD.BCST    240(BX), Z13, Z9
+	VPDPBUSD.BCST    240(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    240(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    240(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          3264(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    244(BX), Z13, Z9
+	VPDPBUSD.BCST    244(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    244(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    244(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          3328(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VPDPBUSD.BCST    248(BX), Z13, Z9
+	VPDPBUSD.BCST    248(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    248(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    248(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VPDPBUSD.BCST    252(BX), Z14, Z9
+	VPDPBUSD.BCST    252(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    252(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    252(BX)(DI*1), Z14, Z12
+	VMOVUPS          192(CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VCVTPH2PS        256(CX), Z6
-	VMULPS.BCST      k40000000<>+0(SB), Z6, Z6
+	VPDPWSSD         Z13, Z8, Z4
+	VCVTPH2PS        256(CX), Z5
+	VMULPS.BCST      k40000000<>+0(SB), Z5, Z5
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z5, Z1, Z1
+	VMOVUPS          (DX), Z6
+	VFMADD231PS.BCST 256(BX), Z1, Z6
+	VMOVUPS          Z6, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z6, Z2, Z2
-	VMOVUPS          (DX), Z7
-	VFMADD231PS.BCST 256(BX), Z2, Z7
-	VMOVUPS          Z7, (DX)
+	VMULPS           Z5, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z6, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z5, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z6, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
-	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z6, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z5, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	SUBQ             $+1, AX
@@ -24492,824 +24046,759 @@ add:
 	MOVL         $0xaaaaaaaa, R8
 	KMOVD        R8, K1
 	MOVQ         codes+32(FP), R8
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
-	VPXORD           Z5, Z5, Z5
-	VPBROADCASTD     272(BX), Z6
-	VPBROADCASTD     272(BX)(SI*1), Z7
-	VPBROADCASTD     272(BX)(SI*2), Z8
-	VPBROADCASTD     272(BX)(DI*1), Z9
-	VPBROADCASTD     276(BX), Z10
-	VPBROADCASTD     276(BX)(SI*1), Z11
-	VPBROADCASTD     276(BX)(SI*2), Z12
-	VPBROADCASTD     276(BX)(DI*1), Z13
+	VPBROADCASTD     272(BX), Z5
+	VPBROADCASTD     272(BX)(SI*1), Z6
+	VPBROADCASTD     272(BX)(SI*2), Z7
+	VPBROADCASTD     272(BX)(DI*1), Z8
+	VPBROADCASTD     276(BX), Z9
+	VPBROADCASTD     276(BX)(SI*1), Z10
+	VPBROADCASTD     276(BX)(SI*2), Z11
+	VPBROADCASTD     276(BX)(DI*1), Z12
 	VMOVUPS          320(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, (R8)
+	VPDPBUSD.BCST    (BX), Z13, Z5
+	VPDPBUSD.BCST    (BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    (BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    (BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          384(CX), Z15
-	VMOVUPS          448(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, (R8)
-	VPDPBUSD.BCST    (BX), Z17, Z6
-	VPDPBUSD.BCST    (BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    (BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    (BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 256(R8)
-	VPDPBUSD.BCST    16(BX), Z16, Z10
-	VPDPBUSD.BCST    16(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    16(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    16(BX)(DI*1), Z16, Z13
-	VMOVUPS          512(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 64(R8)
-	VPDPBUSD.BCST    4(BX), Z17, Z6
-	VPDPBUSD.BCST    4(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    4(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    4(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 320(R8)
-	VPDPBUSD.BCST    20(BX), Z16, Z10
-	VPDPBUSD.BCST    20(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    20(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    20(BX)(DI*1), Z16, Z13
-	VMOVUPS          576(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 128(R8)
-	VPDPBUSD.BCST    8(BX), Z17, Z6
-	VPDPBUSD.BCST    8(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    8(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    8(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 384(R8)
-	VPDPBUSD.BCST    24(BX), Z16, Z10
-	VPDPBUSD.BCST    24(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    24(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    24(BX)(DI*1), Z16, Z13
-	VMOVUPS          640(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 64(R8)
+	VPDPBUSD.BCST    4(BX), Z13, Z5
+	VPDPBUSD.BCST    4(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    4(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    4(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          448(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 128(R8)
+	VPDPBUSD.BCST    8(BX), Z13, Z5
+	VPDPBUSD.BCST    8(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    8(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    8(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 192(R8)
-	VPDPBUSD.BCST    12(BX), Z14, Z6
-	VPDPBUSD.BCST    12(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    12(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    12(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 448(R8)
-	VPDPBUSD.BCST    28(BX), Z16, Z10
-	VPDPBUSD.BCST    28(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    28(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    28(BX)(DI*1), Z16, Z13
-	VMOVUPS          (CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    12(BX), Z14, Z5
+	VPDPBUSD.BCST    12(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    12(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    12(BX)(DI*1), Z14, Z8
+	VMOVUPS          512(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 256(R8)
+	VPDPBUSD.BCST    16(BX), Z13, Z9
+	VPDPBUSD.BCST    16(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    16(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    16(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          576(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 320(R8)
+	VPDPBUSD.BCST    20(BX), Z13, Z9
+	VPDPBUSD.BCST    20(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    20(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    20(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          640(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 384(R8)
+	VPDPBUSD.BCST    24(BX), Z13, Z9
+	VPDPBUSD.BCST    24(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    24(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    24(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 448(R8)
+	VPDPBUSD.BCST    28(BX), Z14, Z9
+	VPDPBUSD.BCST    28(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    28(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    28(BX)(DI*1), Z14, Z12
+	VMOVUPS          (CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     280(BX), Z6
-	VPBROADCASTD     280(BX)(SI*1), Z7
-	VPBROADCASTD     280(BX)(SI*2), Z8
-	VPBROADCASTD     280(BX)(DI*1), Z9
-	VPBROADCASTD     284(BX), Z10
-	VPBROADCASTD     284(BX)(SI*1), Z11
-	VPBROADCASTD     284(BX)(SI*2), Z12
-	VPBROADCASTD     284(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     280(BX), Z5
+	VPBROADCASTD     280(BX)(SI*1), Z6
+	VPBROADCASTD     280(BX)(SI*2), Z7
+	VPBROADCASTD     280(BX)(DI*1), Z8
+	VPBROADCASTD     284(BX), Z9
+	VPBROADCASTD     284(BX)(SI*1), Z10
+	VPBROADCASTD     284(BX)(SI*2), Z11
+	VPBROADCASTD     284(BX)(DI*1), Z12
 	VMOVUPS          704(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 512(R8)
+	VPDPBUSD.BCST    32(BX), Z13, Z5
+	VPDPBUSD.BCST    32(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    32(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    32(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          768(CX), Z15
-	VMOVUPS          832(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 512(R8)
-	VPDPBUSD.BCST    32(BX), Z17, Z6
-	VPDPBUSD.BCST    32(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    32(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    32(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 768(R8)
-	VPDPBUSD.BCST    48(BX), Z16, Z10
-	VPDPBUSD.BCST    48(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    48(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    48(BX)(DI*1), Z16, Z13
-	VMOVUPS          896(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 576(R8)
-	VPDPBUSD.BCST    36(BX), Z17, Z6
-	VPDPBUSD.BCST    36(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    36(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    36(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 832(R8)
-	VPDPBUSD.BCST    52(BX), Z16, Z10
-	VPDPBUSD.BCST    52(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    52(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    52(BX)(DI*1), Z16, Z13
-	VMOVUPS          960(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 640(R8)
-	VPDPBUSD.BCST    40(BX), Z17, Z6
-	VPDPBUSD.BCST    40(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    40(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    40(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 896(R8)
-	VPDPBUSD.BCST    56(BX), Z16, Z10
-	VPDPBUSD.BCST    56(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    56(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    56(BX)(DI*1), Z16, Z13
-	VMOVUPS          1024(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 576(R8)
+	VPDPBUSD.BCST    36(BX), Z13, Z5
+	VPDPBUSD.BCST    36(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    36(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    36(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          832(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 640(R8)
+	VPDPBUSD.BCST    40(BX), Z13, Z5
+	VPDPBUSD.BCST    40(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    40(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    40(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 704(R8)
-	VPDPBUSD.BCST    44(BX), Z14, Z6
-	VPDPBUSD.BCST    44(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    44(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    44(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 960(R8)
-	VPDPBUSD.BCST    60(BX), Z16, Z10
-	VPDPBUSD.BCST    60(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    60(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    60(BX)(DI*1), Z16, Z13
-	VMOVUPS          (CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    44(BX), Z14, Z5
+	VPDPBUSD.BCST    44(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    44(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    44(BX)(DI*1), Z14, Z8
+	VMOVUPS          896(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 768(R8)
+	VPDPBUSD.BCST    48(BX), Z13, Z9
+	VPDPBUSD.BCST    48(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    48(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    48(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          960(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 832(R8)
+	VPDPBUSD.BCST    52(BX), Z13, Z9
+	VPDPBUSD.BCST    52(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    52(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    52(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1024(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 896(R8)
+	VPDPBUSD.BCST    56(BX), Z13, Z9
+	VPDPBUSD.BCST    56(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    56(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    56(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 960(R8)
+	VPDPBUSD.BCST    60(BX), Z14, Z9
+	VPDPBUSD.BCST    60(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    60(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    60(BX)(DI*1), Z14, Z12
+	VMOVUPS          (CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     288(BX), Z6
-	VPBROADCASTD     288(BX)(SI*1), Z7
-	VPBROADCASTD     288(BX)(SI*2), Z8
-	VPBROADCASTD     288(BX)(DI*1), Z9
-	VPBROADCASTD     292(BX), Z10
-	VPBROADCASTD     292(BX)(SI*1), Z11
-	VPBROADCASTD     292(BX)(SI*2), Z12
-	VPBROADCASTD     292(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     288(BX), Z5
+	VPBROADCASTD     288(BX)(SI*1), Z6
+	VPBROADCASTD     288(BX)(SI*2), Z7
+	VPBROADCASTD     288(BX)(DI*1), Z8
+	VPBROADCASTD     292(BX), Z9
+	VPBROADCASTD     292(BX)(SI*1), Z10
+	VPBROADCASTD     292(BX)(SI*2), Z11
+	VPBROADCASTD     292(BX)(DI*1), Z12
 	VMOVUPS          1088(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 1024(R8)
+	VPDPBUSD.BCST    64(BX), Z13, Z5
+	VPDPBUSD.BCST    64(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    64(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    64(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          1152(CX), Z15
-	VMOVUPS          1216(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 1024(R8)
-	VPDPBUSD.BCST    64(BX), Z17, Z6
-	VPDPBUSD.BCST    64(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    64(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    64(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 1280(R8)
-	VPDPBUSD.BCST    80(BX), Z16, Z10
-	VPDPBUSD.BCST    80(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    80(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    80(BX)(DI*1), Z16, Z13
-	VMOVUPS          1280(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 1088(R8)
-	VPDPBUSD.BCST    68(BX), Z17, Z6
-	VPDPBUSD.BCST    68(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    68(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    68(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 1344(R8)
-	VPDPBUSD.BCST    84(BX), Z16, Z10
-	VPDPBUSD.BCST    84(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    84(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    84(BX)(DI*1), Z16, Z13
-	VMOVUPS          1344(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 1152(R8)
-	VPDPBUSD.BCST    72(BX), Z17, Z6
-	VPDPBUSD.BCST    72(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    72(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    72(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 1408(R8)
-	VPDPBUSD.BCST    88(BX), Z16, Z10
-	VPDPBUSD.BCST    88(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    88(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    88(BX)(DI*1), Z16, Z13
-	VMOVUPS          1408(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1088(R8)
+	VPDPBUSD.BCST    68(BX), Z13, Z5
+	VPDPBUSD.BCST    68(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    68(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    68(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1216(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1152(R8)
+	VPDPBUSD.BCST    72(BX), Z13, Z5
+	VPDPBUSD.BCST    72(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    72(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    72(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 1216(R8)
-	VPDPBUSD.BCST    76(BX), Z14, Z6
-	VPDPBUSD.BCST    76(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    76(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    76(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 1472(R8)
-	VPDPBUSD.BCST    92(BX), Z16, Z10
-	VPDPBUSD.BCST    92(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    92(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    92(BX)(DI*1), Z16, Z13
-	VMOVUPS          64(CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    76(BX), Z14, Z5
+	VPDPBUSD.BCST    76(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    76(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    76(BX)(DI*1), Z14, Z8
+	VMOVUPS          1280(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 1280(R8)
+	VPDPBUSD.BCST    80(BX), Z13, Z9
+	VPDPBUSD.BCST    80(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    80(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    80(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          1344(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1344(R8)
+	VPDPBUSD.BCST    84(BX), Z13, Z9
+	VPDPBUSD.BCST    84(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    84(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    84(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1408(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1408(R8)
+	VPDPBUSD.BCST    88(BX), Z13, Z9
+	VPDPBUSD.BCST    88(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    88(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    88(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 1472(R8)
+	VPDPBUSD.BCST    92(BX), Z14, Z9
+	VPDPBUSD.BCST    92(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    92(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    92(BX)(DI*1), Z14, Z12
+	VMOVUPS          64(CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     296(BX), Z6
-	VPBROADCASTD     296(BX)(SI*1), Z7
-	VPBROADCASTD     296(BX)(SI*2), Z8
-	VPBROADCASTD     296(BX)(DI*1), Z9
-	VPBROADCASTD     300(BX), Z10
-	VPBROADCASTD     300(BX)(SI*1), Z11
-	VPBROADCASTD     300(BX)(SI*2), Z12
-	VPBROADCASTD     300(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     296(BX), Z5
+	VPBROADCASTD     296(BX)(SI*1), Z6
+	VPBROADCASTD     296(BX)(SI*2), Z7
+	VPBROADCASTD     296(BX)(DI*1), Z8
+	VPBROADCASTD     300(BX), Z9
+	VPBROADCASTD     300(BX)(SI*1), Z10
+	VPBROADCASTD     300(BX)(SI*2), Z11
+	VPBROADCASTD     300(BX)(DI*1), Z12
 	VMOVUPS          1472(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 1536(R8)
+	VPDPBUSD.BCST    96(BX), Z13, Z5
+	VPDPBUSD.BCST    96(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    96(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    96(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          1536(CX), Z15
-	VMOVUPS          1600(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 1536(R8)
-	VPDPBUSD.BCST    96(BX), Z17, Z6
-	VPDPBUSD.BCST    96(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    96(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    96(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 1792(R8)
-	VPDPBUSD.BCST    112(BX), Z16, Z10
-	VPDPBUSD.BCST    112(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    112(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    112(BX)(DI*1), Z16, Z13
-	VMOVUPS          1664(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 1600(R8)
-	VPDPBUSD.BCST    100(BX), Z17, Z6
-	VPDPBUSD.BCST    100(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    100(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    100(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 1856(R8)
-	VPDPBUSD.BCST    116(BX), Z16, Z10
-	VPDPBUSD.BCST    116(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    116(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    116(BX)(DI*1), Z16, Z13
-	VMOVUPS          1728(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 1664(R8)
-	VPDPBUSD.BCST    104(BX), Z17, Z6
-	VPDPBUSD.BCST    104(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    104(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    104(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 1920(R8)
-	VPDPBUSD.BCST    120(BX), Z16, Z10
-	VPDPBUSD.BCST    120(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    120(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    120(BX)(DI*1), Z16, Z13
-	VMOVUPS          1792(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1600(R8)
+	VPDPBUSD.BCST    100(BX), Z13, Z5
+	VPDPBUSD.BCST    100(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    100(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    100(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1600(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1664(R8)
+	VPDPBUSD.BCST    104(BX), Z13, Z5
+	VPDPBUSD.BCST    104(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    104(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    104(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 1728(R8)
-	VPDPBUSD.BCST    108(BX), Z14, Z6
-	VPDPBUSD.BCST    108(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    108(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    108(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 1984(R8)
-	VPDPBUSD.BCST    124(BX), Z16, Z10
-	VPDPBUSD.BCST    124(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    124(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    124(BX)(DI*1), Z16, Z13
-	VMOVUPS          64(CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    108(BX), Z14, Z5
+	VPDPBUSD.BCST    108(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    108(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    108(BX)(DI*1), Z14, Z8
+	VMOVUPS          1664(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 1792(R8)
+	VPDPBUSD.BCST    112(BX), Z13, Z9
+	VPDPBUSD.BCST    112(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    112(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    112(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          1728(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1856(R8)
+	VPDPBUSD.BCST    116(BX), Z13, Z9
+	VPDPBUSD.BCST    116(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    116(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    116(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1792(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 1920(R8)
+	VPDPBUSD.BCST    120(BX), Z13, Z9
+	VPDPBUSD.BCST    120(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    120(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    120(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 1984(R8)
+	VPDPBUSD.BCST    124(BX), Z14, Z9
+	VPDPBUSD.BCST    124(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    124(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    124(BX)(DI*1), Z14, Z12
+	VMOVUPS          64(CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     304(BX), Z6
-	VPBROADCASTD     304(BX)(SI*1), Z7
-	VPBROADCASTD     304(BX)(SI*2), Z8
-	VPBROADCASTD     304(BX)(DI*1), Z9
-	VPBROADCASTD     308(BX), Z10
-	VPBROADCASTD     308(BX)(SI*1), Z11
-	VPBROADCASTD     308(BX)(SI*2), Z12
-	VPBROADCASTD     308(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     304(BX), Z5
+	VPBROADCASTD     304(BX)(SI*1), Z6
+	VPBROADCASTD     304(BX)(SI*2), Z7
+	VPBROADCASTD     304(BX)(DI*1), Z8
+	VPBROADCASTD     308(BX), Z9
+	VPBROADCASTD     308(BX)(SI*1), Z10
+	VPBROADCASTD     308(BX)(SI*2), Z11
+	VPBROADCASTD     308(BX)(DI*1), Z12
 	VMOVUPS          1856(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 2048(R8)
+	VPDPBUSD.BCST    128(BX), Z13, Z5
+	VPDPBUSD.BCST    128(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    128(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    128(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          1920(CX), Z15
-	VMOVUPS          1984(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 2048(R8)
-	VPDPBUSD.BCST    128(BX), Z17, Z6
-	VPDPBUSD.BCST    128(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    128(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    128(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 2304(R8)
-	VPDPBUSD.BCST    144(BX), Z16, Z10
-	VPDPBUSD.BCST    144(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    144(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    144(BX)(DI*1), Z16, Z13
-	VMOVUPS          2048(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 2112(R8)
-	VPDPBUSD.BCST    132(BX), Z17, Z6
-	VPDPBUSD.BCST    132(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    132(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    132(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 2368(R8)
-	VPDPBUSD.BCST    148(BX), Z16, Z10
-	VPDPBUSD.BCST    148(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    148(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    148(BX)(DI*1), Z16, Z13
-	VMOVUPS          2112(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 2176(R8)
-	VPDPBUSD.BCST    136(BX), Z17, Z6
-	VPDPBUSD.BCST    136(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    136(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    136(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 2432(R8)
-	VPDPBUSD.BCST    152(BX), Z16, Z10
-	VPDPBUSD.BCST    152(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    152(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    152(BX)(DI*1), Z16, Z13
-	VMOVUPS          2176(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2112(R8)
+	VPDPBUSD.BCST    132(BX), Z13, Z5
+	VPDPBUSD.BCST    132(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    132(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    132(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          1984(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2176(R8)
+	VPDPBUSD.BCST    136(BX), Z13, Z5
+	VPDPBUSD.BCST    136(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    136(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    136(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 2240(R8)
-	VPDPBUSD.BCST    140(BX), Z14, Z6
-	VPDPBUSD.BCST    140(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    140(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    140(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 2496(R8)
-	VPDPBUSD.BCST    156(BX), Z16, Z10
-	VPDPBUSD.BCST    156(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    156(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    156(BX)(DI*1), Z16, Z13
-	VMOVUPS          128(CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    140(BX), Z14, Z5
+	VPDPBUSD.BCST    140(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    140(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    140(BX)(DI*1), Z14, Z8
+	VMOVUPS          2048(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 2304(R8)
+	VPDPBUSD.BCST    144(BX), Z13, Z9
+	VPDPBUSD.BCST    144(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    144(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    144(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          2112(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2368(R8)
+	VPDPBUSD.BCST    148(BX), Z13, Z9
+	VPDPBUSD.BCST    148(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    148(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    148(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2176(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2432(R8)
+	VPDPBUSD.BCST    152(BX), Z13, Z9
+	VPDPBUSD.BCST    152(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    152(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    152(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 2496(R8)
+	VPDPBUSD.BCST    156(BX), Z14, Z9
+	VPDPBUSD.BCST    156(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    156(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    156(BX)(DI*1), Z14, Z12
+	VMOVUPS          128(CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     312(BX), Z6
-	VPBROADCASTD     312(BX)(SI*1), Z7
-	VPBROADCASTD     312(BX)(SI*2), Z8
-	VPBROADCASTD     312(BX)(DI*1), Z9
-	VPBROADCASTD     316(BX), Z10
-	VPBROADCASTD     316(BX)(SI*1), Z11
-	VPBROADCASTD     316(BX)(SI*2), Z12
-	VPBROADCASTD     316(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     312(BX), Z5
+	VPBROADCASTD     312(BX)(SI*1), Z6
+	VPBROADCASTD     312(BX)(SI*2), Z7
+	VPBROADCASTD     312(BX)(DI*1), Z8
+	VPBROADCASTD     316(BX), Z9
+	VPBROADCASTD     316(BX)(SI*1), Z10
+	VPBROADCASTD     316(BX)(SI*2), Z11
+	VPBROADCASTD     316(BX)(DI*1), Z12
 	VMOVUPS          2240(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 2560(R8)
+	VPDPBUSD.BCST    160(BX), Z13, Z5
+	VPDPBUSD.BCST    160(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    160(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    160(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          2304(CX), Z15
-	VMOVUPS          2368(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 2560(R8)
-	VPDPBUSD.BCST    160(BX), Z17, Z6
-	VPDPBUSD.BCST    160(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    160(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    160(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 2816(R8)
-	VPDPBUSD.BCST    176(BX), Z16, Z10
-	VPDPBUSD.BCST    176(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    176(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    176(BX)(DI*1), Z16, Z13
-	VMOVUPS          2432(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 2624(R8)
-	VPDPBUSD.BCST    164(BX), Z17, Z6
-	VPDPBUSD.BCST    164(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    164(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    164(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 2880(R8)
-	VPDPBUSD.BCST    180(BX), Z16, Z10
-	VPDPBUSD.BCST    180(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    180(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    180(BX)(DI*1), Z16, Z13
-	VMOVUPS          2496(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 2688(R8)
-	VPDPBUSD.BCST    168(BX), Z17, Z6
-	VPDPBUSD.BCST    168(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    168(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    168(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 2944(R8)
-	VPDPBUSD.BCST    184(BX), Z16, Z10
-	VPDPBUSD.BCST    184(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    184(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    184(BX)(DI*1), Z16, Z13
-	VMOVUPS          2560(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2624(R8)
+	VPDPBUSD.BCST    164(BX), Z13, Z5
+	VPDPBUSD.BCST    164(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    164(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    164(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2368(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2688(R8)
+	VPDPBUSD.BCST    168(BX), Z13, Z5
+	VPDPBUSD.BCST    168(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    168(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    168(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 2752(R8)
-	VPDPBUSD.BCST    172(BX), Z14, Z6
-	VPDPBUSD.BCST    172(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    172(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    172(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 3008(R8)
-	VPDPBUSD.BCST    188(BX), Z16, Z10
-	VPDPBUSD.BCST    188(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    188(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    188(BX)(DI*1), Z16, Z13
-	VMOVUPS          128(CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    172(BX), Z14, Z5
+	VPDPBUSD.BCST    172(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    172(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    172(BX)(DI*1), Z14, Z8
+	VMOVUPS          2432(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 2816(R8)
+	VPDPBUSD.BCST    176(BX), Z13, Z9
+	VPDPBUSD.BCST    176(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    176(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    176(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          2496(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2880(R8)
+	VPDPBUSD.BCST    180(BX), Z13, Z9
+	VPDPBUSD.BCST    180(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    180(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    180(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2560(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 2944(R8)
+	VPDPBUSD.BCST    184(BX), Z13, Z9
+	VPDPBUSD.BCST    184(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    184(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    184(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 3008(R8)
+	VPDPBUSD.BCST    188(BX), Z14, Z9
+	VPDPBUSD.BCST    188(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    188(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    188(BX)(DI*1), Z14, Z12
+	VMOVUPS          128(CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     320(BX), Z6
-	VPBROADCASTD     320(BX)(SI*1), Z7
-	VPBROADCASTD     320(BX)(SI*2), Z8
-	VPBROADCASTD     320(BX)(DI*1), Z9
-	VPBROADCASTD     324(BX), Z10
-	VPBROADCASTD     324(BX)(SI*1), Z11
-	VPBROADCASTD     324(BX)(SI*2), Z12
-	VPBROADCASTD     324(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     320(BX), Z5
+	VPBROADCASTD     320(BX)(SI*1), Z6
+	VPBROADCASTD     320(BX)(SI*2), Z7
+	VPBROADCASTD     320(BX)(DI*1), Z8
+	VPBROADCASTD     324(BX), Z9
+	VPBROADCASTD     324(BX)(SI*1), Z10
+	VPBROADCASTD     324(BX)(SI*2), Z11
+	VPBROADCASTD     324(BX)(DI*1), Z12
 	VMOVUPS          2624(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 3072(R8)
+	VPDPBUSD.BCST    192(BX), Z13, Z5
+	VPDPBUSD.BCST    192(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    192(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    192(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          2688(CX), Z15
-	VMOVUPS          2752(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 3072(R8)
-	VPDPBUSD.BCST    192(BX), Z17, Z6
-	VPDPBUSD.BCST    192(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    192(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    192(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 3328(R8)
-	VPDPBUSD.BCST    208(BX), Z16, Z10
-	VPDPBUSD.BCST    208(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    208(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    208(BX)(DI*1), Z16, Z13
-	VMOVUPS          2816(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 3136(R8)
-	VPDPBUSD.BCST    196(BX), Z17, Z6
-	VPDPBUSD.BCST    196(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    196(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    196(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 3392(R8)
-	VPDPBUSD.BCST    212(BX), Z16, Z10
-	VPDPBUSD.BCST    212(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    212(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    212(BX)(DI*1), Z16, Z13
-	VMOVUPS          2880(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 3200(R8)
-	VPDPBUSD.BCST    200(BX), Z17, Z6
-	VPDPBUSD.BCST    200(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    200(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    200(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 3456(R8)
-	VPDPBUSD.BCST    216(BX), Z16, Z10
-	VPDPBUSD.BCST    216(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    216(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    216(BX)(DI*1), Z16, Z13
-	VMOVUPS          2944(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3136(R8)
+	VPDPBUSD.BCST    196(BX), Z13, Z5
+	VPDPBUSD.BCST    196(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    196(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    196(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2752(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3200(R8)
+	VPDPBUSD.BCST    200(BX), Z13, Z5
+	VPDPBUSD.BCST    200(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    200(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    200(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 3264(R8)
-	VPDPBUSD.BCST    204(BX), Z14, Z6
-	VPDPBUSD.BCST    204(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    204(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    204(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 3520(R8)
-	VPDPBUSD.BCST    220(BX), Z16, Z10
-	VPDPBUSD.BCST    220(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    220(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    220(BX)(DI*1), Z16, Z13
-	VMOVUPS          192(CX), Z14
-	VPSLLW           $0x08, Z14, Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    204(BX), Z14, Z5
+	VPDPBUSD.BCST    204(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    204(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    204(BX)(DI*1), Z14, Z8
+	VMOVUPS          2816(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 3328(R8)
+	VPDPBUSD.BCST    208(BX), Z13, Z9
+	VPDPBUSD.BCST    208(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    208(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    208(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          2880(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3392(R8)
+	VPDPBUSD.BCST    212(BX), Z13, Z9
+	VPDPBUSD.BCST    212(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    212(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    212(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          2944(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3456(R8)
+	VPDPBUSD.BCST    216(BX), Z13, Z9
+	VPDPBUSD.BCST    216(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    216(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    216(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 3520(R8)
+	VPDPBUSD.BCST    220(BX), Z14, Z9
+	VPDPBUSD.BCST    220(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    220(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    220(BX)(DI*1), Z14, Z12
+	VMOVUPS          192(CX), Z13
+	VPSLLW           $0x08, Z13, Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VPBROADCASTD     328(BX), Z6
-	VPBROADCASTD     328(BX)(SI*1), Z7
-	VPBROADCASTD     328(BX)(SI*2), Z8
-	VPBROADCASTD     328(BX)(DI*1), Z9
-	VPBROADCASTD     332(BX), Z10
-	VPBROADCASTD     332(BX)(SI*1), Z11
-	VPBROADCASTD     332(BX)(SI*2), Z12
-	VPBROADCASTD     332(BX)(DI*1), Z13
+	VPDPWSSD         Z13, Z8, Z4
+	VPBROADCASTD     328(BX), Z5
+	VPBROADCASTD     328(BX)(SI*1), Z6
+	VPBROADCASTD     328(BX)(SI*2), Z7
+	VPBROADCASTD     328(BX)(DI*1), Z8
+	VPBROADCASTD     332(BX), Z9
+	VPBROADCASTD     332(BX)(SI*1), Z10
+	VPBROADCASTD     332(BX)(SI*2), Z11
+	VPBROADCASTD     332(BX)(DI*1), Z12
 	VMOVUPS          3008(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 3584(R8)
+	VPDPBUSD.BCST    224(BX), Z13, Z5
+	VPDPBUSD.BCST    224(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    224(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    224(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
 	VMOVUPS          3072(CX), Z15
-	VMOVUPS          3136(CX), Z16
-	VPSLLD           $0x04, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 3584(R8)
-	VPDPBUSD.BCST    224(BX), Z17, Z6
-	VPDPBUSD.BCST    224(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    224(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    224(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x04, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 3840(R8)
-	VPDPBUSD.BCST    240(BX), Z16, Z10
-	VPDPBUSD.BCST    240(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    240(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    240(BX)(DI*1), Z16, Z13
-	VMOVUPS          3200(CX), Z16
-	VPSLLD           $0x02, Z14, Z18
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z18, Z17
-	VMOVUPS          Z17, 3648(R8)
-	VPDPBUSD.BCST    228(BX), Z17, Z6
-	VPDPBUSD.BCST    228(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    228(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    228(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSLLD           $0x02, Z15, Z17
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z17, Z16
-	VMOVUPS          Z16, 3904(R8)
-	VPDPBUSD.BCST    244(BX), Z16, Z10
-	VPDPBUSD.BCST    244(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    244(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    244(BX)(DI*1), Z16, Z13
-	VMOVUPS          3264(CX), Z16
-	VANDPS           Z0, Z16, Z17
-	VPTERNLOGD       $0xf8, Z1, Z14, Z17
-	VMOVUPS          Z17, 3712(R8)
-	VPDPBUSD.BCST    232(BX), Z17, Z6
-	VPDPBUSD.BCST    232(BX)(SI*1), Z17, Z7
-	VPDPBUSD.BCST    232(BX)(SI*2), Z17, Z8
-	VPDPBUSD.BCST    232(BX)(DI*1), Z17, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z15, Z16
-	VMOVUPS          Z16, 3968(R8)
-	VPDPBUSD.BCST    248(BX), Z16, Z10
-	VPDPBUSD.BCST    248(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    248(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    248(BX)(DI*1), Z16, Z13
-	VMOVUPS          3328(CX), Z16
-	VPSRLD           $0x02, Z14, Z17
-	VANDPS           Z0, Z16, Z14
-	VPTERNLOGD       $0xf8, Z1, Z17, Z14
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3648(R8)
+	VPDPBUSD.BCST    228(BX), Z13, Z5
+	VPDPBUSD.BCST    228(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    228(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    228(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          3136(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3712(R8)
+	VPDPBUSD.BCST    232(BX), Z13, Z5
+	VPDPBUSD.BCST    232(BX)(SI*1), Z13, Z6
+	VPDPBUSD.BCST    232(BX)(SI*2), Z13, Z7
+	VPDPBUSD.BCST    232(BX)(DI*1), Z13, Z8
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
 	VMOVUPS          Z14, 3776(R8)
-	VPDPBUSD.BCST    236(BX), Z14, Z6
-	VPDPBUSD.BCST    236(BX)(SI*1), Z14, Z7
-	VPDPBUSD.BCST    236(BX)(SI*2), Z14, Z8
-	VPDPBUSD.BCST    236(BX)(DI*1), Z14, Z9
-	VPSRLD           $0x04, Z16, Z16
-	VPSRLD           $0x02, Z15, Z14
-	VANDPS           Z0, Z16, Z16
-	VPTERNLOGD       $0xf8, Z1, Z14, Z16
-	VMOVUPS          Z16, 4032(R8)
-	VPDPBUSD.BCST    252(BX), Z16, Z10
-	VPDPBUSD.BCST    252(BX)(SI*1), Z16, Z11
-	VPDPBUSD.BCST    252(BX)(SI*2), Z16, Z12
-	VPDPBUSD.BCST    252(BX)(DI*1), Z16, Z13
-	VMOVUPS          192(CX), Z14
-	VPSRAW           $0x08, Z14, Z14
+	VPDPBUSD.BCST    236(BX), Z14, Z5
+	VPDPBUSD.BCST    236(BX)(SI*1), Z14, Z6
+	VPDPBUSD.BCST    236(BX)(SI*2), Z14, Z7
+	VPDPBUSD.BCST    236(BX)(DI*1), Z14, Z8
+	VMOVUPS          3200(CX), Z14
+	VANDPS           Z0, Z14, Z13
+	VMOVUPS          Z13, 3840(R8)
+	VPDPBUSD.BCST    240(BX), Z13, Z9
+	VPDPBUSD.BCST    240(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    240(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    240(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x02, Z14, Z14
+	VANDPS.BCST      k30303030<>+0(SB), Z14, Z14
+	VMOVUPS          3264(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3904(R8)
+	VPDPBUSD.BCST    244(BX), Z13, Z9
+	VPDPBUSD.BCST    244(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    244(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    244(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x04, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z15, Z14
+	VMOVUPS          3328(CX), Z15
+	VANDPS           Z0, Z15, Z13
+	VMOVUPS          Z13, 3968(R8)
+	VPDPBUSD.BCST    248(BX), Z13, Z9
+	VPDPBUSD.BCST    248(BX)(SI*1), Z13, Z10
+	VPDPBUSD.BCST    248(BX)(SI*2), Z13, Z11
+	VPDPBUSD.BCST    248(BX)(DI*1), Z13, Z12
+	VPSRLD           $0x06, Z15, Z15
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z15, Z14
+	VMOVUPS          Z14, 4032(R8)
+	VPDPBUSD.BCST    252(BX), Z14, Z9
+	VPDPBUSD.BCST    252(BX)(SI*1), Z14, Z10
+	VPDPBUSD.BCST    252(BX)(SI*2), Z14, Z11
+	VPDPBUSD.BCST    252(BX)(DI*1), Z14, Z12
+	VMOVUPS          192(CX), Z13
+	VPSRAW           $0x08, Z13, Z13
+	VPSRAD           $0x01, Z5, Z5
+	VPSLLD           $0x0f, Z9, Z9
+	VPBLENDMW        Z9, Z5, K1, Z5
+	VPDPWSSD         Z13, Z5, Z1
 	VPSRAD           $0x01, Z6, Z6
 	VPSLLD           $0x0f, Z10, Z10
 	VPBLENDMW        Z10, Z6, K1, Z6
-	VPDPWSSD         Z14, Z6, Z2
+	VPDPWSSD         Z13, Z6, Z2
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z11, Z11
 	VPBLENDMW        Z11, Z7, K1, Z7
-	VPDPWSSD         Z14, Z7, Z3
+	VPDPWSSD         Z13, Z7, Z3
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z8, K1, Z8
-	VPDPWSSD         Z14, Z8, Z4
-	VPSRAD           $0x01, Z9, Z9
-	VPSLLD           $0x0f, Z13, Z13
-	VPBLENDMW        Z13, Z9, K1, Z9
-	VPDPWSSD         Z14, Z9, Z5
-	VCVTPH2PS        256(CX), Z6
-	VMULPS.BCST      k40000000<>+0(SB), Z6, Z6
+	VPDPWSSD         Z13, Z8, Z4
+	VCVTPH2PS        256(CX), Z5
+	VMULPS.BCST      k40000000<>+0(SB), Z5, Z5
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z5, Z1, Z1
+	VMOVUPS          (DX), Z6
+	VFMADD231PS.BCST 256(BX), Z1, Z6
+	VMOVUPS          Z6, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z6, Z2, Z2
-	VMOVUPS          (DX), Z7
-	VFMADD231PS.BCST 256(BX), Z2, Z7
-	VMOVUPS          Z7, (DX)
+	VMULPS           Z5, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z6, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z5, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z6, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
-	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z6, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z5, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	ADDQ             $+4096, R8
@@ -26079,8 +25568,7 @@ add:
 	MOVQ         next+88(FP), R8
 	MOVL         $0xaaaaaaaa, R9
 	KMOVD        R9, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R8)
@@ -26090,874 +25578,810 @@ super:
 	PREFETCHT1       256(R8)
 	PREFETCHT1       320(R8)
 	PREFETCHT1       384(R8)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
 	VPXORD           Z5, Z5, Z5
-	VPXORD           Z6, Z6, Z6
-	VPBROADCASTD     272(BX), Z7
-	VPBROADCASTD     272(BX)(SI*1), Z8
-	VPBROADCASTD     272(BX)(SI*2), Z9
-	VPBROADCASTD     272(BX)(DI*1), Z10
-	VPBROADCASTD     272(BX)(SI*4), Z11
-	VPBROADCASTD     276(BX), Z12
-	VPBROADCASTD     276(BX)(SI*1), Z13
-	VPBROADCASTD     276(BX)(SI*2), Z14
-	VPBROADCASTD     276(BX)(DI*1), Z15
-	VPBROADCASTD     276(BX)(SI*4), Z16
+	VPBROADCASTD     272(BX), Z6
+	VPBROADCASTD     272(BX)(SI*1), Z7
+	VPBROADCASTD     272(BX)(SI*2), Z8
+	VPBROADCASTD     272(BX)(DI*1), Z9
+	VPBROADCASTD     272(BX)(SI*4), Z10
+	VPBROADCASTD     276(BX), Z11
+	VPBROADCASTD     276(BX)(SI*1), Z12
+	VPBROADCASTD     276(BX)(SI*2), Z13
+	VPBROADCASTD     276(BX)(DI*1), Z14
+	VPBROADCASTD     276(BX)(SI*4), Z15
 	VMOVUPS          320(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    (BX), Z16, Z6
+	VPDPBUSD.BCST    (BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    (BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    (BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    (BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          384(CX), Z18
-	VMOVUPS          448(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    (BX), Z20, Z7
-	VPDPBUSD.BCST    (BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    (BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    (BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    (BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    16(BX), Z19, Z12
-	VPDPBUSD.BCST    16(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    16(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    16(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    16(BX)(SI*4), Z19, Z16
-	VMOVUPS          512(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    4(BX), Z20, Z7
-	VPDPBUSD.BCST    4(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    4(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    4(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    4(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    20(BX), Z19, Z12
-	VPDPBUSD.BCST    20(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    20(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    20(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    20(BX)(SI*4), Z19, Z16
-	VMOVUPS          576(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    8(BX), Z20, Z7
-	VPDPBUSD.BCST    8(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    8(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    8(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    8(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    24(BX), Z19, Z12
-	VPDPBUSD.BCST    24(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    24(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    24(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    24(BX)(SI*4), Z19, Z16
-	VMOVUPS          640(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    12(BX), Z17, Z7
-	VPDPBUSD.BCST    12(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    12(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    12(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    12(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    28(BX), Z19, Z12
-	VPDPBUSD.BCST    28(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    28(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    28(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    28(BX)(SI*4), Z19, Z16
-	VMOVUPS          (CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    4(BX), Z16, Z6
+	VPDPBUSD.BCST    4(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    4(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    4(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    4(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          448(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    8(BX), Z16, Z6
+	VPDPBUSD.BCST    8(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    8(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    8(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    8(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    12(BX), Z17, Z6
+	VPDPBUSD.BCST    12(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    12(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    12(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    12(BX)(SI*4), Z17, Z10
+	VMOVUPS          512(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    16(BX), Z16, Z11
+	VPDPBUSD.BCST    16(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    16(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    16(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    16(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          576(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    20(BX), Z16, Z11
+	VPDPBUSD.BCST    20(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    20(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    20(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    20(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          640(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    24(BX), Z16, Z11
+	VPDPBUSD.BCST    24(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    24(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    24(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    24(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    28(BX), Z17, Z11
+	VPDPBUSD.BCST    28(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    28(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    28(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    28(BX)(SI*4), Z17, Z15
+	VMOVUPS          (CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     280(BX), Z7
-	VPBROADCASTD     280(BX)(SI*1), Z8
-	VPBROADCASTD     280(BX)(SI*2), Z9
-	VPBROADCASTD     280(BX)(DI*1), Z10
-	VPBROADCASTD     280(BX)(SI*4), Z11
-	VPBROADCASTD     284(BX), Z12
-	VPBROADCASTD     284(BX)(SI*1), Z13
-	VPBROADCASTD     284(BX)(SI*2), Z14
-	VPBROADCASTD     284(BX)(DI*1), Z15
-	VPBROADCASTD     284(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     280(BX), Z6
+	VPBROADCASTD     280(BX)(SI*1), Z7
+	VPBROADCASTD     280(BX)(SI*2), Z8
+	VPBROADCASTD     280(BX)(DI*1), Z9
+	VPBROADCASTD     280(BX)(SI*4), Z10
+	VPBROADCASTD     284(BX), Z11
+	VPBROADCASTD     284(BX)(SI*1), Z12
+	VPBROADCASTD     284(BX)(SI*2), Z13
+	VPBROADCASTD     284(BX)(DI*1), Z14
+	VPBROADCASTD     284(BX)(SI*4), Z15
 	VMOVUPS          704(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    32(BX), Z16, Z6
+	VPDPBUSD.BCST    32(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    32(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    32(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    32(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          768(CX), Z18
-	VMOVUPS          832(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    32(BX), Z20, Z7
-	VPDPBUSD.BCST    32(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    32(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    32(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    32(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    48(BX), Z19, Z12
-	VPDPBUSD.BCST    48(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    48(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    48(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    48(BX)(SI*4), Z19, Z16
-	VMOVUPS          896(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    36(BX), Z20, Z7
-	VPDPBUSD.BCST    36(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    36(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    36(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    36(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    52(BX), Z19, Z12
-	VPDPBUSD.BCST    52(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    52(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    52(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    52(BX)(SI*4), Z19, Z16
-	VMOVUPS          960(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    40(BX), Z20, Z7
-	VPDPBUSD.BCST    40(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    40(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    40(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    40(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    56(BX), Z19, Z12
-	VPDPBUSD.BCST    56(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    56(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    56(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    56(BX)(SI*4), Z19, Z16
-	VMOVUPS          1024(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    44(BX), Z17, Z7
-	VPDPBUSD.BCST    44(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    44(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    44(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    44(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    60(BX), Z19, Z12
-	VPDPBUSD.BCST    60(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    60(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    60(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    60(BX)(SI*4), Z19, Z16
-	VMOVUPS          (CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    36(BX), Z16, Z6
+	VPDPBUSD.BCST    36(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    36(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    36(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    36(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          832(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    40(BX), Z16, Z6
+	VPDPBUSD.BCST    40(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    40(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    40(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    40(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    44(BX), Z17, Z6
+	VPDPBUSD.BCST    44(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    44(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    44(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    44(BX)(SI*4), Z17, Z10
+	VMOVUPS          896(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    48(BX), Z16, Z11
+	VPDPBUSD.BCST    48(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    48(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    48(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    48(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          960(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    52(BX), Z16, Z11
+	VPDPBUSD.BCST    52(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    52(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    52(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    52(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1024(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    56(BX), Z16, Z11
+	VPDPBUSD.BCST    56(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    56(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    56(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    56(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    60(BX), Z17, Z11
+	VPDPBUSD.BCST    60(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    60(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    60(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    60(BX)(SI*4), Z17, Z15
+	VMOVUPS          (CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     288(BX), Z7
-	VPBROADCASTD     288(BX)(SI*1), Z8
-	VPBROADCASTD     288(BX)(SI*2), Z9
-	VPBROADCASTD     288(BX)(DI*1), Z10
-	VPBROADCASTD     288(BX)(SI*4), Z11
-	VPBROADCASTD     292(BX), Z12
-	VPBROADCASTD     292(BX)(SI*1), Z13
-	VPBROADCASTD     292(BX)(SI*2), Z14
-	VPBROADCASTD     292(BX)(DI*1), Z15
-	VPBROADCASTD     292(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     288(BX), Z6
+	VPBROADCASTD     288(BX)(SI*1), Z7
+	VPBROADCASTD     288(BX)(SI*2), Z8
+	VPBROADCASTD     288(BX)(DI*1), Z9
+	VPBROADCASTD     288(BX)(SI*4), Z10
+	VPBROADCASTD     292(BX), Z11
+	VPBROADCASTD     292(BX)(SI*1), Z12
+	VPBROADCASTD     292(BX)(SI*2), Z13
+	VPBROADCASTD     292(BX)(DI*1), Z14
+	VPBROADCASTD     292(BX)(SI*4), Z15
 	VMOVUPS          1088(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    64(BX), Z16, Z6
+	VPDPBUSD.BCST    64(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    64(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    64(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    64(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          1152(CX), Z18
-	VMOVUPS          1216(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    64(BX), Z20, Z7
-	VPDPBUSD.BCST    64(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    64(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    64(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    64(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    80(BX), Z19, Z12
-	VPDPBUSD.BCST    80(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    80(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    80(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    80(BX)(SI*4), Z19, Z16
-	VMOVUPS          1280(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    68(BX), Z20, Z7
-	VPDPBUSD.BCST    68(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    68(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    68(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    68(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    84(BX), Z19, Z12
-	VPDPBUSD.BCST    84(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    84(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    84(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    84(BX)(SI*4), Z19, Z16
-	VMOVUPS          1344(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    72(BX), Z20, Z7
-	VPDPBUSD.BCST    72(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    72(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    72(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    72(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    88(BX), Z19, Z12
-	VPDPBUSD.BCST    88(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    88(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    88(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    88(BX)(SI*4), Z19, Z16
-	VMOVUPS          1408(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    76(BX), Z17, Z7
-	VPDPBUSD.BCST    76(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    76(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    76(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    76(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    92(BX), Z19, Z12
-	VPDPBUSD.BCST    92(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    92(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    92(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    92(BX)(SI*4), Z19, Z16
-	VMOVUPS          64(CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    68(BX), Z16, Z6
+	VPDPBUSD.BCST    68(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    68(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    68(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    68(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1216(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    72(BX), Z16, Z6
+	VPDPBUSD.BCST    72(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    72(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    72(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    72(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    76(BX), Z17, Z6
+	VPDPBUSD.BCST    76(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    76(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    76(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    76(BX)(SI*4), Z17, Z10
+	VMOVUPS          1280(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    80(BX), Z16, Z11
+	VPDPBUSD.BCST    80(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    80(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    80(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    80(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          1344(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    84(BX), Z16, Z11
+	VPDPBUSD.BCST    84(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    84(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    84(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    84(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1408(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    88(BX), Z16, Z11
+	VPDPBUSD.BCST    88(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    88(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    88(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    88(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    92(BX), Z17, Z11
+	VPDPBUSD.BCST    92(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    92(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    92(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    92(BX)(SI*4), Z17, Z15
+	VMOVUPS          64(CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     296(BX), Z7
-	VPBROADCASTD     296(BX)(SI*1), Z8
-	VPBROADCASTD     296(BX)(SI*2), Z9
-	VPBROADCASTD     296(BX)(DI*1), Z10
-	VPBROADCASTD     296(BX)(SI*4), Z11
-	VPBROADCASTD     300(BX), Z12
-	VPBROADCASTD     300(BX)(SI*1), Z13
-	VPBROADCASTD     300(BX)(SI*2), Z14
-	VPBROADCASTD     300(BX)(DI*1), Z15
-	VPBROADCASTD     300(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     296(BX), Z6
+	VPBROADCASTD     296(BX)(SI*1), Z7
+	VPBROADCASTD     296(BX)(SI*2), Z8
+	VPBROADCASTD     296(BX)(DI*1), Z9
+	VPBROADCASTD     296(BX)(SI*4), Z10
+	VPBROADCASTD     300(BX), Z11
+	VPBROADCASTD     300(BX)(SI*1), Z12
+	VPBROADCASTD     300(BX)(SI*2), Z13
+	VPBROADCASTD     300(BX)(DI*1), Z14
+	VPBROADCASTD     300(BX)(SI*4), Z15
 	VMOVUPS          1472(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    96(BX), Z16, Z6
+	VPDPBUSD.BCST    96(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    96(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    96(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    96(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          1536(CX), Z18
-	VMOVUPS          1600(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    96(BX), Z20, Z7
-	VPDPBUSD.BCST    96(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    96(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    96(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    96(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    112(BX), Z19, Z12
-	VPDPBUSD.BCST    112(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    112(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    112(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    112(BX)(SI*4), Z19, Z16
-	VMOVUPS          1664(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    100(BX), Z20, Z7
-	VPDPBUSD.BCST    100(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    100(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    100(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    100(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    116(BX), Z19, Z12
-	VPDPBUSD.BCST    116(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    116(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    116(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    116(BX)(SI*4), Z19, Z16
-	VMOVUPS          1728(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    104(BX), Z20, Z7
-	VPDPBUSD.BCST    104(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    104(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    104(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    104(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    120(BX), Z19, Z12
-	VPDPBUSD.BCST    120(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    120(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    120(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    120(BX)(SI*4), Z19, Z16
-	VMOVUPS          1792(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    108(BX), Z17, Z7
-	VPDPBUSD.BCST    108(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    108(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    108(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    108(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    124(BX), Z19, Z12
-	VPDPBUSD.BCST    124(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    124(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    124(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    124(BX)(SI*4), Z19, Z16
-	VMOVUPS          64(CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    100(BX), Z16, Z6
+	VPDPBUSD.BCST    100(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    100(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    100(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    100(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1600(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    104(BX), Z16, Z6
+	VPDPBUSD.BCST    104(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    104(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    104(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    104(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    108(BX), Z17, Z6
+	VPDPBUSD.BCST    108(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    108(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    108(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    108(BX)(SI*4), Z17, Z10
+	VMOVUPS          1664(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    112(BX), Z16, Z11
+	VPDPBUSD.BCST    112(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    112(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    112(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    112(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          1728(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    116(BX), Z16, Z11
+	VPDPBUSD.BCST    116(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    116(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    116(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    116(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1792(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    120(BX), Z16, Z11
+	VPDPBUSD.BCST    120(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    120(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    120(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    120(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    124(BX), Z17, Z11
+	VPDPBUSD.BCST    124(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    124(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    124(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    124(BX)(SI*4), Z17, Z15
+	VMOVUPS          64(CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     304(BX), Z7
-	VPBROADCASTD     304(BX)(SI*1), Z8
-	VPBROADCASTD     304(BX)(SI*2), Z9
-	VPBROADCASTD     304(BX)(DI*1), Z10
-	VPBROADCASTD     304(BX)(SI*4), Z11
-	VPBROADCASTD     308(BX), Z12
-	VPBROADCASTD     308(BX)(SI*1), Z13
-	VPBROADCASTD     308(BX)(SI*2), Z14
-	VPBROADCASTD     308(BX)(DI*1), Z15
-	VPBROADCASTD     308(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     304(BX), Z6
+	VPBROADCASTD     304(BX)(SI*1), Z7
+	VPBROADCASTD     304(BX)(SI*2), Z8
+	VPBROADCASTD     304(BX)(DI*1), Z9
+	VPBROADCASTD     304(BX)(SI*4), Z10
+	VPBROADCASTD     308(BX), Z11
+	VPBROADCASTD     308(BX)(SI*1), Z12
+	VPBROADCASTD     308(BX)(SI*2), Z13
+	VPBROADCASTD     308(BX)(DI*1), Z14
+	VPBROADCASTD     308(BX)(SI*4), Z15
 	VMOVUPS          1856(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    128(BX), Z16, Z6
+	VPDPBUSD.BCST    128(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    128(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    128(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    128(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          1920(CX), Z18
-	VMOVUPS          1984(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    128(BX), Z20, Z7
-	VPDPBUSD.BCST    128(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    128(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    128(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    128(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    144(BX), Z19, Z12
-	VPDPBUSD.BCST    144(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    144(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    144(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    144(BX)(SI*4), Z19, Z16
-	VMOVUPS          2048(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    132(BX), Z20, Z7
-	VPDPBUSD.BCST    132(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    132(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    132(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    132(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    148(BX), Z19, Z12
-	VPDPBUSD.BCST    148(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    148(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    148(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    148(BX)(SI*4), Z19, Z16
-	VMOVUPS          2112(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    136(BX), Z20, Z7
-	VPDPBUSD.BCST    136(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    136(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    136(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    136(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    152(BX), Z19, Z12
-	VPDPBUSD.BCST    152(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    152(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    152(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    152(BX)(SI*4), Z19, Z16
-	VMOVUPS          2176(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    140(BX), Z17, Z7
-	VPDPBUSD.BCST    140(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    140(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    140(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    140(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    156(BX), Z19, Z12
-	VPDPBUSD.BCST    156(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    156(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    156(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    156(BX)(SI*4), Z19, Z16
-	VMOVUPS          128(CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    132(BX), Z16, Z6
+	VPDPBUSD.BCST    132(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    132(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    132(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    132(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1984(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    136(BX), Z16, Z6
+	VPDPBUSD.BCST    136(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    136(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    136(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    136(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    140(BX), Z17, Z6
+	VPDPBUSD.BCST    140(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    140(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    140(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    140(BX)(SI*4), Z17, Z10
+	VMOVUPS          2048(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    144(BX), Z16, Z11
+	VPDPBUSD.BCST    144(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    144(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    144(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    144(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          2112(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    148(BX), Z16, Z11
+	VPDPBUSD.BCST    148(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    148(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    148(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    148(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2176(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    152(BX), Z16, Z11
+	VPDPBUSD.BCST    152(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    152(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    152(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    152(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    156(BX), Z17, Z11
+	VPDPBUSD.BCST    156(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    156(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    156(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    156(BX)(SI*4), Z17, Z15
+	VMOVUPS          128(CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     312(BX), Z7
-	VPBROADCASTD     312(BX)(SI*1), Z8
-	VPBROADCASTD     312(BX)(SI*2), Z9
-	VPBROADCASTD     312(BX)(DI*1), Z10
-	VPBROADCASTD     312(BX)(SI*4), Z11
-	VPBROADCASTD     316(BX), Z12
-	VPBROADCASTD     316(BX)(SI*1), Z13
-	VPBROADCASTD     316(BX)(SI*2), Z14
-	VPBROADCASTD     316(BX)(DI*1), Z15
-	VPBROADCASTD     316(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     312(BX), Z6
+	VPBROADCASTD     312(BX)(SI*1), Z7
+	VPBROADCASTD     312(BX)(SI*2), Z8
+	VPBROADCASTD     312(BX)(DI*1), Z9
+	VPBROADCASTD     312(BX)(SI*4), Z10
+	VPBROADCASTD     316(BX), Z11
+	VPBROADCASTD     316(BX)(SI*1), Z12
+	VPBROADCASTD     316(BX)(SI*2), Z13
+	VPBROADCASTD     316(BX)(DI*1), Z14
+	VPBROADCASTD     316(BX)(SI*4), Z15
 	VMOVUPS          2240(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    160(BX), Z16, Z6
+	VPDPBUSD.BCST    160(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    160(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    160(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    160(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          2304(CX), Z18
-	VMOVUPS          2368(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    160(BX), Z20, Z7
-	VPDPBUSD.BCST    160(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    160(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    160(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    160(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    176(BX), Z19, Z12
-	VPDPBUSD.BCST    176(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    176(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    176(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    176(BX)(SI*4), Z19, Z16
-	VMOVUPS          2432(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    164(BX), Z20, Z7
-	VPDPBUSD.BCST    164(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    164(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    164(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    164(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    180(BX), Z19, Z12
-	VPDPBUSD.BCST    180(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    180(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    180(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    180(BX)(SI*4), Z19, Z16
-	VMOVUPS          2496(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    168(BX), Z20, Z7
-	VPDPBUSD.BCST    168(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    168(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    168(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    168(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    184(BX), Z19, Z12
-	VPDPBUSD.BCST    184(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    184(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    184(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    184(BX)(SI*4), Z19, Z16
-	VMOVUPS          2560(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    172(BX), Z17, Z7
-	VPDPBUSD.BCST    172(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    172(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    172(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    172(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    188(BX), Z19, Z12
-	VPDPBUSD.BCST    188(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    188(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    188(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    188(BX)(SI*4), Z19, Z16
-	VMOVUPS          128(CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    164(BX), Z16, Z6
+	VPDPBUSD.BCST    164(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    164(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    164(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    164(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2368(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    168(BX), Z16, Z6
+	VPDPBUSD.BCST    168(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    168(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    168(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    168(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    172(BX), Z17, Z6
+	VPDPBUSD.BCST    172(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    172(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    172(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    172(BX)(SI*4), Z17, Z10
+	VMOVUPS          2432(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    176(BX), Z16, Z11
+	VPDPBUSD.BCST    176(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    176(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    176(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    176(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          2496(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    180(BX), Z16, Z11
+	VPDPBUSD.BCST    180(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    180(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    180(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    180(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2560(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    184(BX), Z16, Z11
+	VPDPBUSD.BCST    184(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    184(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    184(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    184(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    188(BX), Z17, Z11
+	VPDPBUSD.BCST    188(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    188(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    188(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    188(BX)(SI*4), Z17, Z15
+	VMOVUPS          128(CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     320(BX), Z7
-	VPBROADCASTD     320(BX)(SI*1), Z8
-	VPBROADCASTD     320(BX)(SI*2), Z9
-	VPBROADCASTD     320(BX)(DI*1), Z10
-	VPBROADCASTD     320(BX)(SI*4), Z11
-	VPBROADCASTD     324(BX), Z12
-	VPBROADCASTD     324(BX)(SI*1), Z13
-	VPBROADCASTD     324(BX)(SI*2), Z14
-	VPBROADCASTD     324(BX)(DI*1), Z15
-	VPBROADCASTD     324(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     320(BX), Z6
+	VPBROADCASTD     320(BX)(SI*1), Z7
+	VPBROADCASTD     320(BX)(SI*2), Z8
+	VPBROADCASTD     320(BX)(DI*1), Z9
+	VPBROADCASTD     320(BX)(SI*4), Z10
+	VPBROADCASTD     324(BX), Z11
+	VPBROADCASTD     324(BX)(SI*1), Z12
+	VPBROADCASTD     324(BX)(SI*2), Z13
+	VPBROADCASTD     324(BX)(DI*1), Z14
+	VPBROADCASTD     324(BX)(SI*4), Z15
 	VMOVUPS          2624(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    192(BX), Z16, Z6
+	VPDPBUSD.BCST    192(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    192(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    192(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    192(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          2688(CX), Z18
-	VMOVUPS          2752(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    192(BX), Z20, Z7
-	VPDPBUSD.BCST    192(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    192(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    192(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    192(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    208(BX), Z19, Z12
-	VPDPBUSD.BCST    208(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    208(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    208(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    208(BX)(SI*4), Z19, Z16
-	VMOVUPS          2816(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    196(BX), Z20, Z7
-	VPDPBUSD.BCST    196(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    196(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    196(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    196(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    212(BX), Z19, Z12
-	VPDPBUSD.BCST    212(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    212(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    212(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    212(BX)(SI*4), Z19, Z16
-	VMOVUPS          2880(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    200(BX), Z20, Z7
-	VPDPBUSD.BCST    200(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    200(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    200(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    200(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    216(BX), Z19, Z12
-	VPDPBUSD.BCST    216(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    216(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    216(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    216(BX)(SI*4), Z19, Z16
-	VMOVUPS          2944(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    204(BX), Z17, Z7
-	VPDPBUSD.BCST    204(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    204(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    204(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    204(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    220(BX), Z19, Z12
-	VPDPBUSD.BCST    220(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    220(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    220(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    220(BX)(SI*4), Z19, Z16
-	VMOVUPS          192(CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    196(BX), Z16, Z6
+	VPDPBUSD.BCST    196(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    196(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    196(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    196(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2752(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    200(BX), Z16, Z6
+	VPDPBUSD.BCST    200(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    200(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    200(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    200(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    204(BX), Z17, Z6
+	VPDPBUSD.BCST    204(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    204(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    204(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    204(BX)(SI*4), Z17, Z10
+	VMOVUPS          2816(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    208(BX), Z16, Z11
+	VPDPBUSD.BCST    208(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    208(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    208(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    208(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          2880(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    212(BX), Z16, Z11
+	VPDPBUSD.BCST    212(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    212(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    212(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    212(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2944(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    216(BX), Z16, Z11
+	VPDPBUSD.BCST    216(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    216(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    216(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    216(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    220(BX), Z17, Z11
+	VPDPBUSD.BCST    220(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    220(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    220(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    220(BX)(SI*4), Z17, Z15
+	VMOVUPS          192(CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     328(BX), Z7
-	VPBROADCASTD     328(BX)(SI*1), Z8
-	VPBROADCASTD     328(BX)(SI*2), Z9
-	VPBROADCASTD     328(BX)(DI*1), Z10
-	VPBROADCASTD     328(BX)(SI*4), Z11
-	VPBROADCASTD     332(BX), Z12
-	VPBROADCASTD     332(BX)(SI*1), Z13
-	VPBROADCASTD     332(BX)(SI*2), Z14
-	VPBROADCASTD     332(BX)(DI*1), Z15
-	VPBROADCASTD     332(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     328(BX), Z6
+	VPBROADCASTD     328(BX)(SI*1), Z7
+	VPBROADCASTD     328(BX)(SI*2), Z8
+	VPBROADCASTD     328(BX)(DI*1), Z9
+	VPBROADCASTD     328(BX)(SI*4), Z10
+	VPBROADCASTD     332(BX), Z11
+	VPBROADCASTD     332(BX)(SI*1), Z12
+	VPBROADCASTD     332(BX)(SI*2), Z13
+	VPBROADCASTD     332(BX)(DI*1), Z14
+	VPBROADCASTD     332(BX)(SI*4), Z15
 	VMOVUPS          3008(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    224(BX), Z16, Z6
+	VPDPBUSD.BCST    224(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    224(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    224(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    224(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          3072(CX), Z18
-	VMOVUPS          3136(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    224(BX), Z20, Z7
-	VPDPBUSD.BCST    224(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    224(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    224(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    224(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    240(BX), Z19, Z12
-	VPDPBUSD.BCST    240(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    240(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    240(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    240(BX)(SI*4), Z19, Z16
-	VMOVUPS          3200(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VPDPBUSD.BCST    228(BX), Z20, Z7
-	VPDPBUSD.BCST    228(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    228(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    228(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    228(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VPDPBUSD.BCST    244(BX), Z19, Z12
-	VPDPBUSD.BCST    244(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    244(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    244(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    244(BX)(SI*4), Z19, Z16
-	VMOVUPS          3264(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VPDPBUSD.BCST    232(BX), Z20, Z7
-	VPDPBUSD.BCST    232(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    232(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    232(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    232(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VPDPBUSD.BCST    248(BX), Z19, Z12
-	VPDPBUSD.BCST    248(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    248(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    248(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    248(BX)(SI*4), Z19, Z16
-	VMOVUPS          3328(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
-	VPDPBUSD.BCST    236(BX), Z17, Z7
-	VPDPBUSD.BCST    236(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    236(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    236(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    236(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VPDPBUSD.BCST    252(BX), Z19, Z12
-	VPDPBUSD.BCST    252(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    252(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    252(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    252(BX)(SI*4), Z19, Z16
-	VMOVUPS          192(CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    228(BX), Z16, Z6
+	VPDPBUSD.BCST    228(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    228(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    228(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    228(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          3136(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    232(BX), Z16, Z6
+	VPDPBUSD.BCST    232(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    232(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    232(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    232(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    236(BX), Z17, Z6
+	VPDPBUSD.BCST    236(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    236(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    236(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    236(BX)(SI*4), Z17, Z10
+	VMOVUPS          3200(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VPDPBUSD.BCST    240(BX), Z16, Z11
+	VPDPBUSD.BCST    240(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    240(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    240(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    240(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          3264(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    244(BX), Z16, Z11
+	VPDPBUSD.BCST    244(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    244(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    244(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    244(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          3328(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VPDPBUSD.BCST    248(BX), Z16, Z11
+	VPDPBUSD.BCST    248(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    248(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    248(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    248(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VPDPBUSD.BCST    252(BX), Z17, Z11
+	VPDPBUSD.BCST    252(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    252(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    252(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    252(BX)(SI*4), Z17, Z15
+	VMOVUPS          192(CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VCVTPH2PS        256(CX), Z7
-	VMULPS.BCST      k40000000<>+0(SB), Z7, Z7
+	VPDPWSSD         Z16, Z10, Z5
+	VCVTPH2PS        256(CX), Z6
+	VMULPS.BCST      k40000000<>+0(SB), Z6, Z6
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z6, Z1, Z1
+	VMOVUPS          (DX), Z7
+	VFMADD231PS.BCST 256(BX), Z1, Z7
+	VMOVUPS          Z7, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z7, Z2, Z2
-	VMOVUPS          (DX), Z8
-	VFMADD231PS.BCST 256(BX), Z2, Z8
-	VMOVUPS          Z8, (DX)
+	VMULPS           Z6, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z7, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z6, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z7, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z6, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z7, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z7, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
+	VMULPS           Z6, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	ADDQ             $+448, R8
@@ -27074,8 +26498,7 @@ add:
 	MOVL         $0xaaaaaaaa, R9
 	KMOVD        R9, K1
 	MOVQ         codes+32(FP), R9
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R8)
@@ -27085,938 +26508,874 @@ super:
 	PREFETCHT1       256(R8)
 	PREFETCHT1       320(R8)
 	PREFETCHT1       384(R8)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
 	VPXORD           Z5, Z5, Z5
-	VPXORD           Z6, Z6, Z6
-	VPBROADCASTD     272(BX), Z7
-	VPBROADCASTD     272(BX)(SI*1), Z8
-	VPBROADCASTD     272(BX)(SI*2), Z9
-	VPBROADCASTD     272(BX)(DI*1), Z10
-	VPBROADCASTD     272(BX)(SI*4), Z11
-	VPBROADCASTD     276(BX), Z12
-	VPBROADCASTD     276(BX)(SI*1), Z13
-	VPBROADCASTD     276(BX)(SI*2), Z14
-	VPBROADCASTD     276(BX)(DI*1), Z15
-	VPBROADCASTD     276(BX)(SI*4), Z16
+	VPBROADCASTD     272(BX), Z6
+	VPBROADCASTD     272(BX)(SI*1), Z7
+	VPBROADCASTD     272(BX)(SI*2), Z8
+	VPBROADCASTD     272(BX)(DI*1), Z9
+	VPBROADCASTD     272(BX)(SI*4), Z10
+	VPBROADCASTD     276(BX), Z11
+	VPBROADCASTD     276(BX)(SI*1), Z12
+	VPBROADCASTD     276(BX)(SI*2), Z13
+	VPBROADCASTD     276(BX)(DI*1), Z14
+	VPBROADCASTD     276(BX)(SI*4), Z15
 	VMOVUPS          320(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, (R9)
+	VPDPBUSD.BCST    (BX), Z16, Z6
+	VPDPBUSD.BCST    (BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    (BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    (BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    (BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          384(CX), Z18
-	VMOVUPS          448(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, (R9)
-	VPDPBUSD.BCST    (BX), Z20, Z7
-	VPDPBUSD.BCST    (BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    (BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    (BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    (BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 256(R9)
-	VPDPBUSD.BCST    16(BX), Z19, Z12
-	VPDPBUSD.BCST    16(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    16(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    16(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    16(BX)(SI*4), Z19, Z16
-	VMOVUPS          512(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 64(R9)
-	VPDPBUSD.BCST    4(BX), Z20, Z7
-	VPDPBUSD.BCST    4(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    4(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    4(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    4(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 320(R9)
-	VPDPBUSD.BCST    20(BX), Z19, Z12
-	VPDPBUSD.BCST    20(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    20(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    20(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    20(BX)(SI*4), Z19, Z16
-	VMOVUPS          576(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 128(R9)
-	VPDPBUSD.BCST    8(BX), Z20, Z7
-	VPDPBUSD.BCST    8(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    8(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    8(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    8(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 384(R9)
-	VPDPBUSD.BCST    24(BX), Z19, Z12
-	VPDPBUSD.BCST    24(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    24(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    24(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    24(BX)(SI*4), Z19, Z16
-	VMOVUPS          640(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 64(R9)
+	VPDPBUSD.BCST    4(BX), Z16, Z6
+	VPDPBUSD.BCST    4(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    4(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    4(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    4(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          448(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 128(R9)
+	VPDPBUSD.BCST    8(BX), Z16, Z6
+	VPDPBUSD.BCST    8(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    8(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    8(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    8(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 192(R9)
-	VPDPBUSD.BCST    12(BX), Z17, Z7
-	VPDPBUSD.BCST    12(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    12(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    12(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    12(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 448(R9)
-	VPDPBUSD.BCST    28(BX), Z19, Z12
-	VPDPBUSD.BCST    28(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    28(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    28(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    28(BX)(SI*4), Z19, Z16
-	VMOVUPS          (CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    12(BX), Z17, Z6
+	VPDPBUSD.BCST    12(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    12(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    12(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    12(BX)(SI*4), Z17, Z10
+	VMOVUPS          512(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 256(R9)
+	VPDPBUSD.BCST    16(BX), Z16, Z11
+	VPDPBUSD.BCST    16(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    16(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    16(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    16(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          576(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 320(R9)
+	VPDPBUSD.BCST    20(BX), Z16, Z11
+	VPDPBUSD.BCST    20(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    20(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    20(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    20(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          640(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 384(R9)
+	VPDPBUSD.BCST    24(BX), Z16, Z11
+	VPDPBUSD.BCST    24(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    24(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    24(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    24(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 448(R9)
+	VPDPBUSD.BCST    28(BX), Z17, Z11
+	VPDPBUSD.BCST    28(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    28(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    28(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    28(BX)(SI*4), Z17, Z15
+	VMOVUPS          (CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     280(BX), Z7
-	VPBROADCASTD     280(BX)(SI*1), Z8
-	VPBROADCASTD     280(BX)(SI*2), Z9
-	VPBROADCASTD     280(BX)(DI*1), Z10
-	VPBROADCASTD     280(BX)(SI*4), Z11
-	VPBROADCASTD     284(BX), Z12
-	VPBROADCASTD     284(BX)(SI*1), Z13
-	VPBROADCASTD     284(BX)(SI*2), Z14
-	VPBROADCASTD     284(BX)(DI*1), Z15
-	VPBROADCASTD     284(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     280(BX), Z6
+	VPBROADCASTD     280(BX)(SI*1), Z7
+	VPBROADCASTD     280(BX)(SI*2), Z8
+	VPBROADCASTD     280(BX)(DI*1), Z9
+	VPBROADCASTD     280(BX)(SI*4), Z10
+	VPBROADCASTD     284(BX), Z11
+	VPBROADCASTD     284(BX)(SI*1), Z12
+	VPBROADCASTD     284(BX)(SI*2), Z13
+	VPBROADCASTD     284(BX)(DI*1), Z14
+	VPBROADCASTD     284(BX)(SI*4), Z15
 	VMOVUPS          704(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 512(R9)
+	VPDPBUSD.BCST    32(BX), Z16, Z6
+	VPDPBUSD.BCST    32(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    32(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    32(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    32(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          768(CX), Z18
-	VMOVUPS          832(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 512(R9)
-	VPDPBUSD.BCST    32(BX), Z20, Z7
-	VPDPBUSD.BCST    32(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    32(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    32(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    32(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 768(R9)
-	VPDPBUSD.BCST    48(BX), Z19, Z12
-	VPDPBUSD.BCST    48(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    48(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    48(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    48(BX)(SI*4), Z19, Z16
-	VMOVUPS          896(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 576(R9)
-	VPDPBUSD.BCST    36(BX), Z20, Z7
-	VPDPBUSD.BCST    36(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    36(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    36(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    36(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 832(R9)
-	VPDPBUSD.BCST    52(BX), Z19, Z12
-	VPDPBUSD.BCST    52(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    52(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    52(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    52(BX)(SI*4), Z19, Z16
-	VMOVUPS          960(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 640(R9)
-	VPDPBUSD.BCST    40(BX), Z20, Z7
-	VPDPBUSD.BCST    40(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    40(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    40(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    40(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 896(R9)
-	VPDPBUSD.BCST    56(BX), Z19, Z12
-	VPDPBUSD.BCST    56(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    56(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    56(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    56(BX)(SI*4), Z19, Z16
-	VMOVUPS          1024(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 576(R9)
+	VPDPBUSD.BCST    36(BX), Z16, Z6
+	VPDPBUSD.BCST    36(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    36(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    36(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    36(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          832(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 640(R9)
+	VPDPBUSD.BCST    40(BX), Z16, Z6
+	VPDPBUSD.BCST    40(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    40(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    40(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    40(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 704(R9)
-	VPDPBUSD.BCST    44(BX), Z17, Z7
-	VPDPBUSD.BCST    44(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    44(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    44(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    44(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 960(R9)
-	VPDPBUSD.BCST    60(BX), Z19, Z12
-	VPDPBUSD.BCST    60(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    60(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    60(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    60(BX)(SI*4), Z19, Z16
-	VMOVUPS          (CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    44(BX), Z17, Z6
+	VPDPBUSD.BCST    44(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    44(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    44(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    44(BX)(SI*4), Z17, Z10
+	VMOVUPS          896(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 768(R9)
+	VPDPBUSD.BCST    48(BX), Z16, Z11
+	VPDPBUSD.BCST    48(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    48(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    48(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    48(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          960(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 832(R9)
+	VPDPBUSD.BCST    52(BX), Z16, Z11
+	VPDPBUSD.BCST    52(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    52(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    52(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    52(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1024(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 896(R9)
+	VPDPBUSD.BCST    56(BX), Z16, Z11
+	VPDPBUSD.BCST    56(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    56(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    56(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    56(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 960(R9)
+	VPDPBUSD.BCST    60(BX), Z17, Z11
+	VPDPBUSD.BCST    60(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    60(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    60(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    60(BX)(SI*4), Z17, Z15
+	VMOVUPS          (CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     288(BX), Z7
-	VPBROADCASTD     288(BX)(SI*1), Z8
-	VPBROADCASTD     288(BX)(SI*2), Z9
-	VPBROADCASTD     288(BX)(DI*1), Z10
-	VPBROADCASTD     288(BX)(SI*4), Z11
-	VPBROADCASTD     292(BX), Z12
-	VPBROADCASTD     292(BX)(SI*1), Z13
-	VPBROADCASTD     292(BX)(SI*2), Z14
-	VPBROADCASTD     292(BX)(DI*1), Z15
-	VPBROADCASTD     292(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     288(BX), Z6
+	VPBROADCASTD     288(BX)(SI*1), Z7
+	VPBROADCASTD     288(BX)(SI*2), Z8
+	VPBROADCASTD     288(BX)(DI*1), Z9
+	VPBROADCASTD     288(BX)(SI*4), Z10
+	VPBROADCASTD     292(BX), Z11
+	VPBROADCASTD     292(BX)(SI*1), Z12
+	VPBROADCASTD     292(BX)(SI*2), Z13
+	VPBROADCASTD     292(BX)(DI*1), Z14
+	VPBROADCASTD     292(BX)(SI*4), Z15
 	VMOVUPS          1088(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 1024(R9)
+	VPDPBUSD.BCST    64(BX), Z16, Z6
+	VPDPBUSD.BCST    64(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    64(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    64(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    64(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          1152(CX), Z18
-	VMOVUPS          1216(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 1024(R9)
-	VPDPBUSD.BCST    64(BX), Z20, Z7
-	VPDPBUSD.BCST    64(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    64(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    64(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    64(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 1280(R9)
-	VPDPBUSD.BCST    80(BX), Z19, Z12
-	VPDPBUSD.BCST    80(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    80(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    80(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    80(BX)(SI*4), Z19, Z16
-	VMOVUPS          1280(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 1088(R9)
-	VPDPBUSD.BCST    68(BX), Z20, Z7
-	VPDPBUSD.BCST    68(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    68(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    68(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    68(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 1344(R9)
-	VPDPBUSD.BCST    84(BX), Z19, Z12
-	VPDPBUSD.BCST    84(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    84(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    84(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    84(BX)(SI*4), Z19, Z16
-	VMOVUPS          1344(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 1152(R9)
-	VPDPBUSD.BCST    72(BX), Z20, Z7
-	VPDPBUSD.BCST    72(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    72(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    72(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    72(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 1408(R9)
-	VPDPBUSD.BCST    88(BX), Z19, Z12
-	VPDPBUSD.BCST    88(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    88(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    88(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    88(BX)(SI*4), Z19, Z16
-	VMOVUPS          1408(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1088(R9)
+	VPDPBUSD.BCST    68(BX), Z16, Z6
+	VPDPBUSD.BCST    68(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    68(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    68(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    68(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1216(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1152(R9)
+	VPDPBUSD.BCST    72(BX), Z16, Z6
+	VPDPBUSD.BCST    72(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    72(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    72(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    72(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 1216(R9)
-	VPDPBUSD.BCST    76(BX), Z17, Z7
-	VPDPBUSD.BCST    76(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    76(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    76(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    76(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 1472(R9)
-	VPDPBUSD.BCST    92(BX), Z19, Z12
-	VPDPBUSD.BCST    92(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    92(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    92(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    92(BX)(SI*4), Z19, Z16
-	VMOVUPS          64(CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    76(BX), Z17, Z6
+	VPDPBUSD.BCST    76(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    76(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    76(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    76(BX)(SI*4), Z17, Z10
+	VMOVUPS          1280(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 1280(R9)
+	VPDPBUSD.BCST    80(BX), Z16, Z11
+	VPDPBUSD.BCST    80(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    80(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    80(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    80(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          1344(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1344(R9)
+	VPDPBUSD.BCST    84(BX), Z16, Z11
+	VPDPBUSD.BCST    84(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    84(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    84(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    84(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1408(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1408(R9)
+	VPDPBUSD.BCST    88(BX), Z16, Z11
+	VPDPBUSD.BCST    88(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    88(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    88(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    88(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 1472(R9)
+	VPDPBUSD.BCST    92(BX), Z17, Z11
+	VPDPBUSD.BCST    92(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    92(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    92(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    92(BX)(SI*4), Z17, Z15
+	VMOVUPS          64(CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     296(BX), Z7
-	VPBROADCASTD     296(BX)(SI*1), Z8
-	VPBROADCASTD     296(BX)(SI*2), Z9
-	VPBROADCASTD     296(BX)(DI*1), Z10
-	VPBROADCASTD     296(BX)(SI*4), Z11
-	VPBROADCASTD     300(BX), Z12
-	VPBROADCASTD     300(BX)(SI*1), Z13
-	VPBROADCASTD     300(BX)(SI*2), Z14
-	VPBROADCASTD     300(BX)(DI*1), Z15
-	VPBROADCASTD     300(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     296(BX), Z6
+	VPBROADCASTD     296(BX)(SI*1), Z7
+	VPBROADCASTD     296(BX)(SI*2), Z8
+	VPBROADCASTD     296(BX)(DI*1), Z9
+	VPBROADCASTD     296(BX)(SI*4), Z10
+	VPBROADCASTD     300(BX), Z11
+	VPBROADCASTD     300(BX)(SI*1), Z12
+	VPBROADCASTD     300(BX)(SI*2), Z13
+	VPBROADCASTD     300(BX)(DI*1), Z14
+	VPBROADCASTD     300(BX)(SI*4), Z15
 	VMOVUPS          1472(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 1536(R9)
+	VPDPBUSD.BCST    96(BX), Z16, Z6
+	VPDPBUSD.BCST    96(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    96(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    96(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    96(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          1536(CX), Z18
-	VMOVUPS          1600(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 1536(R9)
-	VPDPBUSD.BCST    96(BX), Z20, Z7
-	VPDPBUSD.BCST    96(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    96(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    96(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    96(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 1792(R9)
-	VPDPBUSD.BCST    112(BX), Z19, Z12
-	VPDPBUSD.BCST    112(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    112(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    112(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    112(BX)(SI*4), Z19, Z16
-	VMOVUPS          1664(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 1600(R9)
-	VPDPBUSD.BCST    100(BX), Z20, Z7
-	VPDPBUSD.BCST    100(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    100(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    100(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    100(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 1856(R9)
-	VPDPBUSD.BCST    116(BX), Z19, Z12
-	VPDPBUSD.BCST    116(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    116(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    116(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    116(BX)(SI*4), Z19, Z16
-	VMOVUPS          1728(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 1664(R9)
-	VPDPBUSD.BCST    104(BX), Z20, Z7
-	VPDPBUSD.BCST    104(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    104(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    104(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    104(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 1920(R9)
-	VPDPBUSD.BCST    120(BX), Z19, Z12
-	VPDPBUSD.BCST    120(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    120(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    120(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    120(BX)(SI*4), Z19, Z16
-	VMOVUPS          1792(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1600(R9)
+	VPDPBUSD.BCST    100(BX), Z16, Z6
+	VPDPBUSD.BCST    100(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    100(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    100(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    100(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1600(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1664(R9)
+	VPDPBUSD.BCST    104(BX), Z16, Z6
+	VPDPBUSD.BCST    104(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    104(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    104(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    104(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 1728(R9)
-	VPDPBUSD.BCST    108(BX), Z17, Z7
-	VPDPBUSD.BCST    108(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    108(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    108(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    108(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 1984(R9)
-	VPDPBUSD.BCST    124(BX), Z19, Z12
-	VPDPBUSD.BCST    124(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    124(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    124(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    124(BX)(SI*4), Z19, Z16
-	VMOVUPS          64(CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    108(BX), Z17, Z6
+	VPDPBUSD.BCST    108(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    108(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    108(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    108(BX)(SI*4), Z17, Z10
+	VMOVUPS          1664(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 1792(R9)
+	VPDPBUSD.BCST    112(BX), Z16, Z11
+	VPDPBUSD.BCST    112(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    112(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    112(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    112(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          1728(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1856(R9)
+	VPDPBUSD.BCST    116(BX), Z16, Z11
+	VPDPBUSD.BCST    116(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    116(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    116(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    116(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1792(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 1920(R9)
+	VPDPBUSD.BCST    120(BX), Z16, Z11
+	VPDPBUSD.BCST    120(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    120(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    120(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    120(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 1984(R9)
+	VPDPBUSD.BCST    124(BX), Z17, Z11
+	VPDPBUSD.BCST    124(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    124(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    124(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    124(BX)(SI*4), Z17, Z15
+	VMOVUPS          64(CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     304(BX), Z7
-	VPBROADCASTD     304(BX)(SI*1), Z8
-	VPBROADCASTD     304(BX)(SI*2), Z9
-	VPBROADCASTD     304(BX)(DI*1), Z10
-	VPBROADCASTD     304(BX)(SI*4), Z11
-	VPBROADCASTD     308(BX), Z12
-	VPBROADCASTD     308(BX)(SI*1), Z13
-	VPBROADCASTD     308(BX)(SI*2), Z14
-	VPBROADCASTD     308(BX)(DI*1), Z15
-	VPBROADCASTD     308(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     304(BX), Z6
+	VPBROADCASTD     304(BX)(SI*1), Z7
+	VPBROADCASTD     304(BX)(SI*2), Z8
+	VPBROADCASTD     304(BX)(DI*1), Z9
+	VPBROADCASTD     304(BX)(SI*4), Z10
+	VPBROADCASTD     308(BX), Z11
+	VPBROADCASTD     308(BX)(SI*1), Z12
+	VPBROADCASTD     308(BX)(SI*2), Z13
+	VPBROADCASTD     308(BX)(DI*1), Z14
+	VPBROADCASTD     308(BX)(SI*4), Z15
 	VMOVUPS          1856(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 2048(R9)
+	VPDPBUSD.BCST    128(BX), Z16, Z6
+	VPDPBUSD.BCST    128(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    128(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    128(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    128(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          1920(CX), Z18
-	VMOVUPS          1984(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 2048(R9)
-	VPDPBUSD.BCST    128(BX), Z20, Z7
-	VPDPBUSD.BCST    128(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    128(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    128(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    128(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 2304(R9)
-	VPDPBUSD.BCST    144(BX), Z19, Z12
-	VPDPBUSD.BCST    144(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    144(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    144(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    144(BX)(SI*4), Z19, Z16
-	VMOVUPS          2048(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 2112(R9)
-	VPDPBUSD.BCST    132(BX), Z20, Z7
-	VPDPBUSD.BCST    132(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    132(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    132(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    132(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 2368(R9)
-	VPDPBUSD.BCST    148(BX), Z19, Z12
-	VPDPBUSD.BCST    148(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    148(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    148(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    148(BX)(SI*4), Z19, Z16
-	VMOVUPS          2112(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 2176(R9)
-	VPDPBUSD.BCST    136(BX), Z20, Z7
-	VPDPBUSD.BCST    136(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    136(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    136(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    136(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 2432(R9)
-	VPDPBUSD.BCST    152(BX), Z19, Z12
-	VPDPBUSD.BCST    152(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    152(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    152(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    152(BX)(SI*4), Z19, Z16
-	VMOVUPS          2176(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2112(R9)
+	VPDPBUSD.BCST    132(BX), Z16, Z6
+	VPDPBUSD.BCST    132(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    132(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    132(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    132(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          1984(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2176(R9)
+	VPDPBUSD.BCST    136(BX), Z16, Z6
+	VPDPBUSD.BCST    136(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    136(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    136(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    136(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 2240(R9)
-	VPDPBUSD.BCST    140(BX), Z17, Z7
-	VPDPBUSD.BCST    140(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    140(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    140(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    140(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 2496(R9)
-	VPDPBUSD.BCST    156(BX), Z19, Z12
-	VPDPBUSD.BCST    156(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    156(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    156(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    156(BX)(SI*4), Z19, Z16
-	VMOVUPS          128(CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    140(BX), Z17, Z6
+	VPDPBUSD.BCST    140(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    140(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    140(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    140(BX)(SI*4), Z17, Z10
+	VMOVUPS          2048(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 2304(R9)
+	VPDPBUSD.BCST    144(BX), Z16, Z11
+	VPDPBUSD.BCST    144(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    144(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    144(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    144(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          2112(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2368(R9)
+	VPDPBUSD.BCST    148(BX), Z16, Z11
+	VPDPBUSD.BCST    148(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    148(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    148(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    148(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2176(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2432(R9)
+	VPDPBUSD.BCST    152(BX), Z16, Z11
+	VPDPBUSD.BCST    152(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    152(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    152(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    152(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 2496(R9)
+	VPDPBUSD.BCST    156(BX), Z17, Z11
+	VPDPBUSD.BCST    156(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    156(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    156(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    156(BX)(SI*4), Z17, Z15
+	VMOVUPS          128(CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     312(BX), Z7
-	VPBROADCASTD     312(BX)(SI*1), Z8
-	VPBROADCASTD     312(BX)(SI*2), Z9
-	VPBROADCASTD     312(BX)(DI*1), Z10
-	VPBROADCASTD     312(BX)(SI*4), Z11
-	VPBROADCASTD     316(BX), Z12
-	VPBROADCASTD     316(BX)(SI*1), Z13
-	VPBROADCASTD     316(BX)(SI*2), Z14
-	VPBROADCASTD     316(BX)(DI*1), Z15
-	VPBROADCASTD     316(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     312(BX), Z6
+	VPBROADCASTD     312(BX)(SI*1), Z7
+	VPBROADCASTD     312(BX)(SI*2), Z8
+	VPBROADCASTD     312(BX)(DI*1), Z9
+	VPBROADCASTD     312(BX)(SI*4), Z10
+	VPBROADCASTD     316(BX), Z11
+	VPBROADCASTD     316(BX)(SI*1), Z12
+	VPBROADCASTD     316(BX)(SI*2), Z13
+	VPBROADCASTD     316(BX)(DI*1), Z14
+	VPBROADCASTD     316(BX)(SI*4), Z15
 	VMOVUPS          2240(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 2560(R9)
+	VPDPBUSD.BCST    160(BX), Z16, Z6
+	VPDPBUSD.BCST    160(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    160(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    160(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    160(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          2304(CX), Z18
-	VMOVUPS          2368(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 2560(R9)
-	VPDPBUSD.BCST    160(BX), Z20, Z7
-	VPDPBUSD.BCST    160(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    160(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    160(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    160(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 2816(R9)
-	VPDPBUSD.BCST    176(BX), Z19, Z12
-	VPDPBUSD.BCST    176(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    176(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    176(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    176(BX)(SI*4), Z19, Z16
-	VMOVUPS          2432(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 2624(R9)
-	VPDPBUSD.BCST    164(BX), Z20, Z7
-	VPDPBUSD.BCST    164(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    164(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    164(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    164(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 2880(R9)
-	VPDPBUSD.BCST    180(BX), Z19, Z12
-	VPDPBUSD.BCST    180(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    180(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    180(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    180(BX)(SI*4), Z19, Z16
-	VMOVUPS          2496(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 2688(R9)
-	VPDPBUSD.BCST    168(BX), Z20, Z7
-	VPDPBUSD.BCST    168(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    168(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    168(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    168(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 2944(R9)
-	VPDPBUSD.BCST    184(BX), Z19, Z12
-	VPDPBUSD.BCST    184(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    184(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    184(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    184(BX)(SI*4), Z19, Z16
-	VMOVUPS          2560(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2624(R9)
+	VPDPBUSD.BCST    164(BX), Z16, Z6
+	VPDPBUSD.BCST    164(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    164(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    164(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    164(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2368(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2688(R9)
+	VPDPBUSD.BCST    168(BX), Z16, Z6
+	VPDPBUSD.BCST    168(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    168(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    168(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    168(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 2752(R9)
-	VPDPBUSD.BCST    172(BX), Z17, Z7
-	VPDPBUSD.BCST    172(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    172(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    172(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    172(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 3008(R9)
-	VPDPBUSD.BCST    188(BX), Z19, Z12
-	VPDPBUSD.BCST    188(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    188(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    188(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    188(BX)(SI*4), Z19, Z16
-	VMOVUPS          128(CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    172(BX), Z17, Z6
+	VPDPBUSD.BCST    172(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    172(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    172(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    172(BX)(SI*4), Z17, Z10
+	VMOVUPS          2432(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 2816(R9)
+	VPDPBUSD.BCST    176(BX), Z16, Z11
+	VPDPBUSD.BCST    176(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    176(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    176(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    176(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          2496(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2880(R9)
+	VPDPBUSD.BCST    180(BX), Z16, Z11
+	VPDPBUSD.BCST    180(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    180(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    180(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    180(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2560(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 2944(R9)
+	VPDPBUSD.BCST    184(BX), Z16, Z11
+	VPDPBUSD.BCST    184(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    184(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    184(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    184(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 3008(R9)
+	VPDPBUSD.BCST    188(BX), Z17, Z11
+	VPDPBUSD.BCST    188(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    188(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    188(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    188(BX)(SI*4), Z17, Z15
+	VMOVUPS          128(CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     320(BX), Z7
-	VPBROADCASTD     320(BX)(SI*1), Z8
-	VPBROADCASTD     320(BX)(SI*2), Z9
-	VPBROADCASTD     320(BX)(DI*1), Z10
-	VPBROADCASTD     320(BX)(SI*4), Z11
-	VPBROADCASTD     324(BX), Z12
-	VPBROADCASTD     324(BX)(SI*1), Z13
-	VPBROADCASTD     324(BX)(SI*2), Z14
-	VPBROADCASTD     324(BX)(DI*1), Z15
-	VPBROADCASTD     324(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     320(BX), Z6
+	VPBROADCASTD     320(BX)(SI*1), Z7
+	VPBROADCASTD     320(BX)(SI*2), Z8
+	VPBROADCASTD     320(BX)(DI*1), Z9
+	VPBROADCASTD     320(BX)(SI*4), Z10
+	VPBROADCASTD     324(BX), Z11
+	VPBROADCASTD     324(BX)(SI*1), Z12
+	VPBROADCASTD     324(BX)(SI*2), Z13
+	VPBROADCASTD     324(BX)(DI*1), Z14
+	VPBROADCASTD     324(BX)(SI*4), Z15
 	VMOVUPS          2624(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 3072(R9)
+	VPDPBUSD.BCST    192(BX), Z16, Z6
+	VPDPBUSD.BCST    192(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    192(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    192(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    192(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          2688(CX), Z18
-	VMOVUPS          2752(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 3072(R9)
-	VPDPBUSD.BCST    192(BX), Z20, Z7
-	VPDPBUSD.BCST    192(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    192(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    192(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    192(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 3328(R9)
-	VPDPBUSD.BCST    208(BX), Z19, Z12
-	VPDPBUSD.BCST    208(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    208(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    208(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    208(BX)(SI*4), Z19, Z16
-	VMOVUPS          2816(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 3136(R9)
-	VPDPBUSD.BCST    196(BX), Z20, Z7
-	VPDPBUSD.BCST    196(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    196(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    196(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    196(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 3392(R9)
-	VPDPBUSD.BCST    212(BX), Z19, Z12
-	VPDPBUSD.BCST    212(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    212(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    212(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    212(BX)(SI*4), Z19, Z16
-	VMOVUPS          2880(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 3200(R9)
-	VPDPBUSD.BCST    200(BX), Z20, Z7
-	VPDPBUSD.BCST    200(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    200(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    200(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    200(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 3456(R9)
-	VPDPBUSD.BCST    216(BX), Z19, Z12
-	VPDPBUSD.BCST    216(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    216(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    216(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    216(BX)(SI*4), Z19, Z16
-	VMOVUPS          2944(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3136(R9)
+	VPDPBUSD.BCST    196(BX), Z16, Z6
+	VPDPBUSD.BCST    196(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    196(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    196(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    196(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2752(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3200(R9)
+	VPDPBUSD.BCST    200(BX), Z16, Z6
+	VPDPBUSD.BCST    200(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    200(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    200(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    200(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 3264(R9)
-	VPDPBUSD.BCST    204(BX), Z17, Z7
-	VPDPBUSD.BCST    204(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    204(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    204(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    204(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 3520(R9)
-	VPDPBUSD.BCST    220(BX), Z19, Z12
-	VPDPBUSD.BCST    220(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    220(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    220(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    220(BX)(SI*4), Z19, Z16
-	VMOVUPS          192(CX), Z17
-	VPSLLW           $0x08, Z17, Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    204(BX), Z17, Z6
+	VPDPBUSD.BCST    204(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    204(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    204(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    204(BX)(SI*4), Z17, Z10
+	VMOVUPS          2816(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 3328(R9)
+	VPDPBUSD.BCST    208(BX), Z16, Z11
+	VPDPBUSD.BCST    208(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    208(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    208(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    208(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          2880(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3392(R9)
+	VPDPBUSD.BCST    212(BX), Z16, Z11
+	VPDPBUSD.BCST    212(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    212(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    212(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    212(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          2944(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3456(R9)
+	VPDPBUSD.BCST    216(BX), Z16, Z11
+	VPDPBUSD.BCST    216(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    216(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    216(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    216(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 3520(R9)
+	VPDPBUSD.BCST    220(BX), Z17, Z11
+	VPDPBUSD.BCST    220(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    220(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    220(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    220(BX)(SI*4), Z17, Z15
+	VMOVUPS          192(CX), Z16
+	VPSLLW           $0x08, Z16, Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VPBROADCASTD     328(BX), Z7
-	VPBROADCASTD     328(BX)(SI*1), Z8
-	VPBROADCASTD     328(BX)(SI*2), Z9
-	VPBROADCASTD     328(BX)(DI*1), Z10
-	VPBROADCASTD     328(BX)(SI*4), Z11
-	VPBROADCASTD     332(BX), Z12
-	VPBROADCASTD     332(BX)(SI*1), Z13
-	VPBROADCASTD     332(BX)(SI*2), Z14
-	VPBROADCASTD     332(BX)(DI*1), Z15
-	VPBROADCASTD     332(BX)(SI*4), Z16
+	VPDPWSSD         Z16, Z10, Z5
+	VPBROADCASTD     328(BX), Z6
+	VPBROADCASTD     328(BX)(SI*1), Z7
+	VPBROADCASTD     328(BX)(SI*2), Z8
+	VPBROADCASTD     328(BX)(DI*1), Z9
+	VPBROADCASTD     328(BX)(SI*4), Z10
+	VPBROADCASTD     332(BX), Z11
+	VPBROADCASTD     332(BX)(SI*1), Z12
+	VPBROADCASTD     332(BX)(SI*2), Z13
+	VPBROADCASTD     332(BX)(DI*1), Z14
+	VPBROADCASTD     332(BX)(SI*4), Z15
 	VMOVUPS          3008(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 3584(R9)
+	VPDPBUSD.BCST    224(BX), Z16, Z6
+	VPDPBUSD.BCST    224(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    224(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    224(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    224(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
 	VMOVUPS          3072(CX), Z18
-	VMOVUPS          3136(CX), Z19
-	VPSLLD           $0x04, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 3584(R9)
-	VPDPBUSD.BCST    224(BX), Z20, Z7
-	VPDPBUSD.BCST    224(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    224(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    224(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    224(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x04, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 3840(R9)
-	VPDPBUSD.BCST    240(BX), Z19, Z12
-	VPDPBUSD.BCST    240(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    240(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    240(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    240(BX)(SI*4), Z19, Z16
-	VMOVUPS          3200(CX), Z19
-	VPSLLD           $0x02, Z17, Z21
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z21, Z20
-	VMOVUPS          Z20, 3648(R9)
-	VPDPBUSD.BCST    228(BX), Z20, Z7
-	VPDPBUSD.BCST    228(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    228(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    228(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    228(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSLLD           $0x02, Z18, Z20
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z20, Z19
-	VMOVUPS          Z19, 3904(R9)
-	VPDPBUSD.BCST    244(BX), Z19, Z12
-	VPDPBUSD.BCST    244(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    244(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    244(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    244(BX)(SI*4), Z19, Z16
-	VMOVUPS          3264(CX), Z19
-	VANDPS           Z0, Z19, Z20
-	VPTERNLOGD       $0xf8, Z1, Z17, Z20
-	VMOVUPS          Z20, 3712(R9)
-	VPDPBUSD.BCST    232(BX), Z20, Z7
-	VPDPBUSD.BCST    232(BX)(SI*1), Z20, Z8
-	VPDPBUSD.BCST    232(BX)(SI*2), Z20, Z9
-	VPDPBUSD.BCST    232(BX)(DI*1), Z20, Z10
-	VPDPBUSD.BCST    232(BX)(SI*4), Z20, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z18, Z19
-	VMOVUPS          Z19, 3968(R9)
-	VPDPBUSD.BCST    248(BX), Z19, Z12
-	VPDPBUSD.BCST    248(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    248(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    248(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    248(BX)(SI*4), Z19, Z16
-	VMOVUPS          3328(CX), Z19
-	VPSRLD           $0x02, Z17, Z20
-	VANDPS           Z0, Z19, Z17
-	VPTERNLOGD       $0xf8, Z1, Z20, Z17
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3648(R9)
+	VPDPBUSD.BCST    228(BX), Z16, Z6
+	VPDPBUSD.BCST    228(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    228(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    228(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    228(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          3136(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3712(R9)
+	VPDPBUSD.BCST    232(BX), Z16, Z6
+	VPDPBUSD.BCST    232(BX)(SI*1), Z16, Z7
+	VPDPBUSD.BCST    232(BX)(SI*2), Z16, Z8
+	VPDPBUSD.BCST    232(BX)(DI*1), Z16, Z9
+	VPDPBUSD.BCST    232(BX)(SI*4), Z16, Z10
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
 	VMOVUPS          Z17, 3776(R9)
-	VPDPBUSD.BCST    236(BX), Z17, Z7
-	VPDPBUSD.BCST    236(BX)(SI*1), Z17, Z8
-	VPDPBUSD.BCST    236(BX)(SI*2), Z17, Z9
-	VPDPBUSD.BCST    236(BX)(DI*1), Z17, Z10
-	VPDPBUSD.BCST    236(BX)(SI*4), Z17, Z11
-	VPSRLD           $0x04, Z19, Z19
-	VPSRLD           $0x02, Z18, Z17
-	VANDPS           Z0, Z19, Z19
-	VPTERNLOGD       $0xf8, Z1, Z17, Z19
-	VMOVUPS          Z19, 4032(R9)
-	VPDPBUSD.BCST    252(BX), Z19, Z12
-	VPDPBUSD.BCST    252(BX)(SI*1), Z19, Z13
-	VPDPBUSD.BCST    252(BX)(SI*2), Z19, Z14
-	VPDPBUSD.BCST    252(BX)(DI*1), Z19, Z15
-	VPDPBUSD.BCST    252(BX)(SI*4), Z19, Z16
-	VMOVUPS          192(CX), Z17
-	VPSRAW           $0x08, Z17, Z17
+	VPDPBUSD.BCST    236(BX), Z17, Z6
+	VPDPBUSD.BCST    236(BX)(SI*1), Z17, Z7
+	VPDPBUSD.BCST    236(BX)(SI*2), Z17, Z8
+	VPDPBUSD.BCST    236(BX)(DI*1), Z17, Z9
+	VPDPBUSD.BCST    236(BX)(SI*4), Z17, Z10
+	VMOVUPS          3200(CX), Z17
+	VANDPS           Z0, Z17, Z16
+	VMOVUPS          Z16, 3840(R9)
+	VPDPBUSD.BCST    240(BX), Z16, Z11
+	VPDPBUSD.BCST    240(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    240(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    240(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    240(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x02, Z17, Z17
+	VANDPS.BCST      k30303030<>+0(SB), Z17, Z17
+	VMOVUPS          3264(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3904(R9)
+	VPDPBUSD.BCST    244(BX), Z16, Z11
+	VPDPBUSD.BCST    244(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    244(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    244(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    244(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x04, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z18, Z17
+	VMOVUPS          3328(CX), Z18
+	VANDPS           Z0, Z18, Z16
+	VMOVUPS          Z16, 3968(R9)
+	VPDPBUSD.BCST    248(BX), Z16, Z11
+	VPDPBUSD.BCST    248(BX)(SI*1), Z16, Z12
+	VPDPBUSD.BCST    248(BX)(SI*2), Z16, Z13
+	VPDPBUSD.BCST    248(BX)(DI*1), Z16, Z14
+	VPDPBUSD.BCST    248(BX)(SI*4), Z16, Z15
+	VPSRLD           $0x06, Z18, Z18
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z18, Z17
+	VMOVUPS          Z17, 4032(R9)
+	VPDPBUSD.BCST    252(BX), Z17, Z11
+	VPDPBUSD.BCST    252(BX)(SI*1), Z17, Z12
+	VPDPBUSD.BCST    252(BX)(SI*2), Z17, Z13
+	VPDPBUSD.BCST    252(BX)(DI*1), Z17, Z14
+	VPDPBUSD.BCST    252(BX)(SI*4), Z17, Z15
+	VMOVUPS          192(CX), Z16
+	VPSRAW           $0x08, Z16, Z16
+	VPSRAD           $0x01, Z6, Z6
+	VPSLLD           $0x0f, Z11, Z11
+	VPBLENDMW        Z11, Z6, K1, Z6
+	VPDPWSSD         Z16, Z6, Z1
 	VPSRAD           $0x01, Z7, Z7
 	VPSLLD           $0x0f, Z12, Z12
 	VPBLENDMW        Z12, Z7, K1, Z7
-	VPDPWSSD         Z17, Z7, Z2
+	VPDPWSSD         Z16, Z7, Z2
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z13, Z13
 	VPBLENDMW        Z13, Z8, K1, Z8
-	VPDPWSSD         Z17, Z8, Z3
+	VPDPWSSD         Z16, Z8, Z3
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z9, K1, Z9
-	VPDPWSSD         Z17, Z9, Z4
+	VPDPWSSD         Z16, Z9, Z4
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z10, K1, Z10
-	VPDPWSSD         Z17, Z10, Z5
-	VPSRAD           $0x01, Z11, Z11
-	VPSLLD           $0x0f, Z16, Z16
-	VPBLENDMW        Z16, Z11, K1, Z11
-	VPDPWSSD         Z17, Z11, Z6
-	VCVTPH2PS        256(CX), Z7
-	VMULPS.BCST      k40000000<>+0(SB), Z7, Z7
+	VPDPWSSD         Z16, Z10, Z5
+	VCVTPH2PS        256(CX), Z6
+	VMULPS.BCST      k40000000<>+0(SB), Z6, Z6
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z6, Z1, Z1
+	VMOVUPS          (DX), Z7
+	VFMADD231PS.BCST 256(BX), Z1, Z7
+	VMOVUPS          Z7, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z7, Z2, Z2
-	VMOVUPS          (DX), Z8
-	VFMADD231PS.BCST 256(BX), Z2, Z8
-	VMOVUPS          Z8, (DX)
+	VMULPS           Z6, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z7, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z6, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z7, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z6, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z7, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
-	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z7, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
+	VMULPS           Z6, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+3392, CX
 	ADDQ             $+4096, R9
@@ -28940,8 +28299,7 @@ add:
 	MOVQ         next+88(FP), R9
 	MOVL         $0xaaaaaaaa, R10
 	KMOVD        R10, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R9)
@@ -28951,992 +28309,928 @@ super:
 	PREFETCHT1       256(R9)
 	PREFETCHT1       320(R9)
 	PREFETCHT1       384(R9)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
 	VPXORD           Z5, Z5, Z5
 	VPXORD           Z6, Z6, Z6
-	VPXORD           Z7, Z7, Z7
-	VPBROADCASTD     272(BX), Z8
-	VPBROADCASTD     272(BX)(SI*1), Z9
-	VPBROADCASTD     272(BX)(SI*2), Z10
-	VPBROADCASTD     272(BX)(DI*1), Z11
-	VPBROADCASTD     272(BX)(SI*4), Z12
-	VPBROADCASTD     272(R8), Z13
-	VPBROADCASTD     276(BX), Z14
-	VPBROADCASTD     276(BX)(SI*1), Z15
-	VPBROADCASTD     276(BX)(SI*2), Z16
-	VPBROADCASTD     276(BX)(DI*1), Z17
-	VPBROADCASTD     276(BX)(SI*4), Z18
-	VPBROADCASTD     276(R8), Z19
+	VPBROADCASTD     272(BX), Z7
+	VPBROADCASTD     272(BX)(SI*1), Z8
+	VPBROADCASTD     272(BX)(SI*2), Z9
+	VPBROADCASTD     272(BX)(DI*1), Z10
+	VPBROADCASTD     272(BX)(SI*4), Z11
+	VPBROADCASTD     272(R8), Z12
+	VPBROADCASTD     276(BX), Z13
+	VPBROADCASTD     276(BX)(SI*1), Z14
+	VPBROADCASTD     276(BX)(SI*2), Z15
+	VPBROADCASTD     276(BX)(DI*1), Z16
+	VPBROADCASTD     276(BX)(SI*4), Z17
+	VPBROADCASTD     276(R8), Z18
 	VMOVUPS          320(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    (BX), Z19, Z7
+	VPDPBUSD.BCST    (BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    (BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    (BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    (BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    (R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          384(CX), Z21
-	VMOVUPS          448(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    (BX), Z23, Z8
-	VPDPBUSD.BCST    (BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    (BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    (BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    (BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    (R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    16(BX), Z22, Z14
-	VPDPBUSD.BCST    16(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    16(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    16(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    16(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    16(R8), Z22, Z19
-	VMOVUPS          512(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    4(BX), Z23, Z8
-	VPDPBUSD.BCST    4(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    4(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    4(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    4(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    4(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    20(BX), Z22, Z14
-	VPDPBUSD.BCST    20(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    20(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    20(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    20(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    20(R8), Z22, Z19
-	VMOVUPS          576(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    8(BX), Z23, Z8
-	VPDPBUSD.BCST    8(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    8(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    8(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    8(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    8(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    24(BX), Z22, Z14
-	VPDPBUSD.BCST    24(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    24(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    24(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    24(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    24(R8), Z22, Z19
-	VMOVUPS          640(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    12(BX), Z20, Z8
-	VPDPBUSD.BCST    12(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    12(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    12(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    12(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    12(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    28(BX), Z22, Z14
-	VPDPBUSD.BCST    28(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    28(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    28(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    28(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    28(R8), Z22, Z19
-	VMOVUPS          (CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    4(BX), Z19, Z7
+	VPDPBUSD.BCST    4(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    4(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    4(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    4(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    4(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          448(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    8(BX), Z19, Z7
+	VPDPBUSD.BCST    8(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    8(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    8(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    8(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    8(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    12(BX), Z20, Z7
+	VPDPBUSD.BCST    12(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    12(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    12(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    12(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    12(R8), Z20, Z12
+	VMOVUPS          512(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    16(BX), Z19, Z13
+	VPDPBUSD.BCST    16(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    16(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    16(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    16(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    16(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          576(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    20(BX), Z19, Z13
+	VPDPBUSD.BCST    20(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    20(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    20(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    20(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    20(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          640(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    24(BX), Z19, Z13
+	VPDPBUSD.BCST    24(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    24(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    24(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    24(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    24(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    28(BX), Z20, Z13
+	VPDPBUSD.BCST    28(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    28(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    28(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    28(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    28(R8), Z20, Z18
+	VMOVUPS          (CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     280(BX), Z8
-	VPBROADCASTD     280(BX)(SI*1), Z9
-	VPBROADCASTD     280(BX)(SI*2), Z10
-	VPBROADCASTD     280(BX)(DI*1), Z11
-	VPBROADCASTD     280(BX)(SI*4), Z12
-	VPBROADCASTD     280(R8), Z13
-	VPBROADCASTD     284(BX), Z14
-	VPBROADCASTD     284(BX)(SI*1), Z15
-	VPBROADCASTD     284(BX)(SI*2), Z16
-	VPBROADCASTD     284(BX)(DI*1), Z17
-	VPBROADCASTD     284(BX)(SI*4), Z18
-	VPBROADCASTD     284(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     280(BX), Z7
+	VPBROADCASTD     280(BX)(SI*1), Z8
+	VPBROADCASTD     280(BX)(SI*2), Z9
+	VPBROADCASTD     280(BX)(DI*1), Z10
+	VPBROADCASTD     280(BX)(SI*4), Z11
+	VPBROADCASTD     280(R8), Z12
+	VPBROADCASTD     284(BX), Z13
+	VPBROADCASTD     284(BX)(SI*1), Z14
+	VPBROADCASTD     284(BX)(SI*2), Z15
+	VPBROADCASTD     284(BX)(DI*1), Z16
+	VPBROADCASTD     284(BX)(SI*4), Z17
+	VPBROADCASTD     284(R8), Z18
 	VMOVUPS          704(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    32(BX), Z19, Z7
+	VPDPBUSD.BCST    32(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    32(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    32(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    32(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    32(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          768(CX), Z21
-	VMOVUPS          832(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    32(BX), Z23, Z8
-	VPDPBUSD.BCST    32(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    32(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    32(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    32(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    32(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    48(BX), Z22, Z14
-	VPDPBUSD.BCST    48(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    48(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    48(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    48(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    48(R8), Z22, Z19
-	VMOVUPS          896(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    36(BX), Z23, Z8
-	VPDPBUSD.BCST    36(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    36(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    36(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    36(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    36(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    52(BX), Z22, Z14
-	VPDPBUSD.BCST    52(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    52(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    52(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    52(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    52(R8), Z22, Z19
-	VMOVUPS          960(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    40(BX), Z23, Z8
-	VPDPBUSD.BCST    40(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    40(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    40(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    40(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    40(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    56(BX), Z22, Z14
-	VPDPBUSD.BCST    56(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    56(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    56(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    56(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    56(R8), Z22, Z19
-	VMOVUPS          1024(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    44(BX), Z20, Z8
-	VPDPBUSD.BCST    44(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    44(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    44(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    44(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    44(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    60(BX), Z22, Z14
-	VPDPBUSD.BCST    60(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    60(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    60(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    60(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    60(R8), Z22, Z19
-	VMOVUPS          (CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    36(BX), Z19, Z7
+	VPDPBUSD.BCST    36(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    36(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    36(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    36(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    36(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          832(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    40(BX), Z19, Z7
+	VPDPBUSD.BCST    40(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    40(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    40(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    40(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    40(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    44(BX), Z20, Z7
+	VPDPBUSD.BCST    44(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    44(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    44(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    44(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    44(R8), Z20, Z12
+	VMOVUPS          896(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    48(BX), Z19, Z13
+	VPDPBUSD.BCST    48(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    48(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    48(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    48(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    48(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          960(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    52(BX), Z19, Z13
+	VPDPBUSD.BCST    52(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    52(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    52(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    52(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    52(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1024(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    56(BX), Z19, Z13
+	VPDPBUSD.BCST    56(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    56(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    56(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    56(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    56(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    60(BX), Z20, Z13
+	VPDPBUSD.BCST    60(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    60(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    60(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    60(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    60(R8), Z20, Z18
+	VMOVUPS          (CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     288(BX), Z8
-	VPBROADCASTD     288(BX)(SI*1), Z9
-	VPBROADCASTD     288(BX)(SI*2), Z10
-	VPBROADCASTD     288(BX)(DI*1), Z11
-	VPBROADCASTD     288(BX)(SI*4), Z12
-	VPBROADCASTD     288(R8), Z13
-	VPBROADCASTD     292(BX), Z14
-	VPBROADCASTD     292(BX)(SI*1), Z15
-	VPBROADCASTD     292(BX)(SI*2), Z16
-	VPBROADCASTD     292(BX)(DI*1), Z17
-	VPBROADCASTD     292(BX)(SI*4), Z18
-	VPBROADCASTD     292(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     288(BX), Z7
+	VPBROADCASTD     288(BX)(SI*1), Z8
+	VPBROADCASTD     288(BX)(SI*2), Z9
+	VPBROADCASTD     288(BX)(DI*1), Z10
+	VPBROADCASTD     288(BX)(SI*4), Z11
+	VPBROADCASTD     288(R8), Z12
+	VPBROADCASTD     292(BX), Z13
+	VPBROADCASTD     292(BX)(SI*1), Z14
+	VPBROADCASTD     292(BX)(SI*2), Z15
+	VPBROADCASTD     292(BX)(DI*1), Z16
+	VPBROADCASTD     292(BX)(SI*4), Z17
+	VPBROADCASTD     292(R8), Z18
 	VMOVUPS          1088(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    64(BX), Z19, Z7
+	VPDPBUSD.BCST    64(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    64(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    64(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    64(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    64(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          1152(CX), Z21
-	VMOVUPS          1216(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    64(BX), Z23, Z8
-	VPDPBUSD.BCST    64(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    64(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    64(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    64(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    64(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    80(BX), Z22, Z14
-	VPDPBUSD.BCST    80(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    80(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    80(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    80(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    80(R8), Z22, Z19
-	VMOVUPS          1280(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    68(BX), Z23, Z8
-	VPDPBUSD.BCST    68(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    68(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    68(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    68(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    68(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    84(BX), Z22, Z14
-	VPDPBUSD.BCST    84(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    84(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    84(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    84(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    84(R8), Z22, Z19
-	VMOVUPS          1344(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    72(BX), Z23, Z8
-	VPDPBUSD.BCST    72(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    72(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    72(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    72(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    72(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    88(BX), Z22, Z14
-	VPDPBUSD.BCST    88(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    88(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    88(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    88(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    88(R8), Z22, Z19
-	VMOVUPS          1408(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    76(BX), Z20, Z8
-	VPDPBUSD.BCST    76(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    76(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    76(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    76(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    76(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    92(BX), Z22, Z14
-	VPDPBUSD.BCST    92(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    92(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    92(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    92(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    92(R8), Z22, Z19
-	VMOVUPS          64(CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    68(BX), Z19, Z7
+	VPDPBUSD.BCST    68(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    68(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    68(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    68(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    68(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1216(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    72(BX), Z19, Z7
+	VPDPBUSD.BCST    72(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    72(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    72(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    72(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    72(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    76(BX), Z20, Z7
+	VPDPBUSD.BCST    76(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    76(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    76(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    76(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    76(R8), Z20, Z12
+	VMOVUPS          1280(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    80(BX), Z19, Z13
+	VPDPBUSD.BCST    80(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    80(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    80(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    80(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    80(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          1344(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    84(BX), Z19, Z13
+	VPDPBUSD.BCST    84(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    84(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    84(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    84(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    84(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1408(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    88(BX), Z19, Z13
+	VPDPBUSD.BCST    88(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    88(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    88(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    88(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    88(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    92(BX), Z20, Z13
+	VPDPBUSD.BCST    92(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    92(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    92(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    92(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    92(R8), Z20, Z18
+	VMOVUPS          64(CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     296(BX), Z8
-	VPBROADCASTD     296(BX)(SI*1), Z9
-	VPBROADCASTD     296(BX)(SI*2), Z10
-	VPBROADCASTD     296(BX)(DI*1), Z11
-	VPBROADCASTD     296(BX)(SI*4), Z12
-	VPBROADCASTD     296(R8), Z13
-	VPBROADCASTD     300(BX), Z14
-	VPBROADCASTD     300(BX)(SI*1), Z15
-	VPBROADCASTD     300(BX)(SI*2), Z16
-	VPBROADCASTD     300(BX)(DI*1), Z17
-	VPBROADCASTD     300(BX)(SI*4), Z18
-	VPBROADCASTD     300(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     296(BX), Z7
+	VPBROADCASTD     296(BX)(SI*1), Z8
+	VPBROADCASTD     296(BX)(SI*2), Z9
+	VPBROADCASTD     296(BX)(DI*1), Z10
+	VPBROADCASTD     296(BX)(SI*4), Z11
+	VPBROADCASTD     296(R8), Z12
+	VPBROADCASTD     300(BX), Z13
+	VPBROADCASTD     300(BX)(SI*1), Z14
+	VPBROADCASTD     300(BX)(SI*2), Z15
+	VPBROADCASTD     300(BX)(DI*1), Z16
+	VPBROADCASTD     300(BX)(SI*4), Z17
+	VPBROADCASTD     300(R8), Z18
 	VMOVUPS          1472(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    96(BX), Z19, Z7
+	VPDPBUSD.BCST    96(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    96(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    96(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    96(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    96(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          1536(CX), Z21
-	VMOVUPS          1600(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    96(BX), Z23, Z8
-	VPDPBUSD.BCST    96(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    96(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    96(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    96(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    96(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    112(BX), Z22, Z14
-	VPDPBUSD.BCST    112(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    112(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    112(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    112(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    112(R8), Z22, Z19
-	VMOVUPS          1664(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    100(BX), Z23, Z8
-	VPDPBUSD.BCST    100(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    100(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    100(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    100(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    100(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    116(BX), Z22, Z14
-	VPDPBUSD.BCST    116(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    116(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    116(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    116(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    116(R8), Z22, Z19
-	VMOVUPS          1728(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    104(BX), Z23, Z8
-	VPDPBUSD.BCST    104(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    104(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    104(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    104(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    104(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    120(BX), Z22, Z14
-	VPDPBUSD.BCST    120(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    120(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    120(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    120(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    120(R8), Z22, Z19
-	VMOVUPS          1792(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    108(BX), Z20, Z8
-	VPDPBUSD.BCST    108(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    108(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    108(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    108(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    108(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    124(BX), Z22, Z14
-	VPDPBUSD.BCST    124(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    124(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    124(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    124(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    124(R8), Z22, Z19
-	VMOVUPS          64(CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    100(BX), Z19, Z7
+	VPDPBUSD.BCST    100(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    100(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    100(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    100(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    100(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1600(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    104(BX), Z19, Z7
+	VPDPBUSD.BCST    104(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    104(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    104(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    104(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    104(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    108(BX), Z20, Z7
+	VPDPBUSD.BCST    108(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    108(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    108(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    108(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    108(R8), Z20, Z12
+	VMOVUPS          1664(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    112(BX), Z19, Z13
+	VPDPBUSD.BCST    112(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    112(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    112(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    112(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    112(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          1728(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    116(BX), Z19, Z13
+	VPDPBUSD.BCST    116(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    116(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    116(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    116(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    116(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1792(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    120(BX), Z19, Z13
+	VPDPBUSD.BCST    120(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    120(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    120(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    120(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    120(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    124(BX), Z20, Z13
+	VPDPBUSD.BCST    124(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    124(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    124(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    124(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    124(R8), Z20, Z18
+	VMOVUPS          64(CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     304(BX), Z8
-	VPBROADCASTD     304(BX)(SI*1), Z9
-	VPBROADCASTD     304(BX)(SI*2), Z10
-	VPBROADCASTD     304(BX)(DI*1), Z11
-	VPBROADCASTD     304(BX)(SI*4), Z12
-	VPBROADCASTD     304(R8), Z13
-	VPBROADCASTD     308(BX), Z14
-	VPBROADCASTD     308(BX)(SI*1), Z15
-	VPBROADCASTD     308(BX)(SI*2), Z16
-	VPBROADCASTD     308(BX)(DI*1), Z17
-	VPBROADCASTD     308(BX)(SI*4), Z18
-	VPBROADCASTD     308(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     304(BX), Z7
+	VPBROADCASTD     304(BX)(SI*1), Z8
+	VPBROADCASTD     304(BX)(SI*2), Z9
+	VPBROADCASTD     304(BX)(DI*1), Z10
+	VPBROADCASTD     304(BX)(SI*4), Z11
+	VPBROADCASTD     304(R8), Z12
+	VPBROADCASTD     308(BX), Z13
+	VPBROADCASTD     308(BX)(SI*1), Z14
+	VPBROADCASTD     308(BX)(SI*2), Z15
+	VPBROADCASTD     308(BX)(DI*1), Z16
+	VPBROADCASTD     308(BX)(SI*4), Z17
+	VPBROADCASTD     308(R8), Z18
 	VMOVUPS          1856(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    128(BX), Z19, Z7
+	VPDPBUSD.BCST    128(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    128(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    128(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    128(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    128(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          1920(CX), Z21
-	VMOVUPS          1984(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    128(BX), Z23, Z8
-	VPDPBUSD.BCST    128(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    128(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    128(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    128(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    128(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    144(BX), Z22, Z14
-	VPDPBUSD.BCST    144(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    144(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    144(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    144(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    144(R8), Z22, Z19
-	VMOVUPS          2048(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    132(BX), Z23, Z8
-	VPDPBUSD.BCST    132(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    132(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    132(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    132(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    132(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    148(BX), Z22, Z14
-	VPDPBUSD.BCST    148(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    148(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    148(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    148(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    148(R8), Z22, Z19
-	VMOVUPS          2112(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    136(BX), Z23, Z8
-	VPDPBUSD.BCST    136(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    136(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    136(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    136(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    136(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    152(BX), Z22, Z14
-	VPDPBUSD.BCST    152(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    152(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    152(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    152(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    152(R8), Z22, Z19
-	VMOVUPS          2176(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    140(BX), Z20, Z8
-	VPDPBUSD.BCST    140(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    140(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    140(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    140(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    140(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    156(BX), Z22, Z14
-	VPDPBUSD.BCST    156(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    156(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    156(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    156(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    156(R8), Z22, Z19
-	VMOVUPS          128(CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    132(BX), Z19, Z7
+	VPDPBUSD.BCST    132(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    132(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    132(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    132(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    132(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1984(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    136(BX), Z19, Z7
+	VPDPBUSD.BCST    136(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    136(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    136(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    136(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    136(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    140(BX), Z20, Z7
+	VPDPBUSD.BCST    140(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    140(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    140(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    140(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    140(R8), Z20, Z12
+	VMOVUPS          2048(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    144(BX), Z19, Z13
+	VPDPBUSD.BCST    144(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    144(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    144(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    144(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    144(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          2112(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    148(BX), Z19, Z13
+	VPDPBUSD.BCST    148(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    148(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    148(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    148(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    148(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2176(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    152(BX), Z19, Z13
+	VPDPBUSD.BCST    152(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    152(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    152(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    152(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    152(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    156(BX), Z20, Z13
+	VPDPBUSD.BCST    156(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    156(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    156(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    156(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    156(R8), Z20, Z18
+	VMOVUPS          128(CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     312(BX), Z8
-	VPBROADCASTD     312(BX)(SI*1), Z9
-	VPBROADCASTD     312(BX)(SI*2), Z10
-	VPBROADCASTD     312(BX)(DI*1), Z11
-	VPBROADCASTD     312(BX)(SI*4), Z12
-	VPBROADCASTD     312(R8), Z13
-	VPBROADCASTD     316(BX), Z14
-	VPBROADCASTD     316(BX)(SI*1), Z15
-	VPBROADCASTD     316(BX)(SI*2), Z16
-	VPBROADCASTD     316(BX)(DI*1), Z17
-	VPBROADCASTD     316(BX)(SI*4), Z18
-	VPBROADCASTD     316(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     312(BX), Z7
+	VPBROADCASTD     312(BX)(SI*1), Z8
+	VPBROADCASTD     312(BX)(SI*2), Z9
+	VPBROADCASTD     312(BX)(DI*1), Z10
+	VPBROADCASTD     312(BX)(SI*4), Z11
+	VPBROADCASTD     312(R8), Z12
+	VPBROADCASTD     316(BX), Z13
+	VPBROADCASTD     316(BX)(SI*1), Z14
+	VPBROADCASTD     316(BX)(SI*2), Z15
+	VPBROADCASTD     316(BX)(DI*1), Z16
+	VPBROADCASTD     316(BX)(SI*4), Z17
+	VPBROADCASTD     316(R8), Z18
 	VMOVUPS          2240(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    160(BX), Z19, Z7
+	VPDPBUSD.BCST    160(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    160(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    160(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    160(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    160(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          2304(CX), Z21
-	VMOVUPS          2368(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    160(BX), Z23, Z8
-	VPDPBUSD.BCST    160(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    160(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    160(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    160(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    160(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    176(BX), Z22, Z14
-	VPDPBUSD.BCST    176(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    176(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    176(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    176(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    176(R8), Z22, Z19
-	VMOVUPS          2432(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    164(BX), Z23, Z8
-	VPDPBUSD.BCST    164(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    164(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    164(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    164(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    164(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    180(BX), Z22, Z14
-	VPDPBUSD.BCST    180(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    180(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    180(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    180(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    180(R8), Z22, Z19
-	VMOVUPS          2496(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    168(BX), Z23, Z8
-	VPDPBUSD.BCST    168(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    168(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    168(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    168(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    168(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    184(BX), Z22, Z14
-	VPDPBUSD.BCST    184(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    184(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    184(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    184(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    184(R8), Z22, Z19
-	VMOVUPS          2560(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    172(BX), Z20, Z8
-	VPDPBUSD.BCST    172(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    172(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    172(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    172(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    172(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    188(BX), Z22, Z14
-	VPDPBUSD.BCST    188(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    188(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    188(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    188(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    188(R8), Z22, Z19
-	VMOVUPS          128(CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    164(BX), Z19, Z7
+	VPDPBUSD.BCST    164(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    164(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    164(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    164(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    164(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2368(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    168(BX), Z19, Z7
+	VPDPBUSD.BCST    168(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    168(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    168(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    168(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    168(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    172(BX), Z20, Z7
+	VPDPBUSD.BCST    172(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    172(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    172(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    172(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    172(R8), Z20, Z12
+	VMOVUPS          2432(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    176(BX), Z19, Z13
+	VPDPBUSD.BCST    176(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    176(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    176(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    176(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    176(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          2496(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    180(BX), Z19, Z13
+	VPDPBUSD.BCST    180(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    180(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    180(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    180(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    180(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2560(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    184(BX), Z19, Z13
+	VPDPBUSD.BCST    184(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    184(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    184(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    184(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    184(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    188(BX), Z20, Z13
+	VPDPBUSD.BCST    188(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    188(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    188(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    188(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    188(R8), Z20, Z18
+	VMOVUPS          128(CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     320(BX), Z8
-	VPBROADCASTD     320(BX)(SI*1), Z9
-	VPBROADCASTD     320(BX)(SI*2), Z10
-	VPBROADCASTD     320(BX)(DI*1), Z11
-	VPBROADCASTD     320(BX)(SI*4), Z12
-	VPBROADCASTD     320(R8), Z13
-	VPBROADCASTD     324(BX), Z14
-	VPBROADCASTD     324(BX)(SI*1), Z15
-	VPBROADCASTD     324(BX)(SI*2), Z16
-	VPBROADCASTD     324(BX)(DI*1), Z17
-	VPBROADCASTD     324(BX)(SI*4), Z18
-	VPBROADCASTD     324(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     320(BX), Z7
+	VPBROADCASTD     320(BX)(SI*1), Z8
+	VPBROADCASTD     320(BX)(SI*2), Z9
+	VPBROADCASTD     320(BX)(DI*1), Z10
+	VPBROADCASTD     320(BX)(SI*4), Z11
+	VPBROADCASTD     320(R8), Z12
+	VPBROADCASTD     324(BX), Z13
+	VPBROADCASTD     324(BX)(SI*1), Z14
+	VPBROADCASTD     324(BX)(SI*2), Z15
+	VPBROADCASTD     324(BX)(DI*1), Z16
+	VPBROADCASTD     324(BX)(SI*4), Z17
+	VPBROADCASTD     324(R8), Z18
 	VMOVUPS          2624(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    192(BX), Z19, Z7
+	VPDPBUSD.BCST    192(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    192(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    192(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    192(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    192(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          2688(CX), Z21
-	VMOVUPS          2752(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    192(BX), Z23, Z8
-	VPDPBUSD.BCST    192(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    192(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    192(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    192(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    192(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    208(BX), Z22, Z14
-	VPDPBUSD.BCST    208(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    208(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    208(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    208(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    208(R8), Z22, Z19
-	VMOVUPS          2816(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    196(BX), Z23, Z8
-	VPDPBUSD.BCST    196(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    196(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    196(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    196(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    196(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    212(BX), Z22, Z14
-	VPDPBUSD.BCST    212(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    212(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    212(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    212(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    212(R8), Z22, Z19
-	VMOVUPS          2880(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    200(BX), Z23, Z8
-	VPDPBUSD.BCST    200(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    200(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    200(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    200(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    200(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    216(BX), Z22, Z14
-	VPDPBUSD.BCST    216(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    216(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    216(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    216(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    216(R8), Z22, Z19
-	VMOVUPS          2944(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    204(BX), Z20, Z8
-	VPDPBUSD.BCST    204(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    204(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    204(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    204(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    204(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    220(BX), Z22, Z14
-	VPDPBUSD.BCST    220(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    220(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    220(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    220(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    220(R8), Z22, Z19
-	VMOVUPS          192(CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    196(BX), Z19, Z7
+	VPDPBUSD.BCST    196(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    196(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    196(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    196(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    196(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2752(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    200(BX), Z19, Z7
+	VPDPBUSD.BCST    200(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    200(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    200(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    200(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    200(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    204(BX), Z20, Z7
+	VPDPBUSD.BCST    204(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    204(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    204(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    204(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    204(R8), Z20, Z12
+	VMOVUPS          2816(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    208(BX), Z19, Z13
+	VPDPBUSD.BCST    208(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    208(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    208(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    208(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    208(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          2880(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    212(BX), Z19, Z13
+	VPDPBUSD.BCST    212(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    212(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    212(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    212(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    212(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2944(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    216(BX), Z19, Z13
+	VPDPBUSD.BCST    216(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    216(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    216(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    216(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    216(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    220(BX), Z20, Z13
+	VPDPBUSD.BCST    220(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    220(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    220(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    220(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    220(R8), Z20, Z18
+	VMOVUPS          192(CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     328(BX), Z8
-	VPBROADCASTD     328(BX)(SI*1), Z9
-	VPBROADCASTD     328(BX)(SI*2), Z10
-	VPBROADCASTD     328(BX)(DI*1), Z11
-	VPBROADCASTD     328(BX)(SI*4), Z12
-	VPBROADCASTD     328(R8), Z13
-	VPBROADCASTD     332(BX), Z14
-	VPBROADCASTD     332(BX)(SI*1), Z15
-	VPBROADCASTD     332(BX)(SI*2), Z16
-	VPBROADCASTD     332(BX)(DI*1), Z17
-	VPBROADCASTD     332(BX)(SI*4), Z18
-	VPBROADCASTD     332(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     328(BX), Z7
+	VPBROADCASTD     328(BX)(SI*1), Z8
+	VPBROADCASTD     328(BX)(SI*2), Z9
+	VPBROADCASTD     328(BX)(DI*1), Z10
+	VPBROADCASTD     328(BX)(SI*4), Z11
+	VPBROADCASTD     328(R8), Z12
+	VPBROADCASTD     332(BX), Z13
+	VPBROADCASTD     332(BX)(SI*1), Z14
+	VPBROADCASTD     332(BX)(SI*2), Z15
+	VPBROADCASTD     332(BX)(DI*1), Z16
+	VPBROADCASTD     332(BX)(SI*4), Z17
+	VPBROADCASTD     332(R8), Z18
 	VMOVUPS          3008(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    224(BX), Z19, Z7
+	VPDPBUSD.BCST    224(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    224(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    224(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    224(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    224(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          3072(CX), Z21
-	VMOVUPS          3136(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    224(BX), Z23, Z8
-	VPDPBUSD.BCST    224(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    224(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    224(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    224(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    224(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    240(BX), Z22, Z14
-	VPDPBUSD.BCST    240(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    240(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    240(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    240(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    240(R8), Z22, Z19
-	VMOVUPS          3200(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VPDPBUSD.BCST    228(BX), Z23, Z8
-	VPDPBUSD.BCST    228(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    228(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    228(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    228(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    228(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VPDPBUSD.BCST    244(BX), Z22, Z14
-	VPDPBUSD.BCST    244(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    244(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    244(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    244(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    244(R8), Z22, Z19
-	VMOVUPS          3264(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VPDPBUSD.BCST    232(BX), Z23, Z8
-	VPDPBUSD.BCST    232(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    232(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    232(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    232(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    232(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VPDPBUSD.BCST    248(BX), Z22, Z14
-	VPDPBUSD.BCST    248(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    248(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    248(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    248(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    248(R8), Z22, Z19
-	VMOVUPS          3328(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
-	VPDPBUSD.BCST    236(BX), Z20, Z8
-	VPDPBUSD.BCST    236(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    236(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    236(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    236(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    236(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VPDPBUSD.BCST    252(BX), Z22, Z14
-	VPDPBUSD.BCST    252(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    252(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    252(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    252(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    252(R8), Z22, Z19
-	VMOVUPS          192(CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    228(BX), Z19, Z7
+	VPDPBUSD.BCST    228(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    228(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    228(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    228(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    228(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          3136(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    232(BX), Z19, Z7
+	VPDPBUSD.BCST    232(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    232(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    232(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    232(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    232(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    236(BX), Z20, Z7
+	VPDPBUSD.BCST    236(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    236(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    236(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    236(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    236(R8), Z20, Z12
+	VMOVUPS          3200(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VPDPBUSD.BCST    240(BX), Z19, Z13
+	VPDPBUSD.BCST    240(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    240(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    240(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    240(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    240(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          3264(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    244(BX), Z19, Z13
+	VPDPBUSD.BCST    244(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    244(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    244(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    244(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    244(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          3328(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VPDPBUSD.BCST    248(BX), Z19, Z13
+	VPDPBUSD.BCST    248(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    248(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    248(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    248(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    248(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VPDPBUSD.BCST    252(BX), Z20, Z13
+	VPDPBUSD.BCST    252(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    252(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    252(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    252(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    252(R8), Z20, Z18
+	VMOVUPS          192(CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VCVTPH2PS        256(CX), Z8
-	VMULPS.BCST      k40000000<>+0(SB), Z8, Z8
+	VPDPWSSD         Z19, Z12, Z6
+	VCVTPH2PS        256(CX), Z7
+	VMULPS.BCST      k40000000<>+0(SB), Z7, Z7
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z7, Z1, Z1
+	VMOVUPS          (DX), Z8
+	VFMADD231PS.BCST 256(BX), Z1, Z8
+	VMOVUPS          Z8, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z8, Z2, Z2
-	VMOVUPS          (DX), Z9
-	VFMADD231PS.BCST 256(BX), Z2, Z9
-	VMOVUPS          Z9, (DX)
+	VMULPS           Z7, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z8, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z7, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z8, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z7, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z8, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z7, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z8, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z8, Z7, Z7
-	VMOVUPS          320(DX), Z2
-	VFMADD231PS.BCST 256(R8), Z7, Z2
-	VMOVUPS          Z2, 320(DX)
+	VMULPS           Z7, Z6, Z6
+	VMOVUPS          320(DX), Z1
+	VFMADD231PS.BCST 256(R8), Z6, Z1
+	VMOVUPS          Z1, 320(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+336, R8
 	ADDQ             $+3392, CX
@@ -30067,8 +29361,7 @@ add:
 	MOVL         $0xaaaaaaaa, R10
 	KMOVD        R10, K1
 	MOVQ         codes+32(FP), R10
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R9)
@@ -30078,1056 +29371,992 @@ super:
 	PREFETCHT1       256(R9)
 	PREFETCHT1       320(R9)
 	PREFETCHT1       384(R9)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
 	VPXORD           Z5, Z5, Z5
 	VPXORD           Z6, Z6, Z6
-	VPXORD           Z7, Z7, Z7
-	VPBROADCASTD     272(BX), Z8
-	VPBROADCASTD     272(BX)(SI*1), Z9
-	VPBROADCASTD     272(BX)(SI*2), Z10
-	VPBROADCASTD     272(BX)(DI*1), Z11
-	VPBROADCASTD     272(BX)(SI*4), Z12
-	VPBROADCASTD     272(R8), Z13
-	VPBROADCASTD     276(BX), Z14
-	VPBROADCASTD     276(BX)(SI*1), Z15
-	VPBROADCASTD     276(BX)(SI*2), Z16
-	VPBROADCASTD     276(BX)(DI*1), Z17
-	VPBROADCASTD     276(BX)(SI*4), Z18
-	VPBROADCASTD     276(R8), Z19
+	VPBROADCASTD     272(BX), Z7
+	VPBROADCASTD     272(BX)(SI*1), Z8
+	VPBROADCASTD     272(BX)(SI*2), Z9
+	VPBROADCASTD     272(BX)(DI*1), Z10
+	VPBROADCASTD     272(BX)(SI*4), Z11
+	VPBROADCASTD     272(R8), Z12
+	VPBROADCASTD     276(BX), Z13
+	VPBROADCASTD     276(BX)(SI*1), Z14
+	VPBROADCASTD     276(BX)(SI*2), Z15
+	VPBROADCASTD     276(BX)(DI*1), Z16
+	VPBROADCASTD     276(BX)(SI*4), Z17
+	VPBROADCASTD     276(R8), Z18
 	VMOVUPS          320(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, (R10)
+	VPDPBUSD.BCST    (BX), Z19, Z7
+	VPDPBUSD.BCST    (BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    (BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    (BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    (BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    (R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          384(CX), Z21
-	VMOVUPS          448(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, (R10)
-	VPDPBUSD.BCST    (BX), Z23, Z8
-	VPDPBUSD.BCST    (BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    (BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    (BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    (BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    (R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 256(R10)
-	VPDPBUSD.BCST    16(BX), Z22, Z14
-	VPDPBUSD.BCST    16(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    16(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    16(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    16(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    16(R8), Z22, Z19
-	VMOVUPS          512(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 64(R10)
-	VPDPBUSD.BCST    4(BX), Z23, Z8
-	VPDPBUSD.BCST    4(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    4(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    4(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    4(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    4(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 320(R10)
-	VPDPBUSD.BCST    20(BX), Z22, Z14
-	VPDPBUSD.BCST    20(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    20(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    20(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    20(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    20(R8), Z22, Z19
-	VMOVUPS          576(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 128(R10)
-	VPDPBUSD.BCST    8(BX), Z23, Z8
-	VPDPBUSD.BCST    8(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    8(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    8(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    8(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    8(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 384(R10)
-	VPDPBUSD.BCST    24(BX), Z22, Z14
-	VPDPBUSD.BCST    24(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    24(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    24(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    24(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    24(R8), Z22, Z19
-	VMOVUPS          640(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 64(R10)
+	VPDPBUSD.BCST    4(BX), Z19, Z7
+	VPDPBUSD.BCST    4(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    4(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    4(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    4(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    4(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          448(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 128(R10)
+	VPDPBUSD.BCST    8(BX), Z19, Z7
+	VPDPBUSD.BCST    8(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    8(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    8(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    8(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    8(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 192(R10)
-	VPDPBUSD.BCST    12(BX), Z20, Z8
-	VPDPBUSD.BCST    12(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    12(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    12(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    12(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    12(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 448(R10)
-	VPDPBUSD.BCST    28(BX), Z22, Z14
-	VPDPBUSD.BCST    28(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    28(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    28(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    28(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    28(R8), Z22, Z19
-	VMOVUPS          (CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    12(BX), Z20, Z7
+	VPDPBUSD.BCST    12(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    12(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    12(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    12(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    12(R8), Z20, Z12
+	VMOVUPS          512(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 256(R10)
+	VPDPBUSD.BCST    16(BX), Z19, Z13
+	VPDPBUSD.BCST    16(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    16(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    16(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    16(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    16(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          576(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 320(R10)
+	VPDPBUSD.BCST    20(BX), Z19, Z13
+	VPDPBUSD.BCST    20(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    20(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    20(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    20(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    20(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          640(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 384(R10)
+	VPDPBUSD.BCST    24(BX), Z19, Z13
+	VPDPBUSD.BCST    24(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    24(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    24(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    24(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    24(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 448(R10)
+	VPDPBUSD.BCST    28(BX), Z20, Z13
+	VPDPBUSD.BCST    28(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    28(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    28(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    28(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    28(R8), Z20, Z18
+	VMOVUPS          (CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     280(BX), Z8
-	VPBROADCASTD     280(BX)(SI*1), Z9
-	VPBROADCASTD     280(BX)(SI*2), Z10
-	VPBROADCASTD     280(BX)(DI*1), Z11
-	VPBROADCASTD     280(BX)(SI*4), Z12
-	VPBROADCASTD     280(R8), Z13
-	VPBROADCASTD     284(BX), Z14
-	VPBROADCASTD     284(BX)(SI*1), Z15
-	VPBROADCASTD     284(BX)(SI*2), Z16
-	VPBROADCASTD     284(BX)(DI*1), Z17
-	VPBROADCASTD     284(BX)(SI*4), Z18
-	VPBROADCASTD     284(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     280(BX), Z7
+	VPBROADCASTD     280(BX)(SI*1), Z8
+	VPBROADCASTD     280(BX)(SI*2), Z9
+	VPBROADCASTD     280(BX)(DI*1), Z10
+	VPBROADCASTD     280(BX)(SI*4), Z11
+	VPBROADCASTD     280(R8), Z12
+	VPBROADCASTD     284(BX), Z13
+	VPBROADCASTD     284(BX)(SI*1), Z14
+	VPBROADCASTD     284(BX)(SI*2), Z15
+	VPBROADCASTD     284(BX)(DI*1), Z16
+	VPBROADCASTD     284(BX)(SI*4), Z17
+	VPBROADCASTD     284(R8), Z18
 	VMOVUPS          704(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 512(R10)
+	VPDPBUSD.BCST    32(BX), Z19, Z7
+	VPDPBUSD.BCST    32(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    32(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    32(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    32(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    32(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          768(CX), Z21
-	VMOVUPS          832(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 512(R10)
-	VPDPBUSD.BCST    32(BX), Z23, Z8
-	VPDPBUSD.BCST    32(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    32(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    32(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    32(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    32(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 768(R10)
-	VPDPBUSD.BCST    48(BX), Z22, Z14
-	VPDPBUSD.BCST    48(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    48(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    48(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    48(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    48(R8), Z22, Z19
-	VMOVUPS          896(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 576(R10)
-	VPDPBUSD.BCST    36(BX), Z23, Z8
-	VPDPBUSD.BCST    36(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    36(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    36(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    36(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    36(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 832(R10)
-	VPDPBUSD.BCST    52(BX), Z22, Z14
-	VPDPBUSD.BCST    52(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    52(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    52(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    52(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    52(R8), Z22, Z19
-	VMOVUPS          960(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 640(R10)
-	VPDPBUSD.BCST    40(BX), Z23, Z8
-	VPDPBUSD.BCST    40(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    40(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    40(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    40(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    40(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 896(R10)
-	VPDPBUSD.BCST    56(BX), Z22, Z14
-	VPDPBUSD.BCST    56(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    56(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    56(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    56(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    56(R8), Z22, Z19
-	VMOVUPS          1024(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 576(R10)
+	VPDPBUSD.BCST    36(BX), Z19, Z7
+	VPDPBUSD.BCST    36(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    36(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    36(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    36(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    36(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          832(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 640(R10)
+	VPDPBUSD.BCST    40(BX), Z19, Z7
+	VPDPBUSD.BCST    40(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    40(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    40(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    40(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    40(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 704(R10)
-	VPDPBUSD.BCST    44(BX), Z20, Z8
-	VPDPBUSD.BCST    44(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    44(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    44(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    44(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    44(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 960(R10)
-	VPDPBUSD.BCST    60(BX), Z22, Z14
-	VPDPBUSD.BCST    60(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    60(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    60(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    60(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    60(R8), Z22, Z19
-	VMOVUPS          (CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    44(BX), Z20, Z7
+	VPDPBUSD.BCST    44(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    44(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    44(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    44(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    44(R8), Z20, Z12
+	VMOVUPS          896(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 768(R10)
+	VPDPBUSD.BCST    48(BX), Z19, Z13
+	VPDPBUSD.BCST    48(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    48(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    48(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    48(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    48(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          960(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 832(R10)
+	VPDPBUSD.BCST    52(BX), Z19, Z13
+	VPDPBUSD.BCST    52(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    52(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    52(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    52(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    52(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1024(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 896(R10)
+	VPDPBUSD.BCST    56(BX), Z19, Z13
+	VPDPBUSD.BCST    56(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    56(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    56(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    56(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    56(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 960(R10)
+	VPDPBUSD.BCST    60(BX), Z20, Z13
+	VPDPBUSD.BCST    60(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    60(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    60(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    60(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    60(R8), Z20, Z18
+	VMOVUPS          (CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     288(BX), Z8
-	VPBROADCASTD     288(BX)(SI*1), Z9
-	VPBROADCASTD     288(BX)(SI*2), Z10
-	VPBROADCASTD     288(BX)(DI*1), Z11
-	VPBROADCASTD     288(BX)(SI*4), Z12
-	VPBROADCASTD     288(R8), Z13
-	VPBROADCASTD     292(BX), Z14
-	VPBROADCASTD     292(BX)(SI*1), Z15
-	VPBROADCASTD     292(BX)(SI*2), Z16
-	VPBROADCASTD     292(BX)(DI*1), Z17
-	VPBROADCASTD     292(BX)(SI*4), Z18
-	VPBROADCASTD     292(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     288(BX), Z7
+	VPBROADCASTD     288(BX)(SI*1), Z8
+	VPBROADCASTD     288(BX)(SI*2), Z9
+	VPBROADCASTD     288(BX)(DI*1), Z10
+	VPBROADCASTD     288(BX)(SI*4), Z11
+	VPBROADCASTD     288(R8), Z12
+	VPBROADCASTD     292(BX), Z13
+	VPBROADCASTD     292(BX)(SI*1), Z14
+	VPBROADCASTD     292(BX)(SI*2), Z15
+	VPBROADCASTD     292(BX)(DI*1), Z16
+	VPBROADCASTD     292(BX)(SI*4), Z17
+	VPBROADCASTD     292(R8), Z18
 	VMOVUPS          1088(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 1024(R10)
+	VPDPBUSD.BCST    64(BX), Z19, Z7
+	VPDPBUSD.BCST    64(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    64(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    64(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    64(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    64(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          1152(CX), Z21
-	VMOVUPS          1216(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 1024(R10)
-	VPDPBUSD.BCST    64(BX), Z23, Z8
-	VPDPBUSD.BCST    64(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    64(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    64(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    64(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    64(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 1280(R10)
-	VPDPBUSD.BCST    80(BX), Z22, Z14
-	VPDPBUSD.BCST    80(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    80(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    80(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    80(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    80(R8), Z22, Z19
-	VMOVUPS          1280(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 1088(R10)
-	VPDPBUSD.BCST    68(BX), Z23, Z8
-	VPDPBUSD.BCST    68(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    68(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    68(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    68(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    68(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 1344(R10)
-	VPDPBUSD.BCST    84(BX), Z22, Z14
-	VPDPBUSD.BCST    84(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    84(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    84(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    84(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    84(R8), Z22, Z19
-	VMOVUPS          1344(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 1152(R10)
-	VPDPBUSD.BCST    72(BX), Z23, Z8
-	VPDPBUSD.BCST    72(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    72(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    72(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    72(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    72(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 1408(R10)
-	VPDPBUSD.BCST    88(BX), Z22, Z14
-	VPDPBUSD.BCST    88(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    88(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    88(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    88(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    88(R8), Z22, Z19
-	VMOVUPS          1408(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1088(R10)
+	VPDPBUSD.BCST    68(BX), Z19, Z7
+	VPDPBUSD.BCST    68(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    68(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    68(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    68(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    68(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1216(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1152(R10)
+	VPDPBUSD.BCST    72(BX), Z19, Z7
+	VPDPBUSD.BCST    72(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    72(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    72(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    72(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    72(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 1216(R10)
-	VPDPBUSD.BCST    76(BX), Z20, Z8
-	VPDPBUSD.BCST    76(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    76(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    76(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    76(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    76(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 1472(R10)
-	VPDPBUSD.BCST    92(BX), Z22, Z14
-	VPDPBUSD.BCST    92(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    92(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    92(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    92(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    92(R8), Z22, Z19
-	VMOVUPS          64(CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    76(BX), Z20, Z7
+	VPDPBUSD.BCST    76(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    76(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    76(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    76(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    76(R8), Z20, Z12
+	VMOVUPS          1280(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 1280(R10)
+	VPDPBUSD.BCST    80(BX), Z19, Z13
+	VPDPBUSD.BCST    80(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    80(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    80(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    80(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    80(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          1344(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1344(R10)
+	VPDPBUSD.BCST    84(BX), Z19, Z13
+	VPDPBUSD.BCST    84(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    84(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    84(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    84(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    84(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1408(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1408(R10)
+	VPDPBUSD.BCST    88(BX), Z19, Z13
+	VPDPBUSD.BCST    88(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    88(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    88(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    88(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    88(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 1472(R10)
+	VPDPBUSD.BCST    92(BX), Z20, Z13
+	VPDPBUSD.BCST    92(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    92(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    92(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    92(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    92(R8), Z20, Z18
+	VMOVUPS          64(CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     296(BX), Z8
-	VPBROADCASTD     296(BX)(SI*1), Z9
-	VPBROADCASTD     296(BX)(SI*2), Z10
-	VPBROADCASTD     296(BX)(DI*1), Z11
-	VPBROADCASTD     296(BX)(SI*4), Z12
-	VPBROADCASTD     296(R8), Z13
-	VPBROADCASTD     300(BX), Z14
-	VPBROADCASTD     300(BX)(SI*1), Z15
-	VPBROADCASTD     300(BX)(SI*2), Z16
-	VPBROADCASTD     300(BX)(DI*1), Z17
-	VPBROADCASTD     300(BX)(SI*4), Z18
-	VPBROADCASTD     300(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     296(BX), Z7
+	VPBROADCASTD     296(BX)(SI*1), Z8
+	VPBROADCASTD     296(BX)(SI*2), Z9
+	VPBROADCASTD     296(BX)(DI*1), Z10
+	VPBROADCASTD     296(BX)(SI*4), Z11
+	VPBROADCASTD     296(R8), Z12
+	VPBROADCASTD     300(BX), Z13
+	VPBROADCASTD     300(BX)(SI*1), Z14
+	VPBROADCASTD     300(BX)(SI*2), Z15
+	VPBROADCASTD     300(BX)(DI*1), Z16
+	VPBROADCASTD     300(BX)(SI*4), Z17
+	VPBROADCASTD     300(R8), Z18
 	VMOVUPS          1472(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 1536(R10)
+	VPDPBUSD.BCST    96(BX), Z19, Z7
+	VPDPBUSD.BCST    96(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    96(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    96(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    96(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    96(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          1536(CX), Z21
-	VMOVUPS          1600(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 1536(R10)
-	VPDPBUSD.BCST    96(BX), Z23, Z8
-	VPDPBUSD.BCST    96(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    96(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    96(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    96(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    96(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 1792(R10)
-	VPDPBUSD.BCST    112(BX), Z22, Z14
-	VPDPBUSD.BCST    112(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    112(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    112(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    112(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    112(R8), Z22, Z19
-	VMOVUPS          1664(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 1600(R10)
-	VPDPBUSD.BCST    100(BX), Z23, Z8
-	VPDPBUSD.BCST    100(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    100(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    100(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    100(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    100(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 1856(R10)
-	VPDPBUSD.BCST    116(BX), Z22, Z14
-	VPDPBUSD.BCST    116(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    116(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    116(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    116(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    116(R8), Z22, Z19
-	VMOVUPS          1728(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 1664(R10)
-	VPDPBUSD.BCST    104(BX), Z23, Z8
-	VPDPBUSD.BCST    104(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    104(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    104(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    104(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    104(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 1920(R10)
-	VPDPBUSD.BCST    120(BX), Z22, Z14
-	VPDPBUSD.BCST    120(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    120(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    120(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    120(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    120(R8), Z22, Z19
-	VMOVUPS          1792(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1600(R10)
+	VPDPBUSD.BCST    100(BX), Z19, Z7
+	VPDPBUSD.BCST    100(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    100(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    100(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    100(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    100(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1600(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1664(R10)
+	VPDPBUSD.BCST    104(BX), Z19, Z7
+	VPDPBUSD.BCST    104(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    104(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    104(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    104(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    104(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 1728(R10)
-	VPDPBUSD.BCST    108(BX), Z20, Z8
-	VPDPBUSD.BCST    108(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    108(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    108(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    108(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    108(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 1984(R10)
-	VPDPBUSD.BCST    124(BX), Z22, Z14
-	VPDPBUSD.BCST    124(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    124(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    124(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    124(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    124(R8), Z22, Z19
-	VMOVUPS          64(CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    108(BX), Z20, Z7
+	VPDPBUSD.BCST    108(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    108(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    108(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    108(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    108(R8), Z20, Z12
+	VMOVUPS          1664(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 1792(R10)
+	VPDPBUSD.BCST    112(BX), Z19, Z13
+	VPDPBUSD.BCST    112(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    112(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    112(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    112(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    112(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          1728(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1856(R10)
+	VPDPBUSD.BCST    116(BX), Z19, Z13
+	VPDPBUSD.BCST    116(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    116(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    116(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    116(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    116(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1792(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 1920(R10)
+	VPDPBUSD.BCST    120(BX), Z19, Z13
+	VPDPBUSD.BCST    120(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    120(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    120(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    120(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    120(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 1984(R10)
+	VPDPBUSD.BCST    124(BX), Z20, Z13
+	VPDPBUSD.BCST    124(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    124(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    124(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    124(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    124(R8), Z20, Z18
+	VMOVUPS          64(CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     304(BX), Z8
-	VPBROADCASTD     304(BX)(SI*1), Z9
-	VPBROADCASTD     304(BX)(SI*2), Z10
-	VPBROADCASTD     304(BX)(DI*1), Z11
-	VPBROADCASTD     304(BX)(SI*4), Z12
-	VPBROADCASTD     304(R8), Z13
-	VPBROADCASTD     308(BX), Z14
-	VPBROADCASTD     308(BX)(SI*1), Z15
-	VPBROADCASTD     308(BX)(SI*2), Z16
-	VPBROADCASTD     308(BX)(DI*1), Z17
-	VPBROADCASTD     308(BX)(SI*4), Z18
-	VPBROADCASTD     308(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     304(BX), Z7
+	VPBROADCASTD     304(BX)(SI*1), Z8
+	VPBROADCASTD     304(BX)(SI*2), Z9
+	VPBROADCASTD     304(BX)(DI*1), Z10
+	VPBROADCASTD     304(BX)(SI*4), Z11
+	VPBROADCASTD     304(R8), Z12
+	VPBROADCASTD     308(BX), Z13
+	VPBROADCASTD     308(BX)(SI*1), Z14
+	VPBROADCASTD     308(BX)(SI*2), Z15
+	VPBROADCASTD     308(BX)(DI*1), Z16
+	VPBROADCASTD     308(BX)(SI*4), Z17
+	VPBROADCASTD     308(R8), Z18
 	VMOVUPS          1856(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 2048(R10)
+	VPDPBUSD.BCST    128(BX), Z19, Z7
+	VPDPBUSD.BCST    128(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    128(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    128(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    128(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    128(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          1920(CX), Z21
-	VMOVUPS          1984(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 2048(R10)
-	VPDPBUSD.BCST    128(BX), Z23, Z8
-	VPDPBUSD.BCST    128(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    128(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    128(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    128(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    128(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 2304(R10)
-	VPDPBUSD.BCST    144(BX), Z22, Z14
-	VPDPBUSD.BCST    144(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    144(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    144(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    144(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    144(R8), Z22, Z19
-	VMOVUPS          2048(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 2112(R10)
-	VPDPBUSD.BCST    132(BX), Z23, Z8
-	VPDPBUSD.BCST    132(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    132(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    132(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    132(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    132(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 2368(R10)
-	VPDPBUSD.BCST    148(BX), Z22, Z14
-	VPDPBUSD.BCST    148(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    148(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    148(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    148(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    148(R8), Z22, Z19
-	VMOVUPS          2112(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 2176(R10)
-	VPDPBUSD.BCST    136(BX), Z23, Z8
-	VPDPBUSD.BCST    136(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    136(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    136(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    136(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    136(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 2432(R10)
-	VPDPBUSD.BCST    152(BX), Z22, Z14
-	VPDPBUSD.BCST    152(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    152(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    152(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    152(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    152(R8), Z22, Z19
-	VMOVUPS          2176(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2112(R10)
+	VPDPBUSD.BCST    132(BX), Z19, Z7
+	VPDPBUSD.BCST    132(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    132(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    132(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    132(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    132(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          1984(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2176(R10)
+	VPDPBUSD.BCST    136(BX), Z19, Z7
+	VPDPBUSD.BCST    136(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    136(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    136(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    136(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    136(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 2240(R10)
-	VPDPBUSD.BCST    140(BX), Z20, Z8
-	VPDPBUSD.BCST    140(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    140(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    140(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    140(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    140(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 2496(R10)
-	VPDPBUSD.BCST    156(BX), Z22, Z14
-	VPDPBUSD.BCST    156(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    156(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    156(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    156(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    156(R8), Z22, Z19
-	VMOVUPS          128(CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    140(BX), Z20, Z7
+	VPDPBUSD.BCST    140(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    140(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    140(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    140(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    140(R8), Z20, Z12
+	VMOVUPS          2048(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 2304(R10)
+	VPDPBUSD.BCST    144(BX), Z19, Z13
+	VPDPBUSD.BCST    144(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    144(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    144(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    144(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    144(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          2112(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2368(R10)
+	VPDPBUSD.BCST    148(BX), Z19, Z13
+	VPDPBUSD.BCST    148(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    148(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    148(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    148(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    148(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2176(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2432(R10)
+	VPDPBUSD.BCST    152(BX), Z19, Z13
+	VPDPBUSD.BCST    152(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    152(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    152(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    152(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    152(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 2496(R10)
+	VPDPBUSD.BCST    156(BX), Z20, Z13
+	VPDPBUSD.BCST    156(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    156(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    156(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    156(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    156(R8), Z20, Z18
+	VMOVUPS          128(CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     312(BX), Z8
-	VPBROADCASTD     312(BX)(SI*1), Z9
-	VPBROADCASTD     312(BX)(SI*2), Z10
-	VPBROADCASTD     312(BX)(DI*1), Z11
-	VPBROADCASTD     312(BX)(SI*4), Z12
-	VPBROADCASTD     312(R8), Z13
-	VPBROADCASTD     316(BX), Z14
-	VPBROADCASTD     316(BX)(SI*1), Z15
-	VPBROADCASTD     316(BX)(SI*2), Z16
-	VPBROADCASTD     316(BX)(DI*1), Z17
-	VPBROADCASTD     316(BX)(SI*4), Z18
-	VPBROADCASTD     316(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     312(BX), Z7
+	VPBROADCASTD     312(BX)(SI*1), Z8
+	VPBROADCASTD     312(BX)(SI*2), Z9
+	VPBROADCASTD     312(BX)(DI*1), Z10
+	VPBROADCASTD     312(BX)(SI*4), Z11
+	VPBROADCASTD     312(R8), Z12
+	VPBROADCASTD     316(BX), Z13
+	VPBROADCASTD     316(BX)(SI*1), Z14
+	VPBROADCASTD     316(BX)(SI*2), Z15
+	VPBROADCASTD     316(BX)(DI*1), Z16
+	VPBROADCASTD     316(BX)(SI*4), Z17
+	VPBROADCASTD     316(R8), Z18
 	VMOVUPS          2240(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 2560(R10)
+	VPDPBUSD.BCST    160(BX), Z19, Z7
+	VPDPBUSD.BCST    160(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    160(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    160(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    160(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    160(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          2304(CX), Z21
-	VMOVUPS          2368(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 2560(R10)
-	VPDPBUSD.BCST    160(BX), Z23, Z8
-	VPDPBUSD.BCST    160(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    160(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    160(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    160(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    160(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 2816(R10)
-	VPDPBUSD.BCST    176(BX), Z22, Z14
-	VPDPBUSD.BCST    176(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    176(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    176(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    176(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    176(R8), Z22, Z19
-	VMOVUPS          2432(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 2624(R10)
-	VPDPBUSD.BCST    164(BX), Z23, Z8
-	VPDPBUSD.BCST    164(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    164(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    164(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    164(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    164(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 2880(R10)
-	VPDPBUSD.BCST    180(BX), Z22, Z14
-	VPDPBUSD.BCST    180(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    180(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    180(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    180(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    180(R8), Z22, Z19
-	VMOVUPS          2496(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 2688(R10)
-	VPDPBUSD.BCST    168(BX), Z23, Z8
-	VPDPBUSD.BCST    168(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    168(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    168(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    168(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    168(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 2944(R10)
-	VPDPBUSD.BCST    184(BX), Z22, Z14
-	VPDPBUSD.BCST    184(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    184(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    184(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    184(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    184(R8), Z22, Z19
-	VMOVUPS          2560(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2624(R10)
+	VPDPBUSD.BCST    164(BX), Z19, Z7
+	VPDPBUSD.BCST    164(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    164(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    164(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    164(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    164(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2368(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2688(R10)
+	VPDPBUSD.BCST    168(BX), Z19, Z7
+	VPDPBUSD.BCST    168(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    168(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    168(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    168(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    168(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 2752(R10)
-	VPDPBUSD.BCST    172(BX), Z20, Z8
-	VPDPBUSD.BCST    172(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    172(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    172(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    172(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    172(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 3008(R10)
-	VPDPBUSD.BCST    188(BX), Z22, Z14
-	VPDPBUSD.BCST    188(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    188(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    188(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    188(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    188(R8), Z22, Z19
-	VMOVUPS          128(CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    172(BX), Z20, Z7
+	VPDPBUSD.BCST    172(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    172(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    172(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    172(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    172(R8), Z20, Z12
+	VMOVUPS          2432(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 2816(R10)
+	VPDPBUSD.BCST    176(BX), Z19, Z13
+	VPDPBUSD.BCST    176(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    176(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    176(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    176(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    176(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          2496(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2880(R10)
+	VPDPBUSD.BCST    180(BX), Z19, Z13
+	VPDPBUSD.BCST    180(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    180(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    180(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    180(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    180(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2560(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 2944(R10)
+	VPDPBUSD.BCST    184(BX), Z19, Z13
+	VPDPBUSD.BCST    184(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    184(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    184(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    184(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    184(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 3008(R10)
+	VPDPBUSD.BCST    188(BX), Z20, Z13
+	VPDPBUSD.BCST    188(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    188(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    188(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    188(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    188(R8), Z20, Z18
+	VMOVUPS          128(CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     320(BX), Z8
-	VPBROADCASTD     320(BX)(SI*1), Z9
-	VPBROADCASTD     320(BX)(SI*2), Z10
-	VPBROADCASTD     320(BX)(DI*1), Z11
-	VPBROADCASTD     320(BX)(SI*4), Z12
-	VPBROADCASTD     320(R8), Z13
-	VPBROADCASTD     324(BX), Z14
-	VPBROADCASTD     324(BX)(SI*1), Z15
-	VPBROADCASTD     324(BX)(SI*2), Z16
-	VPBROADCASTD     324(BX)(DI*1), Z17
-	VPBROADCASTD     324(BX)(SI*4), Z18
-	VPBROADCASTD     324(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     320(BX), Z7
+	VPBROADCASTD     320(BX)(SI*1), Z8
+	VPBROADCASTD     320(BX)(SI*2), Z9
+	VPBROADCASTD     320(BX)(DI*1), Z10
+	VPBROADCASTD     320(BX)(SI*4), Z11
+	VPBROADCASTD     320(R8), Z12
+	VPBROADCASTD     324(BX), Z13
+	VPBROADCASTD     324(BX)(SI*1), Z14
+	VPBROADCASTD     324(BX)(SI*2), Z15
+	VPBROADCASTD     324(BX)(DI*1), Z16
+	VPBROADCASTD     324(BX)(SI*4), Z17
+	VPBROADCASTD     324(R8), Z18
 	VMOVUPS          2624(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 3072(R10)
+	VPDPBUSD.BCST    192(BX), Z19, Z7
+	VPDPBUSD.BCST    192(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    192(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    192(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    192(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    192(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          2688(CX), Z21
-	VMOVUPS          2752(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 3072(R10)
-	VPDPBUSD.BCST    192(BX), Z23, Z8
-	VPDPBUSD.BCST    192(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    192(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    192(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    192(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    192(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 3328(R10)
-	VPDPBUSD.BCST    208(BX), Z22, Z14
-	VPDPBUSD.BCST    208(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    208(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    208(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    208(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    208(R8), Z22, Z19
-	VMOVUPS          2816(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 3136(R10)
-	VPDPBUSD.BCST    196(BX), Z23, Z8
-	VPDPBUSD.BCST    196(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    196(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    196(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    196(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    196(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 3392(R10)
-	VPDPBUSD.BCST    212(BX), Z22, Z14
-	VPDPBUSD.BCST    212(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    212(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    212(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    212(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    212(R8), Z22, Z19
-	VMOVUPS          2880(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 3200(R10)
-	VPDPBUSD.BCST    200(BX), Z23, Z8
-	VPDPBUSD.BCST    200(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    200(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    200(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    200(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    200(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 3456(R10)
-	VPDPBUSD.BCST    216(BX), Z22, Z14
-	VPDPBUSD.BCST    216(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    216(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    216(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    216(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    216(R8), Z22, Z19
-	VMOVUPS          2944(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3136(R10)
+	VPDPBUSD.BCST    196(BX), Z19, Z7
+	VPDPBUSD.BCST    196(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    196(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    196(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    196(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    196(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2752(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3200(R10)
+	VPDPBUSD.BCST    200(BX), Z19, Z7
+	VPDPBUSD.BCST    200(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    200(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    200(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    200(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    200(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 3264(R10)
-	VPDPBUSD.BCST    204(BX), Z20, Z8
-	VPDPBUSD.BCST    204(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    204(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    204(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    204(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    204(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 3520(R10)
-	VPDPBUSD.BCST    220(BX), Z22, Z14
-	VPDPBUSD.BCST    220(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    220(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    220(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    220(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    220(R8), Z22, Z19
-	VMOVUPS          192(CX), Z20
-	VPSLLW           $0x08, Z20, Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    204(BX), Z20, Z7
+	VPDPBUSD.BCST    204(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    204(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    204(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    204(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    204(R8), Z20, Z12
+	VMOVUPS          2816(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 3328(R10)
+	VPDPBUSD.BCST    208(BX), Z19, Z13
+	VPDPBUSD.BCST    208(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    208(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    208(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    208(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    208(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          2880(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3392(R10)
+	VPDPBUSD.BCST    212(BX), Z19, Z13
+	VPDPBUSD.BCST    212(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    212(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    212(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    212(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    212(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          2944(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3456(R10)
+	VPDPBUSD.BCST    216(BX), Z19, Z13
+	VPDPBUSD.BCST    216(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    216(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    216(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    216(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    216(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 3520(R10)
+	VPDPBUSD.BCST    220(BX), Z20, Z13
+	VPDPBUSD.BCST    220(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    220(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    220(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    220(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    220(R8), Z20, Z18
+	VMOVUPS          192(CX), Z19
+	VPSLLW           $0x08, Z19, Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VPBROADCASTD     328(BX), Z8
-	VPBROADCASTD     328(BX)(SI*1), Z9
-	VPBROADCASTD     328(BX)(SI*2), Z10
-	VPBROADCASTD     328(BX)(DI*1), Z11
-	VPBROADCASTD     328(BX)(SI*4), Z12
-	VPBROADCASTD     328(R8), Z13
-	VPBROADCASTD     332(BX), Z14
-	VPBROADCASTD     332(BX)(SI*1), Z15
-	VPBROADCASTD     332(BX)(SI*2), Z16
-	VPBROADCASTD     332(BX)(DI*1), Z17
-	VPBROADCASTD     332(BX)(SI*4), Z18
-	VPBROADCASTD     332(R8), Z19
+	VPDPWSSD         Z19, Z12, Z6
+	VPBROADCASTD     328(BX), Z7
+	VPBROADCASTD     328(BX)(SI*1), Z8
+	VPBROADCASTD     328(BX)(SI*2), Z9
+	VPBROADCASTD     328(BX)(DI*1), Z10
+	VPBROADCASTD     328(BX)(SI*4), Z11
+	VPBROADCASTD     328(R8), Z12
+	VPBROADCASTD     332(BX), Z13
+	VPBROADCASTD     332(BX)(SI*1), Z14
+	VPBROADCASTD     332(BX)(SI*2), Z15
+	VPBROADCASTD     332(BX)(DI*1), Z16
+	VPBROADCASTD     332(BX)(SI*4), Z17
+	VPBROADCASTD     332(R8), Z18
 	VMOVUPS          3008(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 3584(R10)
+	VPDPBUSD.BCST    224(BX), Z19, Z7
+	VPDPBUSD.BCST    224(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    224(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    224(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    224(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    224(R8), Z19, Z12
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
 	VMOVUPS          3072(CX), Z21
-	VMOVUPS          3136(CX), Z22
-	VPSLLD           $0x04, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 3584(R10)
-	VPDPBUSD.BCST    224(BX), Z23, Z8
-	VPDPBUSD.BCST    224(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    224(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    224(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    224(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    224(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x04, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 3840(R10)
-	VPDPBUSD.BCST    240(BX), Z22, Z14
-	VPDPBUSD.BCST    240(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    240(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    240(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    240(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    240(R8), Z22, Z19
-	VMOVUPS          3200(CX), Z22
-	VPSLLD           $0x02, Z20, Z24
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z24, Z23
-	VMOVUPS          Z23, 3648(R10)
-	VPDPBUSD.BCST    228(BX), Z23, Z8
-	VPDPBUSD.BCST    228(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    228(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    228(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    228(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    228(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSLLD           $0x02, Z21, Z23
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z23, Z22
-	VMOVUPS          Z22, 3904(R10)
-	VPDPBUSD.BCST    244(BX), Z22, Z14
-	VPDPBUSD.BCST    244(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    244(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    244(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    244(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    244(R8), Z22, Z19
-	VMOVUPS          3264(CX), Z22
-	VANDPS           Z0, Z22, Z23
-	VPTERNLOGD       $0xf8, Z1, Z20, Z23
-	VMOVUPS          Z23, 3712(R10)
-	VPDPBUSD.BCST    232(BX), Z23, Z8
-	VPDPBUSD.BCST    232(BX)(SI*1), Z23, Z9
-	VPDPBUSD.BCST    232(BX)(SI*2), Z23, Z10
-	VPDPBUSD.BCST    232(BX)(DI*1), Z23, Z11
-	VPDPBUSD.BCST    232(BX)(SI*4), Z23, Z12
-	VPDPBUSD.BCST    232(R8), Z23, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z21, Z22
-	VMOVUPS          Z22, 3968(R10)
-	VPDPBUSD.BCST    248(BX), Z22, Z14
-	VPDPBUSD.BCST    248(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    248(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    248(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    248(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    248(R8), Z22, Z19
-	VMOVUPS          3328(CX), Z22
-	VPSRLD           $0x02, Z20, Z23
-	VANDPS           Z0, Z22, Z20
-	VPTERNLOGD       $0xf8, Z1, Z23, Z20
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3648(R10)
+	VPDPBUSD.BCST    228(BX), Z19, Z7
+	VPDPBUSD.BCST    228(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    228(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    228(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    228(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    228(R8), Z19, Z12
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          3136(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3712(R10)
+	VPDPBUSD.BCST    232(BX), Z19, Z7
+	VPDPBUSD.BCST    232(BX)(SI*1), Z19, Z8
+	VPDPBUSD.BCST    232(BX)(SI*2), Z19, Z9
+	VPDPBUSD.BCST    232(BX)(DI*1), Z19, Z10
+	VPDPBUSD.BCST    232(BX)(SI*4), Z19, Z11
+	VPDPBUSD.BCST    232(R8), Z19, Z12
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
 	VMOVUPS          Z20, 3776(R10)
-	VPDPBUSD.BCST    236(BX), Z20, Z8
-	VPDPBUSD.BCST    236(BX)(SI*1), Z20, Z9
-	VPDPBUSD.BCST    236(BX)(SI*2), Z20, Z10
-	VPDPBUSD.BCST    236(BX)(DI*1), Z20, Z11
-	VPDPBUSD.BCST    236(BX)(SI*4), Z20, Z12
-	VPDPBUSD.BCST    236(R8), Z20, Z13
-	VPSRLD           $0x04, Z22, Z22
-	VPSRLD           $0x02, Z21, Z20
-	VANDPS           Z0, Z22, Z22
-	VPTERNLOGD       $0xf8, Z1, Z20, Z22
-	VMOVUPS          Z22, 4032(R10)
-	VPDPBUSD.BCST    252(BX), Z22, Z14
-	VPDPBUSD.BCST    252(BX)(SI*1), Z22, Z15
-	VPDPBUSD.BCST    252(BX)(SI*2), Z22, Z16
-	VPDPBUSD.BCST    252(BX)(DI*1), Z22, Z17
-	VPDPBUSD.BCST    252(BX)(SI*4), Z22, Z18
-	VPDPBUSD.BCST    252(R8), Z22, Z19
-	VMOVUPS          192(CX), Z20
-	VPSRAW           $0x08, Z20, Z20
+	VPDPBUSD.BCST    236(BX), Z20, Z7
+	VPDPBUSD.BCST    236(BX)(SI*1), Z20, Z8
+	VPDPBUSD.BCST    236(BX)(SI*2), Z20, Z9
+	VPDPBUSD.BCST    236(BX)(DI*1), Z20, Z10
+	VPDPBUSD.BCST    236(BX)(SI*4), Z20, Z11
+	VPDPBUSD.BCST    236(R8), Z20, Z12
+	VMOVUPS          3200(CX), Z20
+	VANDPS           Z0, Z20, Z19
+	VMOVUPS          Z19, 3840(R10)
+	VPDPBUSD.BCST    240(BX), Z19, Z13
+	VPDPBUSD.BCST    240(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    240(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    240(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    240(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    240(R8), Z19, Z18
+	VPSRLD           $0x02, Z20, Z20
+	VANDPS.BCST      k30303030<>+0(SB), Z20, Z20
+	VMOVUPS          3264(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3904(R10)
+	VPDPBUSD.BCST    244(BX), Z19, Z13
+	VPDPBUSD.BCST    244(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    244(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    244(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    244(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    244(R8), Z19, Z18
+	VPSRLD           $0x04, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z21, Z20
+	VMOVUPS          3328(CX), Z21
+	VANDPS           Z0, Z21, Z19
+	VMOVUPS          Z19, 3968(R10)
+	VPDPBUSD.BCST    248(BX), Z19, Z13
+	VPDPBUSD.BCST    248(BX)(SI*1), Z19, Z14
+	VPDPBUSD.BCST    248(BX)(SI*2), Z19, Z15
+	VPDPBUSD.BCST    248(BX)(DI*1), Z19, Z16
+	VPDPBUSD.BCST    248(BX)(SI*4), Z19, Z17
+	VPDPBUSD.BCST    248(R8), Z19, Z18
+	VPSRLD           $0x06, Z21, Z21
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z21, Z20
+	VMOVUPS          Z20, 4032(R10)
+	VPDPBUSD.BCST    252(BX), Z20, Z13
+	VPDPBUSD.BCST    252(BX)(SI*1), Z20, Z14
+	VPDPBUSD.BCST    252(BX)(SI*2), Z20, Z15
+	VPDPBUSD.BCST    252(BX)(DI*1), Z20, Z16
+	VPDPBUSD.BCST    252(BX)(SI*4), Z20, Z17
+	VPDPBUSD.BCST    252(R8), Z20, Z18
+	VMOVUPS          192(CX), Z19
+	VPSRAW           $0x08, Z19, Z19
+	VPSRAD           $0x01, Z7, Z7
+	VPSLLD           $0x0f, Z13, Z13
+	VPBLENDMW        Z13, Z7, K1, Z7
+	VPDPWSSD         Z19, Z7, Z1
 	VPSRAD           $0x01, Z8, Z8
 	VPSLLD           $0x0f, Z14, Z14
 	VPBLENDMW        Z14, Z8, K1, Z8
-	VPDPWSSD         Z20, Z8, Z2
+	VPDPWSSD         Z19, Z8, Z2
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z15, Z15
 	VPBLENDMW        Z15, Z9, K1, Z9
-	VPDPWSSD         Z20, Z9, Z3
+	VPDPWSSD         Z19, Z9, Z3
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z10, K1, Z10
-	VPDPWSSD         Z20, Z10, Z4
+	VPDPWSSD         Z19, Z10, Z4
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z11, K1, Z11
-	VPDPWSSD         Z20, Z11, Z5
+	VPDPWSSD         Z19, Z11, Z5
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z12, K1, Z12
-	VPDPWSSD         Z20, Z12, Z6
-	VPSRAD           $0x01, Z13, Z13
-	VPSLLD           $0x0f, Z19, Z19
-	VPBLENDMW        Z19, Z13, K1, Z13
-	VPDPWSSD         Z20, Z13, Z7
-	VCVTPH2PS        256(CX), Z8
-	VMULPS.BCST      k40000000<>+0(SB), Z8, Z8
+	VPDPWSSD         Z19, Z12, Z6
+	VCVTPH2PS        256(CX), Z7
+	VMULPS.BCST      k40000000<>+0(SB), Z7, Z7
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z7, Z1, Z1
+	VMOVUPS          (DX), Z8
+	VFMADD231PS.BCST 256(BX), Z1, Z8
+	VMOVUPS          Z8, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z8, Z2, Z2
-	VMOVUPS          (DX), Z9
-	VFMADD231PS.BCST 256(BX), Z2, Z9
-	VMOVUPS          Z9, (DX)
+	VMULPS           Z7, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z8, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z7, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z8, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z7, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z8, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z7, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z8, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
-	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z8, Z7, Z7
-	VMOVUPS          320(DX), Z2
-	VFMADD231PS.BCST 256(R8), Z7, Z2
-	VMOVUPS          Z2, 320(DX)
+	VMULPS           Z7, Z6, Z6
+	VMOVUPS          320(DX), Z1
+	VFMADD231PS.BCST 256(R8), Z6, Z1
+	VMOVUPS          Z1, 320(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+336, R8
 	ADDQ             $+3392, CX
@@ -32195,8 +31424,7 @@ add:
 	MOVQ         next+88(FP), R9
 	MOVL         $0xaaaaaaaa, R10
 	KMOVD        R10, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R9)
@@ -32206,1110 +31434,1046 @@ super:
 	PREFETCHT1       256(R9)
 	PREFETCHT1       320(R9)
 	PREFETCHT1       384(R9)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
 	VPXORD           Z5, Z5, Z5
 	VPXORD           Z6, Z6, Z6
 	VPXORD           Z7, Z7, Z7
-	VPXORD           Z8, Z8, Z8
-	VPBROADCASTD     272(BX), Z9
-	VPBROADCASTD     272(BX)(SI*1), Z10
-	VPBROADCASTD     272(BX)(SI*2), Z11
-	VPBROADCASTD     272(BX)(DI*1), Z12
-	VPBROADCASTD     272(BX)(SI*4), Z13
-	VPBROADCASTD     272(R8), Z14
-	VPBROADCASTD     272(R8)(SI*1), Z15
-	VPBROADCASTD     276(BX), Z16
-	VPBROADCASTD     276(BX)(SI*1), Z17
-	VPBROADCASTD     276(BX)(SI*2), Z18
-	VPBROADCASTD     276(BX)(DI*1), Z19
-	VPBROADCASTD     276(BX)(SI*4), Z20
-	VPBROADCASTD     276(R8), Z21
-	VPBROADCASTD     276(R8)(SI*1), Z22
+	VPBROADCASTD     272(BX), Z8
+	VPBROADCASTD     272(BX)(SI*1), Z9
+	VPBROADCASTD     272(BX)(SI*2), Z10
+	VPBROADCASTD     272(BX)(DI*1), Z11
+	VPBROADCASTD     272(BX)(SI*4), Z12
+	VPBROADCASTD     272(R8), Z13
+	VPBROADCASTD     272(R8)(SI*1), Z14
+	VPBROADCASTD     276(BX), Z15
+	VPBROADCASTD     276(BX)(SI*1), Z16
+	VPBROADCASTD     276(BX)(SI*2), Z17
+	VPBROADCASTD     276(BX)(DI*1), Z18
+	VPBROADCASTD     276(BX)(SI*4), Z19
+	VPBROADCASTD     276(R8), Z20
+	VPBROADCASTD     276(R8)(SI*1), Z21
 	VMOVUPS          320(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    (BX), Z22, Z8
+	VPDPBUSD.BCST    (BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    (BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    (BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    (BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    (R8), Z22, Z13
+	VPDPBUSD.BCST    (R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          384(CX), Z24
-	VMOVUPS          448(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    (BX), Z26, Z9
-	VPDPBUSD.BCST    (BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    (BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    (BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    (BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    (R8), Z26, Z14
-	VPDPBUSD.BCST    (R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    16(BX), Z25, Z16
-	VPDPBUSD.BCST    16(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    16(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    16(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    16(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    16(R8), Z25, Z21
-	VPDPBUSD.BCST    16(R8)(SI*1), Z25, Z22
-	VMOVUPS          512(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    4(BX), Z26, Z9
-	VPDPBUSD.BCST    4(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    4(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    4(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    4(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    4(R8), Z26, Z14
-	VPDPBUSD.BCST    4(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    20(BX), Z25, Z16
-	VPDPBUSD.BCST    20(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    20(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    20(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    20(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    20(R8), Z25, Z21
-	VPDPBUSD.BCST    20(R8)(SI*1), Z25, Z22
-	VMOVUPS          576(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    8(BX), Z26, Z9
-	VPDPBUSD.BCST    8(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    8(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    8(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    8(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    8(R8), Z26, Z14
-	VPDPBUSD.BCST    8(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    24(BX), Z25, Z16
-	VPDPBUSD.BCST    24(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    24(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    24(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    24(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    24(R8), Z25, Z21
-	VPDPBUSD.BCST    24(R8)(SI*1), Z25, Z22
-	VMOVUPS          640(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    12(BX), Z23, Z9
-	VPDPBUSD.BCST    12(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    12(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    12(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    12(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    12(R8), Z23, Z14
-	VPDPBUSD.BCST    12(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    28(BX), Z25, Z16
-	VPDPBUSD.BCST    28(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    28(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    28(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    28(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    28(R8), Z25, Z21
-	VPDPBUSD.BCST    28(R8)(SI*1), Z25, Z22
-	VMOVUPS          (CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    4(BX), Z22, Z8
+	VPDPBUSD.BCST    4(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    4(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    4(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    4(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    4(R8), Z22, Z13
+	VPDPBUSD.BCST    4(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          448(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    8(BX), Z22, Z8
+	VPDPBUSD.BCST    8(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    8(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    8(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    8(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    8(R8), Z22, Z13
+	VPDPBUSD.BCST    8(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    12(BX), Z23, Z8
+	VPDPBUSD.BCST    12(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    12(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    12(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    12(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    12(R8), Z23, Z13
+	VPDPBUSD.BCST    12(R8)(SI*1), Z23, Z14
+	VMOVUPS          512(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    16(BX), Z22, Z15
+	VPDPBUSD.BCST    16(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    16(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    16(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    16(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    16(R8), Z22, Z20
+	VPDPBUSD.BCST    16(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          576(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    20(BX), Z22, Z15
+	VPDPBUSD.BCST    20(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    20(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    20(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    20(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    20(R8), Z22, Z20
+	VPDPBUSD.BCST    20(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          640(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    24(BX), Z22, Z15
+	VPDPBUSD.BCST    24(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    24(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    24(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    24(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    24(R8), Z22, Z20
+	VPDPBUSD.BCST    24(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    28(BX), Z23, Z15
+	VPDPBUSD.BCST    28(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    28(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    28(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    28(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    28(R8), Z23, Z20
+	VPDPBUSD.BCST    28(R8)(SI*1), Z23, Z21
+	VMOVUPS          (CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     280(BX), Z9
-	VPBROADCASTD     280(BX)(SI*1), Z10
-	VPBROADCASTD     280(BX)(SI*2), Z11
-	VPBROADCASTD     280(BX)(DI*1), Z12
-	VPBROADCASTD     280(BX)(SI*4), Z13
-	VPBROADCASTD     280(R8), Z14
-	VPBROADCASTD     280(R8)(SI*1), Z15
-	VPBROADCASTD     284(BX), Z16
-	VPBROADCASTD     284(BX)(SI*1), Z17
-	VPBROADCASTD     284(BX)(SI*2), Z18
-	VPBROADCASTD     284(BX)(DI*1), Z19
-	VPBROADCASTD     284(BX)(SI*4), Z20
-	VPBROADCASTD     284(R8), Z21
-	VPBROADCASTD     284(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     280(BX), Z8
+	VPBROADCASTD     280(BX)(SI*1), Z9
+	VPBROADCASTD     280(BX)(SI*2), Z10
+	VPBROADCASTD     280(BX)(DI*1), Z11
+	VPBROADCASTD     280(BX)(SI*4), Z12
+	VPBROADCASTD     280(R8), Z13
+	VPBROADCASTD     280(R8)(SI*1), Z14
+	VPBROADCASTD     284(BX), Z15
+	VPBROADCASTD     284(BX)(SI*1), Z16
+	VPBROADCASTD     284(BX)(SI*2), Z17
+	VPBROADCASTD     284(BX)(DI*1), Z18
+	VPBROADCASTD     284(BX)(SI*4), Z19
+	VPBROADCASTD     284(R8), Z20
+	VPBROADCASTD     284(R8)(SI*1), Z21
 	VMOVUPS          704(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    32(BX), Z22, Z8
+	VPDPBUSD.BCST    32(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    32(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    32(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    32(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    32(R8), Z22, Z13
+	VPDPBUSD.BCST    32(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          768(CX), Z24
-	VMOVUPS          832(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    32(BX), Z26, Z9
-	VPDPBUSD.BCST    32(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    32(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    32(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    32(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    32(R8), Z26, Z14
-	VPDPBUSD.BCST    32(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    48(BX), Z25, Z16
-	VPDPBUSD.BCST    48(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    48(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    48(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    48(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    48(R8), Z25, Z21
-	VPDPBUSD.BCST    48(R8)(SI*1), Z25, Z22
-	VMOVUPS          896(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    36(BX), Z26, Z9
-	VPDPBUSD.BCST    36(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    36(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    36(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    36(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    36(R8), Z26, Z14
-	VPDPBUSD.BCST    36(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    52(BX), Z25, Z16
-	VPDPBUSD.BCST    52(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    52(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    52(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    52(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    52(R8), Z25, Z21
-	VPDPBUSD.BCST    52(R8)(SI*1), Z25, Z22
-	VMOVUPS          960(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    40(BX), Z26, Z9
-	VPDPBUSD.BCST    40(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    40(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    40(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    40(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    40(R8), Z26, Z14
-	VPDPBUSD.BCST    40(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    56(BX), Z25, Z16
-	VPDPBUSD.BCST    56(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    56(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    56(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    56(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    56(R8), Z25, Z21
-	VPDPBUSD.BCST    56(R8)(SI*1), Z25, Z22
-	VMOVUPS          1024(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    44(BX), Z23, Z9
-	VPDPBUSD.BCST    44(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    44(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    44(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    44(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    44(R8), Z23, Z14
-	VPDPBUSD.BCST    44(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    60(BX), Z25, Z16
-	VPDPBUSD.BCST    60(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    60(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    60(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    60(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    60(R8), Z25, Z21
-	VPDPBUSD.BCST    60(R8)(SI*1), Z25, Z22
-	VMOVUPS          (CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    36(BX), Z22, Z8
+	VPDPBUSD.BCST    36(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    36(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    36(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    36(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    36(R8), Z22, Z13
+	VPDPBUSD.BCST    36(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          832(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    40(BX), Z22, Z8
+	VPDPBUSD.BCST    40(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    40(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    40(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    40(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    40(R8), Z22, Z13
+	VPDPBUSD.BCST    40(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    44(BX), Z23, Z8
+	VPDPBUSD.BCST    44(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    44(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    44(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    44(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    44(R8), Z23, Z13
+	VPDPBUSD.BCST    44(R8)(SI*1), Z23, Z14
+	VMOVUPS          896(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    48(BX), Z22, Z15
+	VPDPBUSD.BCST    48(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    48(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    48(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    48(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    48(R8), Z22, Z20
+	VPDPBUSD.BCST    48(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          960(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    52(BX), Z22, Z15
+	VPDPBUSD.BCST    52(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    52(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    52(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    52(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    52(R8), Z22, Z20
+	VPDPBUSD.BCST    52(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1024(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    56(BX), Z22, Z15
+	VPDPBUSD.BCST    56(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    56(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    56(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    56(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    56(R8), Z22, Z20
+	VPDPBUSD.BCST    56(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    60(BX), Z23, Z15
+	VPDPBUSD.BCST    60(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    60(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    60(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    60(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    60(R8), Z23, Z20
+	VPDPBUSD.BCST    60(R8)(SI*1), Z23, Z21
+	VMOVUPS          (CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     288(BX), Z9
-	VPBROADCASTD     288(BX)(SI*1), Z10
-	VPBROADCASTD     288(BX)(SI*2), Z11
-	VPBROADCASTD     288(BX)(DI*1), Z12
-	VPBROADCASTD     288(BX)(SI*4), Z13
-	VPBROADCASTD     288(R8), Z14
-	VPBROADCASTD     288(R8)(SI*1), Z15
-	VPBROADCASTD     292(BX), Z16
-	VPBROADCASTD     292(BX)(SI*1), Z17
-	VPBROADCASTD     292(BX)(SI*2), Z18
-	VPBROADCASTD     292(BX)(DI*1), Z19
-	VPBROADCASTD     292(BX)(SI*4), Z20
-	VPBROADCASTD     292(R8), Z21
-	VPBROADCASTD     292(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     288(BX), Z8
+	VPBROADCASTD     288(BX)(SI*1), Z9
+	VPBROADCASTD     288(BX)(SI*2), Z10
+	VPBROADCASTD     288(BX)(DI*1), Z11
+	VPBROADCASTD     288(BX)(SI*4), Z12
+	VPBROADCASTD     288(R8), Z13
+	VPBROADCASTD     288(R8)(SI*1), Z14
+	VPBROADCASTD     292(BX), Z15
+	VPBROADCASTD     292(BX)(SI*1), Z16
+	VPBROADCASTD     292(BX)(SI*2), Z17
+	VPBROADCASTD     292(BX)(DI*1), Z18
+	VPBROADCASTD     292(BX)(SI*4), Z19
+	VPBROADCASTD     292(R8), Z20
+	VPBROADCASTD     292(R8)(SI*1), Z21
 	VMOVUPS          1088(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    64(BX), Z22, Z8
+	VPDPBUSD.BCST    64(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    64(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    64(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    64(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    64(R8), Z22, Z13
+	VPDPBUSD.BCST    64(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          1152(CX), Z24
-	VMOVUPS          1216(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    64(BX), Z26, Z9
-	VPDPBUSD.BCST    64(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    64(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    64(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    64(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    64(R8), Z26, Z14
-	VPDPBUSD.BCST    64(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    80(BX), Z25, Z16
-	VPDPBUSD.BCST    80(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    80(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    80(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    80(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    80(R8), Z25, Z21
-	VPDPBUSD.BCST    80(R8)(SI*1), Z25, Z22
-	VMOVUPS          1280(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    68(BX), Z26, Z9
-	VPDPBUSD.BCST    68(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    68(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    68(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    68(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    68(R8), Z26, Z14
-	VPDPBUSD.BCST    68(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    84(BX), Z25, Z16
-	VPDPBUSD.BCST    84(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    84(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    84(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    84(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    84(R8), Z25, Z21
-	VPDPBUSD.BCST    84(R8)(SI*1), Z25, Z22
-	VMOVUPS          1344(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    72(BX), Z26, Z9
-	VPDPBUSD.BCST    72(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    72(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    72(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    72(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    72(R8), Z26, Z14
-	VPDPBUSD.BCST    72(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    88(BX), Z25, Z16
-	VPDPBUSD.BCST    88(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    88(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    88(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    88(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    88(R8), Z25, Z21
-	VPDPBUSD.BCST    88(R8)(SI*1), Z25, Z22
-	VMOVUPS          1408(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    76(BX), Z23, Z9
-	VPDPBUSD.BCST    76(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    76(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    76(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    76(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    76(R8), Z23, Z14
-	VPDPBUSD.BCST    76(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    92(BX), Z25, Z16
-	VPDPBUSD.BCST    92(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    92(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    92(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    92(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    92(R8), Z25, Z21
-	VPDPBUSD.BCST    92(R8)(SI*1), Z25, Z22
-	VMOVUPS          64(CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    68(BX), Z22, Z8
+	VPDPBUSD.BCST    68(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    68(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    68(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    68(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    68(R8), Z22, Z13
+	VPDPBUSD.BCST    68(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1216(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    72(BX), Z22, Z8
+	VPDPBUSD.BCST    72(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    72(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    72(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    72(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    72(R8), Z22, Z13
+	VPDPBUSD.BCST    72(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    76(BX), Z23, Z8
+	VPDPBUSD.BCST    76(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    76(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    76(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    76(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    76(R8), Z23, Z13
+	VPDPBUSD.BCST    76(R8)(SI*1), Z23, Z14
+	VMOVUPS          1280(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    80(BX), Z22, Z15
+	VPDPBUSD.BCST    80(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    80(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    80(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    80(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    80(R8), Z22, Z20
+	VPDPBUSD.BCST    80(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          1344(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    84(BX), Z22, Z15
+	VPDPBUSD.BCST    84(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    84(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    84(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    84(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    84(R8), Z22, Z20
+	VPDPBUSD.BCST    84(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1408(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    88(BX), Z22, Z15
+	VPDPBUSD.BCST    88(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    88(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    88(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    88(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    88(R8), Z22, Z20
+	VPDPBUSD.BCST    88(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    92(BX), Z23, Z15
+	VPDPBUSD.BCST    92(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    92(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    92(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    92(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    92(R8), Z23, Z20
+	VPDPBUSD.BCST    92(R8)(SI*1), Z23, Z21
+	VMOVUPS          64(CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     296(BX), Z9
-	VPBROADCASTD     296(BX)(SI*1), Z10
-	VPBROADCASTD     296(BX)(SI*2), Z11
-	VPBROADCASTD     296(BX)(DI*1), Z12
-	VPBROADCASTD     296(BX)(SI*4), Z13
-	VPBROADCASTD     296(R8), Z14
-	VPBROADCASTD     296(R8)(SI*1), Z15
-	VPBROADCASTD     300(BX), Z16
-	VPBROADCASTD     300(BX)(SI*1), Z17
-	VPBROADCASTD     300(BX)(SI*2), Z18
-	VPBROADCASTD     300(BX)(DI*1), Z19
-	VPBROADCASTD     300(BX)(SI*4), Z20
-	VPBROADCASTD     300(R8), Z21
-	VPBROADCASTD     300(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     296(BX), Z8
+	VPBROADCASTD     296(BX)(SI*1), Z9
+	VPBROADCASTD     296(BX)(SI*2), Z10
+	VPBROADCASTD     296(BX)(DI*1), Z11
+	VPBROADCASTD     296(BX)(SI*4), Z12
+	VPBROADCASTD     296(R8), Z13
+	VPBROADCASTD     296(R8)(SI*1), Z14
+	VPBROADCASTD     300(BX), Z15
+	VPBROADCASTD     300(BX)(SI*1), Z16
+	VPBROADCASTD     300(BX)(SI*2), Z17
+	VPBROADCASTD     300(BX)(DI*1), Z18
+	VPBROADCASTD     300(BX)(SI*4), Z19
+	VPBROADCASTD     300(R8), Z20
+	VPBROADCASTD     300(R8)(SI*1), Z21
 	VMOVUPS          1472(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    96(BX), Z22, Z8
+	VPDPBUSD.BCST    96(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    96(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    96(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    96(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    96(R8), Z22, Z13
+	VPDPBUSD.BCST    96(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          1536(CX), Z24
-	VMOVUPS          1600(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    96(BX), Z26, Z9
-	VPDPBUSD.BCST    96(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    96(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    96(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    96(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    96(R8), Z26, Z14
-	VPDPBUSD.BCST    96(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    112(BX), Z25, Z16
-	VPDPBUSD.BCST    112(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    112(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    112(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    112(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    112(R8), Z25, Z21
-	VPDPBUSD.BCST    112(R8)(SI*1), Z25, Z22
-	VMOVUPS          1664(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    100(BX), Z26, Z9
-	VPDPBUSD.BCST    100(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    100(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    100(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    100(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    100(R8), Z26, Z14
-	VPDPBUSD.BCST    100(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    116(BX), Z25, Z16
-	VPDPBUSD.BCST    116(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    116(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    116(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    116(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    116(R8), Z25, Z21
-	VPDPBUSD.BCST    116(R8)(SI*1), Z25, Z22
-	VMOVUPS          1728(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    104(BX), Z26, Z9
-	VPDPBUSD.BCST    104(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    104(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    104(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    104(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    104(R8), Z26, Z14
-	VPDPBUSD.BCST    104(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    120(BX), Z25, Z16
-	VPDPBUSD.BCST    120(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    120(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    120(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    120(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    120(R8), Z25, Z21
-	VPDPBUSD.BCST    120(R8)(SI*1), Z25, Z22
-	VMOVUPS          1792(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    108(BX), Z23, Z9
-	VPDPBUSD.BCST    108(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    108(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    108(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    108(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    108(R8), Z23, Z14
-	VPDPBUSD.BCST    108(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    124(BX), Z25, Z16
-	VPDPBUSD.BCST    124(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    124(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    124(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    124(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    124(R8), Z25, Z21
-	VPDPBUSD.BCST    124(R8)(SI*1), Z25, Z22
-	VMOVUPS          64(CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    100(BX), Z22, Z8
+	VPDPBUSD.BCST    100(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    100(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    100(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    100(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    100(R8), Z22, Z13
+	VPDPBUSD.BCST    100(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1600(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    104(BX), Z22, Z8
+	VPDPBUSD.BCST    104(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    104(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    104(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    104(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    104(R8), Z22, Z13
+	VPDPBUSD.BCST    104(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    108(BX), Z23, Z8
+	VPDPBUSD.BCST    108(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    108(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    108(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    108(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    108(R8), Z23, Z13
+	VPDPBUSD.BCST    108(R8)(SI*1), Z23, Z14
+	VMOVUPS          1664(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    112(BX), Z22, Z15
+	VPDPBUSD.BCST    112(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    112(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    112(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    112(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    112(R8), Z22, Z20
+	VPDPBUSD.BCST    112(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          1728(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    116(BX), Z22, Z15
+	VPDPBUSD.BCST    116(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    116(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    116(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    116(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    116(R8), Z22, Z20
+	VPDPBUSD.BCST    116(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1792(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    120(BX), Z22, Z15
+	VPDPBUSD.BCST    120(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    120(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    120(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    120(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    120(R8), Z22, Z20
+	VPDPBUSD.BCST    120(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    124(BX), Z23, Z15
+	VPDPBUSD.BCST    124(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    124(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    124(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    124(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    124(R8), Z23, Z20
+	VPDPBUSD.BCST    124(R8)(SI*1), Z23, Z21
+	VMOVUPS          64(CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     304(BX), Z9
-	VPBROADCASTD     304(BX)(SI*1), Z10
-	VPBROADCASTD     304(BX)(SI*2), Z11
-	VPBROADCASTD     304(BX)(DI*1), Z12
-	VPBROADCASTD     304(BX)(SI*4), Z13
-	VPBROADCASTD     304(R8), Z14
-	VPBROADCASTD     304(R8)(SI*1), Z15
-	VPBROADCASTD     308(BX), Z16
-	VPBROADCASTD     308(BX)(SI*1), Z17
-	VPBROADCASTD     308(BX)(SI*2), Z18
-	VPBROADCASTD     308(BX)(DI*1), Z19
-	VPBROADCASTD     308(BX)(SI*4), Z20
-	VPBROADCASTD     308(R8), Z21
-	VPBROADCASTD     308(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     304(BX), Z8
+	VPBROADCASTD     304(BX)(SI*1), Z9
+	VPBROADCASTD     304(BX)(SI*2), Z10
+	VPBROADCASTD     304(BX)(DI*1), Z11
+	VPBROADCASTD     304(BX)(SI*4), Z12
+	VPBROADCASTD     304(R8), Z13
+	VPBROADCASTD     304(R8)(SI*1), Z14
+	VPBROADCASTD     308(BX), Z15
+	VPBROADCASTD     308(BX)(SI*1), Z16
+	VPBROADCASTD     308(BX)(SI*2), Z17
+	VPBROADCASTD     308(BX)(DI*1), Z18
+	VPBROADCASTD     308(BX)(SI*4), Z19
+	VPBROADCASTD     308(R8), Z20
+	VPBROADCASTD     308(R8)(SI*1), Z21
 	VMOVUPS          1856(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    128(BX), Z22, Z8
+	VPDPBUSD.BCST    128(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    128(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    128(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    128(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    128(R8), Z22, Z13
+	VPDPBUSD.BCST    128(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          1920(CX), Z24
-	VMOVUPS          1984(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    128(BX), Z26, Z9
-	VPDPBUSD.BCST    128(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    128(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    128(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    128(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    128(R8), Z26, Z14
-	VPDPBUSD.BCST    128(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    144(BX), Z25, Z16
-	VPDPBUSD.BCST    144(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    144(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    144(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    144(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    144(R8), Z25, Z21
-	VPDPBUSD.BCST    144(R8)(SI*1), Z25, Z22
-	VMOVUPS          2048(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    132(BX), Z26, Z9
-	VPDPBUSD.BCST    132(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    132(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    132(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    132(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    132(R8), Z26, Z14
-	VPDPBUSD.BCST    132(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    148(BX), Z25, Z16
-	VPDPBUSD.BCST    148(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    148(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    148(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    148(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    148(R8), Z25, Z21
-	VPDPBUSD.BCST    148(R8)(SI*1), Z25, Z22
-	VMOVUPS          2112(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    136(BX), Z26, Z9
-	VPDPBUSD.BCST    136(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    136(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    136(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    136(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    136(R8), Z26, Z14
-	VPDPBUSD.BCST    136(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    152(BX), Z25, Z16
-	VPDPBUSD.BCST    152(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    152(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    152(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    152(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    152(R8), Z25, Z21
-	VPDPBUSD.BCST    152(R8)(SI*1), Z25, Z22
-	VMOVUPS          2176(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    140(BX), Z23, Z9
-	VPDPBUSD.BCST    140(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    140(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    140(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    140(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    140(R8), Z23, Z14
-	VPDPBUSD.BCST    140(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    156(BX), Z25, Z16
-	VPDPBUSD.BCST    156(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    156(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    156(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    156(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    156(R8), Z25, Z21
-	VPDPBUSD.BCST    156(R8)(SI*1), Z25, Z22
-	VMOVUPS          128(CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    132(BX), Z22, Z8
+	VPDPBUSD.BCST    132(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    132(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    132(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    132(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    132(R8), Z22, Z13
+	VPDPBUSD.BCST    132(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1984(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    136(BX), Z22, Z8
+	VPDPBUSD.BCST    136(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    136(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    136(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    136(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    136(R8), Z22, Z13
+	VPDPBUSD.BCST    136(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    140(BX), Z23, Z8
+	VPDPBUSD.BCST    140(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    140(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    140(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    140(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    140(R8), Z23, Z13
+	VPDPBUSD.BCST    140(R8)(SI*1), Z23, Z14
+	VMOVUPS          2048(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    144(BX), Z22, Z15
+	VPDPBUSD.BCST    144(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    144(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    144(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    144(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    144(R8), Z22, Z20
+	VPDPBUSD.BCST    144(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          2112(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    148(BX), Z22, Z15
+	VPDPBUSD.BCST    148(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    148(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    148(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    148(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    148(R8), Z22, Z20
+	VPDPBUSD.BCST    148(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2176(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    152(BX), Z22, Z15
+	VPDPBUSD.BCST    152(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    152(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    152(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    152(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    152(R8), Z22, Z20
+	VPDPBUSD.BCST    152(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    156(BX), Z23, Z15
+	VPDPBUSD.BCST    156(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    156(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    156(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    156(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    156(R8), Z23, Z20
+	VPDPBUSD.BCST    156(R8)(SI*1), Z23, Z21
+	VMOVUPS          128(CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     312(BX), Z9
-	VPBROADCASTD     312(BX)(SI*1), Z10
-	VPBROADCASTD     312(BX)(SI*2), Z11
-	VPBROADCASTD     312(BX)(DI*1), Z12
-	VPBROADCASTD     312(BX)(SI*4), Z13
-	VPBROADCASTD     312(R8), Z14
-	VPBROADCASTD     312(R8)(SI*1), Z15
-	VPBROADCASTD     316(BX), Z16
-	VPBROADCASTD     316(BX)(SI*1), Z17
-	VPBROADCASTD     316(BX)(SI*2), Z18
-	VPBROADCASTD     316(BX)(DI*1), Z19
-	VPBROADCASTD     316(BX)(SI*4), Z20
-	VPBROADCASTD     316(R8), Z21
-	VPBROADCASTD     316(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     312(BX), Z8
+	VPBROADCASTD     312(BX)(SI*1), Z9
+	VPBROADCASTD     312(BX)(SI*2), Z10
+	VPBROADCASTD     312(BX)(DI*1), Z11
+	VPBROADCASTD     312(BX)(SI*4), Z12
+	VPBROADCASTD     312(R8), Z13
+	VPBROADCASTD     312(R8)(SI*1), Z14
+	VPBROADCASTD     316(BX), Z15
+	VPBROADCASTD     316(BX)(SI*1), Z16
+	VPBROADCASTD     316(BX)(SI*2), Z17
+	VPBROADCASTD     316(BX)(DI*1), Z18
+	VPBROADCASTD     316(BX)(SI*4), Z19
+	VPBROADCASTD     316(R8), Z20
+	VPBROADCASTD     316(R8)(SI*1), Z21
 	VMOVUPS          2240(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    160(BX), Z22, Z8
+	VPDPBUSD.BCST    160(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    160(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    160(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    160(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    160(R8), Z22, Z13
+	VPDPBUSD.BCST    160(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          2304(CX), Z24
-	VMOVUPS          2368(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    160(BX), Z26, Z9
-	VPDPBUSD.BCST    160(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    160(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    160(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    160(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    160(R8), Z26, Z14
-	VPDPBUSD.BCST    160(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    176(BX), Z25, Z16
-	VPDPBUSD.BCST    176(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    176(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    176(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    176(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    176(R8), Z25, Z21
-	VPDPBUSD.BCST    176(R8)(SI*1), Z25, Z22
-	VMOVUPS          2432(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    164(BX), Z26, Z9
-	VPDPBUSD.BCST    164(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    164(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    164(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    164(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    164(R8), Z26, Z14
-	VPDPBUSD.BCST    164(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    180(BX), Z25, Z16
-	VPDPBUSD.BCST    180(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    180(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    180(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    180(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    180(R8), Z25, Z21
-	VPDPBUSD.BCST    180(R8)(SI*1), Z25, Z22
-	VMOVUPS          2496(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    168(BX), Z26, Z9
-	VPDPBUSD.BCST    168(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    168(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    168(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    168(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    168(R8), Z26, Z14
-	VPDPBUSD.BCST    168(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    184(BX), Z25, Z16
-	VPDPBUSD.BCST    184(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    184(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    184(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    184(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    184(R8), Z25, Z21
-	VPDPBUSD.BCST    184(R8)(SI*1), Z25, Z22
-	VMOVUPS          2560(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    172(BX), Z23, Z9
-	VPDPBUSD.BCST    172(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    172(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    172(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    172(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    172(R8), Z23, Z14
-	VPDPBUSD.BCST    172(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    188(BX), Z25, Z16
-	VPDPBUSD.BCST    188(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    188(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    188(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    188(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    188(R8), Z25, Z21
-	VPDPBUSD.BCST    188(R8)(SI*1), Z25, Z22
-	VMOVUPS          128(CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    164(BX), Z22, Z8
+	VPDPBUSD.BCST    164(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    164(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    164(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    164(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    164(R8), Z22, Z13
+	VPDPBUSD.BCST    164(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2368(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    168(BX), Z22, Z8
+	VPDPBUSD.BCST    168(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    168(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    168(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    168(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    168(R8), Z22, Z13
+	VPDPBUSD.BCST    168(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    172(BX), Z23, Z8
+	VPDPBUSD.BCST    172(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    172(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    172(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    172(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    172(R8), Z23, Z13
+	VPDPBUSD.BCST    172(R8)(SI*1), Z23, Z14
+	VMOVUPS          2432(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    176(BX), Z22, Z15
+	VPDPBUSD.BCST    176(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    176(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    176(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    176(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    176(R8), Z22, Z20
+	VPDPBUSD.BCST    176(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          2496(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    180(BX), Z22, Z15
+	VPDPBUSD.BCST    180(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    180(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    180(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    180(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    180(R8), Z22, Z20
+	VPDPBUSD.BCST    180(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2560(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    184(BX), Z22, Z15
+	VPDPBUSD.BCST    184(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    184(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    184(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    184(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    184(R8), Z22, Z20
+	VPDPBUSD.BCST    184(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    188(BX), Z23, Z15
+	VPDPBUSD.BCST    188(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    188(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    188(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    188(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    188(R8), Z23, Z20
+	VPDPBUSD.BCST    188(R8)(SI*1), Z23, Z21
+	VMOVUPS          128(CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     320(BX), Z9
-	VPBROADCASTD     320(BX)(SI*1), Z10
-	VPBROADCASTD     320(BX)(SI*2), Z11
-	VPBROADCASTD     320(BX)(DI*1), Z12
-	VPBROADCASTD     320(BX)(SI*4), Z13
-	VPBROADCASTD     320(R8), Z14
-	VPBROADCASTD     320(R8)(SI*1), Z15
-	VPBROADCASTD     324(BX), Z16
-	VPBROADCASTD     324(BX)(SI*1), Z17
-	VPBROADCASTD     324(BX)(SI*2), Z18
-	VPBROADCASTD     324(BX)(DI*1), Z19
-	VPBROADCASTD     324(BX)(SI*4), Z20
-	VPBROADCASTD     324(R8), Z21
-	VPBROADCASTD     324(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     320(BX), Z8
+	VPBROADCASTD     320(BX)(SI*1), Z9
+	VPBROADCASTD     320(BX)(SI*2), Z10
+	VPBROADCASTD     320(BX)(DI*1), Z11
+	VPBROADCASTD     320(BX)(SI*4), Z12
+	VPBROADCASTD     320(R8), Z13
+	VPBROADCASTD     320(R8)(SI*1), Z14
+	VPBROADCASTD     324(BX), Z15
+	VPBROADCASTD     324(BX)(SI*1), Z16
+	VPBROADCASTD     324(BX)(SI*2), Z17
+	VPBROADCASTD     324(BX)(DI*1), Z18
+	VPBROADCASTD     324(BX)(SI*4), Z19
+	VPBROADCASTD     324(R8), Z20
+	VPBROADCASTD     324(R8)(SI*1), Z21
 	VMOVUPS          2624(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    192(BX), Z22, Z8
+	VPDPBUSD.BCST    192(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    192(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    192(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    192(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    192(R8), Z22, Z13
+	VPDPBUSD.BCST    192(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          2688(CX), Z24
-	VMOVUPS          2752(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    192(BX), Z26, Z9
-	VPDPBUSD.BCST    192(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    192(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    192(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    192(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    192(R8), Z26, Z14
-	VPDPBUSD.BCST    192(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    208(BX), Z25, Z16
-	VPDPBUSD.BCST    208(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    208(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    208(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    208(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    208(R8), Z25, Z21
-	VPDPBUSD.BCST    208(R8)(SI*1), Z25, Z22
-	VMOVUPS          2816(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    196(BX), Z26, Z9
-	VPDPBUSD.BCST    196(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    196(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    196(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    196(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    196(R8), Z26, Z14
-	VPDPBUSD.BCST    196(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    212(BX), Z25, Z16
-	VPDPBUSD.BCST    212(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    212(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    212(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    212(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    212(R8), Z25, Z21
-	VPDPBUSD.BCST    212(R8)(SI*1), Z25, Z22
-	VMOVUPS          2880(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    200(BX), Z26, Z9
-	VPDPBUSD.BCST    200(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    200(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    200(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    200(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    200(R8), Z26, Z14
-	VPDPBUSD.BCST    200(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    216(BX), Z25, Z16
-	VPDPBUSD.BCST    216(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    216(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    216(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    216(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    216(R8), Z25, Z21
-	VPDPBUSD.BCST    216(R8)(SI*1), Z25, Z22
-	VMOVUPS          2944(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    204(BX), Z23, Z9
-	VPDPBUSD.BCST    204(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    204(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    204(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    204(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    204(R8), Z23, Z14
-	VPDPBUSD.BCST    204(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    220(BX), Z25, Z16
-	VPDPBUSD.BCST    220(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    220(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    220(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    220(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    220(R8), Z25, Z21
-	VPDPBUSD.BCST    220(R8)(SI*1), Z25, Z22
-	VMOVUPS          192(CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    196(BX), Z22, Z8
+	VPDPBUSD.BCST    196(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    196(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    196(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    196(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    196(R8), Z22, Z13
+	VPDPBUSD.BCST    196(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2752(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    200(BX), Z22, Z8
+	VPDPBUSD.BCST    200(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    200(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    200(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    200(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    200(R8), Z22, Z13
+	VPDPBUSD.BCST    200(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    204(BX), Z23, Z8
+	VPDPBUSD.BCST    204(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    204(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    204(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    204(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    204(R8), Z23, Z13
+	VPDPBUSD.BCST    204(R8)(SI*1), Z23, Z14
+	VMOVUPS          2816(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    208(BX), Z22, Z15
+	VPDPBUSD.BCST    208(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    208(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    208(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    208(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    208(R8), Z22, Z20
+	VPDPBUSD.BCST    208(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          2880(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    212(BX), Z22, Z15
+	VPDPBUSD.BCST    212(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    212(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    212(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    212(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    212(R8), Z22, Z20
+	VPDPBUSD.BCST    212(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2944(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    216(BX), Z22, Z15
+	VPDPBUSD.BCST    216(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    216(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    216(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    216(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    216(R8), Z22, Z20
+	VPDPBUSD.BCST    216(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    220(BX), Z23, Z15
+	VPDPBUSD.BCST    220(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    220(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    220(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    220(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    220(R8), Z23, Z20
+	VPDPBUSD.BCST    220(R8)(SI*1), Z23, Z21
+	VMOVUPS          192(CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     328(BX), Z9
-	VPBROADCASTD     328(BX)(SI*1), Z10
-	VPBROADCASTD     328(BX)(SI*2), Z11
-	VPBROADCASTD     328(BX)(DI*1), Z12
-	VPBROADCASTD     328(BX)(SI*4), Z13
-	VPBROADCASTD     328(R8), Z14
-	VPBROADCASTD     328(R8)(SI*1), Z15
-	VPBROADCASTD     332(BX), Z16
-	VPBROADCASTD     332(BX)(SI*1), Z17
-	VPBROADCASTD     332(BX)(SI*2), Z18
-	VPBROADCASTD     332(BX)(DI*1), Z19
-	VPBROADCASTD     332(BX)(SI*4), Z20
-	VPBROADCASTD     332(R8), Z21
-	VPBROADCASTD     332(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     328(BX), Z8
+	VPBROADCASTD     328(BX)(SI*1), Z9
+	VPBROADCASTD     328(BX)(SI*2), Z10
+	VPBROADCASTD     328(BX)(DI*1), Z11
+	VPBROADCASTD     328(BX)(SI*4), Z12
+	VPBROADCASTD     328(R8), Z13
+	VPBROADCASTD     328(R8)(SI*1), Z14
+	VPBROADCASTD     332(BX), Z15
+	VPBROADCASTD     332(BX)(SI*1), Z16
+	VPBROADCASTD     332(BX)(SI*2), Z17
+	VPBROADCASTD     332(BX)(DI*1), Z18
+	VPBROADCASTD     332(BX)(SI*4), Z19
+	VPBROADCASTD     332(R8), Z20
+	VPBROADCASTD     332(R8)(SI*1), Z21
 	VMOVUPS          3008(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    224(BX), Z22, Z8
+	VPDPBUSD.BCST    224(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    224(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    224(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    224(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    224(R8), Z22, Z13
+	VPDPBUSD.BCST    224(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          3072(CX), Z24
-	VMOVUPS          3136(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    224(BX), Z26, Z9
-	VPDPBUSD.BCST    224(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    224(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    224(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    224(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    224(R8), Z26, Z14
-	VPDPBUSD.BCST    224(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    240(BX), Z25, Z16
-	VPDPBUSD.BCST    240(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    240(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    240(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    240(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    240(R8), Z25, Z21
-	VPDPBUSD.BCST    240(R8)(SI*1), Z25, Z22
-	VMOVUPS          3200(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VPDPBUSD.BCST    228(BX), Z26, Z9
-	VPDPBUSD.BCST    228(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    228(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    228(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    228(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    228(R8), Z26, Z14
-	VPDPBUSD.BCST    228(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VPDPBUSD.BCST    244(BX), Z25, Z16
-	VPDPBUSD.BCST    244(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    244(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    244(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    244(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    244(R8), Z25, Z21
-	VPDPBUSD.BCST    244(R8)(SI*1), Z25, Z22
-	VMOVUPS          3264(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VPDPBUSD.BCST    232(BX), Z26, Z9
-	VPDPBUSD.BCST    232(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    232(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    232(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    232(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    232(R8), Z26, Z14
-	VPDPBUSD.BCST    232(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VPDPBUSD.BCST    248(BX), Z25, Z16
-	VPDPBUSD.BCST    248(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    248(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    248(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    248(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    248(R8), Z25, Z21
-	VPDPBUSD.BCST    248(R8)(SI*1), Z25, Z22
-	VMOVUPS          3328(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
-	VPDPBUSD.BCST    236(BX), Z23, Z9
-	VPDPBUSD.BCST    236(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    236(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    236(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    236(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    236(R8), Z23, Z14
-	VPDPBUSD.BCST    236(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VPDPBUSD.BCST    252(BX), Z25, Z16
-	VPDPBUSD.BCST    252(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    252(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    252(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    252(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    252(R8), Z25, Z21
-	VPDPBUSD.BCST    252(R8)(SI*1), Z25, Z22
-	VMOVUPS          192(CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    228(BX), Z22, Z8
+	VPDPBUSD.BCST    228(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    228(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    228(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    228(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    228(R8), Z22, Z13
+	VPDPBUSD.BCST    228(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          3136(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    232(BX), Z22, Z8
+	VPDPBUSD.BCST    232(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    232(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    232(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    232(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    232(R8), Z22, Z13
+	VPDPBUSD.BCST    232(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    236(BX), Z23, Z8
+	VPDPBUSD.BCST    236(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    236(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    236(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    236(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    236(R8), Z23, Z13
+	VPDPBUSD.BCST    236(R8)(SI*1), Z23, Z14
+	VMOVUPS          3200(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VPDPBUSD.BCST    240(BX), Z22, Z15
+	VPDPBUSD.BCST    240(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    240(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    240(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    240(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    240(R8), Z22, Z20
+	VPDPBUSD.BCST    240(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          3264(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    244(BX), Z22, Z15
+	VPDPBUSD.BCST    244(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    244(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    244(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    244(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    244(R8), Z22, Z20
+	VPDPBUSD.BCST    244(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          3328(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VPDPBUSD.BCST    248(BX), Z22, Z15
+	VPDPBUSD.BCST    248(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    248(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    248(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    248(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    248(R8), Z22, Z20
+	VPDPBUSD.BCST    248(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VPDPBUSD.BCST    252(BX), Z23, Z15
+	VPDPBUSD.BCST    252(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    252(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    252(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    252(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    252(R8), Z23, Z20
+	VPDPBUSD.BCST    252(R8)(SI*1), Z23, Z21
+	VMOVUPS          192(CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VCVTPH2PS        256(CX), Z9
-	VMULPS.BCST      k40000000<>+0(SB), Z9, Z9
+	VPDPWSSD         Z22, Z14, Z7
+	VCVTPH2PS        256(CX), Z8
+	VMULPS.BCST      k40000000<>+0(SB), Z8, Z8
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z8, Z1, Z1
+	VMOVUPS          (DX), Z9
+	VFMADD231PS.BCST 256(BX), Z1, Z9
+	VMOVUPS          Z9, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z9, Z2, Z2
-	VMOVUPS          (DX), Z10
-	VFMADD231PS.BCST 256(BX), Z2, Z10
-	VMOVUPS          Z10, (DX)
+	VMULPS           Z8, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z9, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z8, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z9, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z8, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z9, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z8, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z9, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
+	VMULPS           Z8, Z6, Z6
+	VMOVUPS          320(DX), Z1
+	VFMADD231PS.BCST 256(R8), Z6, Z1
+	VMOVUPS          Z1, 320(DX)
 	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z9, Z7, Z7
-	VMOVUPS          320(DX), Z2
-	VFMADD231PS.BCST 256(R8), Z7, Z2
-	VMOVUPS          Z2, 320(DX)
-	VCVTDQ2PS        Z8, Z8
-	VMULPS           Z9, Z8, Z8
-	VMOVUPS          384(DX), Z2
-	VFMADD231PS.BCST 256(R8)(SI*1), Z8, Z2
-	VMOVUPS          Z2, 384(DX)
+	VMULPS           Z8, Z7, Z7
+	VMOVUPS          384(DX), Z1
+	VFMADD231PS.BCST 256(R8)(SI*1), Z7, Z1
+	VMOVUPS          Z1, 384(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+336, R8
 	ADDQ             $+3392, CX
@@ -33451,8 +32615,7 @@ add:
 	MOVL         $0xaaaaaaaa, R10
 	KMOVD        R10, K1
 	MOVQ         codes+32(FP), R10
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R9)
@@ -33462,1174 +32625,1110 @@ super:
 	PREFETCHT1       256(R9)
 	PREFETCHT1       320(R9)
 	PREFETCHT1       384(R9)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
 	VPXORD           Z5, Z5, Z5
 	VPXORD           Z6, Z6, Z6
 	VPXORD           Z7, Z7, Z7
-	VPXORD           Z8, Z8, Z8
-	VPBROADCASTD     272(BX), Z9
-	VPBROADCASTD     272(BX)(SI*1), Z10
-	VPBROADCASTD     272(BX)(SI*2), Z11
-	VPBROADCASTD     272(BX)(DI*1), Z12
-	VPBROADCASTD     272(BX)(SI*4), Z13
-	VPBROADCASTD     272(R8), Z14
-	VPBROADCASTD     272(R8)(SI*1), Z15
-	VPBROADCASTD     276(BX), Z16
-	VPBROADCASTD     276(BX)(SI*1), Z17
-	VPBROADCASTD     276(BX)(SI*2), Z18
-	VPBROADCASTD     276(BX)(DI*1), Z19
-	VPBROADCASTD     276(BX)(SI*4), Z20
-	VPBROADCASTD     276(R8), Z21
-	VPBROADCASTD     276(R8)(SI*1), Z22
+	VPBROADCASTD     272(BX), Z8
+	VPBROADCASTD     272(BX)(SI*1), Z9
+	VPBROADCASTD     272(BX)(SI*2), Z10
+	VPBROADCASTD     272(BX)(DI*1), Z11
+	VPBROADCASTD     272(BX)(SI*4), Z12
+	VPBROADCASTD     272(R8), Z13
+	VPBROADCASTD     272(R8)(SI*1), Z14
+	VPBROADCASTD     276(BX), Z15
+	VPBROADCASTD     276(BX)(SI*1), Z16
+	VPBROADCASTD     276(BX)(SI*2), Z17
+	VPBROADCASTD     276(BX)(DI*1), Z18
+	VPBROADCASTD     276(BX)(SI*4), Z19
+	VPBROADCASTD     276(R8), Z20
+	VPBROADCASTD     276(R8)(SI*1), Z21
 	VMOVUPS          320(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, (R10)
+	VPDPBUSD.BCST    (BX), Z22, Z8
+	VPDPBUSD.BCST    (BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    (BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    (BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    (BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    (R8), Z22, Z13
+	VPDPBUSD.BCST    (R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          384(CX), Z24
-	VMOVUPS          448(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, (R10)
-	VPDPBUSD.BCST    (BX), Z26, Z9
-	VPDPBUSD.BCST    (BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    (BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    (BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    (BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    (R8), Z26, Z14
-	VPDPBUSD.BCST    (R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 256(R10)
-	VPDPBUSD.BCST    16(BX), Z25, Z16
-	VPDPBUSD.BCST    16(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    16(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    16(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    16(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    16(R8), Z25, Z21
-	VPDPBUSD.BCST    16(R8)(SI*1), Z25, Z22
-	VMOVUPS          512(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 64(R10)
-	VPDPBUSD.BCST    4(BX), Z26, Z9
-	VPDPBUSD.BCST    4(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    4(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    4(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    4(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    4(R8), Z26, Z14
-	VPDPBUSD.BCST    4(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 320(R10)
-	VPDPBUSD.BCST    20(BX), Z25, Z16
-	VPDPBUSD.BCST    20(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    20(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    20(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    20(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    20(R8), Z25, Z21
-	VPDPBUSD.BCST    20(R8)(SI*1), Z25, Z22
-	VMOVUPS          576(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 128(R10)
-	VPDPBUSD.BCST    8(BX), Z26, Z9
-	VPDPBUSD.BCST    8(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    8(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    8(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    8(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    8(R8), Z26, Z14
-	VPDPBUSD.BCST    8(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 384(R10)
-	VPDPBUSD.BCST    24(BX), Z25, Z16
-	VPDPBUSD.BCST    24(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    24(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    24(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    24(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    24(R8), Z25, Z21
-	VPDPBUSD.BCST    24(R8)(SI*1), Z25, Z22
-	VMOVUPS          640(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 64(R10)
+	VPDPBUSD.BCST    4(BX), Z22, Z8
+	VPDPBUSD.BCST    4(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    4(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    4(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    4(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    4(R8), Z22, Z13
+	VPDPBUSD.BCST    4(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          448(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 128(R10)
+	VPDPBUSD.BCST    8(BX), Z22, Z8
+	VPDPBUSD.BCST    8(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    8(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    8(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    8(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    8(R8), Z22, Z13
+	VPDPBUSD.BCST    8(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 192(R10)
-	VPDPBUSD.BCST    12(BX), Z23, Z9
-	VPDPBUSD.BCST    12(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    12(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    12(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    12(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    12(R8), Z23, Z14
-	VPDPBUSD.BCST    12(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 448(R10)
-	VPDPBUSD.BCST    28(BX), Z25, Z16
-	VPDPBUSD.BCST    28(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    28(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    28(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    28(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    28(R8), Z25, Z21
-	VPDPBUSD.BCST    28(R8)(SI*1), Z25, Z22
-	VMOVUPS          (CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    12(BX), Z23, Z8
+	VPDPBUSD.BCST    12(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    12(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    12(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    12(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    12(R8), Z23, Z13
+	VPDPBUSD.BCST    12(R8)(SI*1), Z23, Z14
+	VMOVUPS          512(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 256(R10)
+	VPDPBUSD.BCST    16(BX), Z22, Z15
+	VPDPBUSD.BCST    16(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    16(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    16(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    16(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    16(R8), Z22, Z20
+	VPDPBUSD.BCST    16(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          576(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 320(R10)
+	VPDPBUSD.BCST    20(BX), Z22, Z15
+	VPDPBUSD.BCST    20(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    20(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    20(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    20(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    20(R8), Z22, Z20
+	VPDPBUSD.BCST    20(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          640(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 384(R10)
+	VPDPBUSD.BCST    24(BX), Z22, Z15
+	VPDPBUSD.BCST    24(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    24(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    24(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    24(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    24(R8), Z22, Z20
+	VPDPBUSD.BCST    24(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 448(R10)
+	VPDPBUSD.BCST    28(BX), Z23, Z15
+	VPDPBUSD.BCST    28(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    28(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    28(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    28(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    28(R8), Z23, Z20
+	VPDPBUSD.BCST    28(R8)(SI*1), Z23, Z21
+	VMOVUPS          (CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     280(BX), Z9
-	VPBROADCASTD     280(BX)(SI*1), Z10
-	VPBROADCASTD     280(BX)(SI*2), Z11
-	VPBROADCASTD     280(BX)(DI*1), Z12
-	VPBROADCASTD     280(BX)(SI*4), Z13
-	VPBROADCASTD     280(R8), Z14
-	VPBROADCASTD     280(R8)(SI*1), Z15
-	VPBROADCASTD     284(BX), Z16
-	VPBROADCASTD     284(BX)(SI*1), Z17
-	VPBROADCASTD     284(BX)(SI*2), Z18
-	VPBROADCASTD     284(BX)(DI*1), Z19
-	VPBROADCASTD     284(BX)(SI*4), Z20
-	VPBROADCASTD     284(R8), Z21
-	VPBROADCASTD     284(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     280(BX), Z8
+	VPBROADCASTD     280(BX)(SI*1), Z9
+	VPBROADCASTD     280(BX)(SI*2), Z10
+	VPBROADCASTD     280(BX)(DI*1), Z11
+	VPBROADCASTD     280(BX)(SI*4), Z12
+	VPBROADCASTD     280(R8), Z13
+	VPBROADCASTD     280(R8)(SI*1), Z14
+	VPBROADCASTD     284(BX), Z15
+	VPBROADCASTD     284(BX)(SI*1), Z16
+	VPBROADCASTD     284(BX)(SI*2), Z17
+	VPBROADCASTD     284(BX)(DI*1), Z18
+	VPBROADCASTD     284(BX)(SI*4), Z19
+	VPBROADCASTD     284(R8), Z20
+	VPBROADCASTD     284(R8)(SI*1), Z21
 	VMOVUPS          704(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 512(R10)
+	VPDPBUSD.BCST    32(BX), Z22, Z8
+	VPDPBUSD.BCST    32(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    32(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    32(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    32(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    32(R8), Z22, Z13
+	VPDPBUSD.BCST    32(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          768(CX), Z24
-	VMOVUPS          832(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 512(R10)
-	VPDPBUSD.BCST    32(BX), Z26, Z9
-	VPDPBUSD.BCST    32(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    32(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    32(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    32(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    32(R8), Z26, Z14
-	VPDPBUSD.BCST    32(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 768(R10)
-	VPDPBUSD.BCST    48(BX), Z25, Z16
-	VPDPBUSD.BCST    48(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    48(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    48(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    48(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    48(R8), Z25, Z21
-	VPDPBUSD.BCST    48(R8)(SI*1), Z25, Z22
-	VMOVUPS          896(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 576(R10)
-	VPDPBUSD.BCST    36(BX), Z26, Z9
-	VPDPBUSD.BCST    36(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    36(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    36(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    36(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    36(R8), Z26, Z14
-	VPDPBUSD.BCST    36(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 832(R10)
-	VPDPBUSD.BCST    52(BX), Z25, Z16
-	VPDPBUSD.BCST    52(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    52(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    52(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    52(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    52(R8), Z25, Z21
-	VPDPBUSD.BCST    52(R8)(SI*1), Z25, Z22
-	VMOVUPS          960(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 640(R10)
-	VPDPBUSD.BCST    40(BX), Z26, Z9
-	VPDPBUSD.BCST    40(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    40(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    40(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    40(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    40(R8), Z26, Z14
-	VPDPBUSD.BCST    40(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 896(R10)
-	VPDPBUSD.BCST    56(BX), Z25, Z16
-	VPDPBUSD.BCST    56(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    56(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    56(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    56(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    56(R8), Z25, Z21
-	VPDPBUSD.BCST    56(R8)(SI*1), Z25, Z22
-	VMOVUPS          1024(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 576(R10)
+	VPDPBUSD.BCST    36(BX), Z22, Z8
+	VPDPBUSD.BCST    36(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    36(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    36(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    36(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    36(R8), Z22, Z13
+	VPDPBUSD.BCST    36(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          832(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 640(R10)
+	VPDPBUSD.BCST    40(BX), Z22, Z8
+	VPDPBUSD.BCST    40(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    40(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    40(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    40(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    40(R8), Z22, Z13
+	VPDPBUSD.BCST    40(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 704(R10)
-	VPDPBUSD.BCST    44(BX), Z23, Z9
-	VPDPBUSD.BCST    44(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    44(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    44(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    44(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    44(R8), Z23, Z14
-	VPDPBUSD.BCST    44(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 960(R10)
-	VPDPBUSD.BCST    60(BX), Z25, Z16
-	VPDPBUSD.BCST    60(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    60(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    60(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    60(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    60(R8), Z25, Z21
-	VPDPBUSD.BCST    60(R8)(SI*1), Z25, Z22
-	VMOVUPS          (CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    44(BX), Z23, Z8
+	VPDPBUSD.BCST    44(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    44(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    44(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    44(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    44(R8), Z23, Z13
+	VPDPBUSD.BCST    44(R8)(SI*1), Z23, Z14
+	VMOVUPS          896(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 768(R10)
+	VPDPBUSD.BCST    48(BX), Z22, Z15
+	VPDPBUSD.BCST    48(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    48(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    48(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    48(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    48(R8), Z22, Z20
+	VPDPBUSD.BCST    48(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          960(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 832(R10)
+	VPDPBUSD.BCST    52(BX), Z22, Z15
+	VPDPBUSD.BCST    52(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    52(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    52(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    52(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    52(R8), Z22, Z20
+	VPDPBUSD.BCST    52(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1024(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 896(R10)
+	VPDPBUSD.BCST    56(BX), Z22, Z15
+	VPDPBUSD.BCST    56(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    56(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    56(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    56(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    56(R8), Z22, Z20
+	VPDPBUSD.BCST    56(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 960(R10)
+	VPDPBUSD.BCST    60(BX), Z23, Z15
+	VPDPBUSD.BCST    60(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    60(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    60(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    60(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    60(R8), Z23, Z20
+	VPDPBUSD.BCST    60(R8)(SI*1), Z23, Z21
+	VMOVUPS          (CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     288(BX), Z9
-	VPBROADCASTD     288(BX)(SI*1), Z10
-	VPBROADCASTD     288(BX)(SI*2), Z11
-	VPBROADCASTD     288(BX)(DI*1), Z12
-	VPBROADCASTD     288(BX)(SI*4), Z13
-	VPBROADCASTD     288(R8), Z14
-	VPBROADCASTD     288(R8)(SI*1), Z15
-	VPBROADCASTD     292(BX), Z16
-	VPBROADCASTD     292(BX)(SI*1), Z17
-	VPBROADCASTD     292(BX)(SI*2), Z18
-	VPBROADCASTD     292(BX)(DI*1), Z19
-	VPBROADCASTD     292(BX)(SI*4), Z20
-	VPBROADCASTD     292(R8), Z21
-	VPBROADCASTD     292(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     288(BX), Z8
+	VPBROADCASTD     288(BX)(SI*1), Z9
+	VPBROADCASTD     288(BX)(SI*2), Z10
+	VPBROADCASTD     288(BX)(DI*1), Z11
+	VPBROADCASTD     288(BX)(SI*4), Z12
+	VPBROADCASTD     288(R8), Z13
+	VPBROADCASTD     288(R8)(SI*1), Z14
+	VPBROADCASTD     292(BX), Z15
+	VPBROADCASTD     292(BX)(SI*1), Z16
+	VPBROADCASTD     292(BX)(SI*2), Z17
+	VPBROADCASTD     292(BX)(DI*1), Z18
+	VPBROADCASTD     292(BX)(SI*4), Z19
+	VPBROADCASTD     292(R8), Z20
+	VPBROADCASTD     292(R8)(SI*1), Z21
 	VMOVUPS          1088(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 1024(R10)
+	VPDPBUSD.BCST    64(BX), Z22, Z8
+	VPDPBUSD.BCST    64(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    64(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    64(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    64(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    64(R8), Z22, Z13
+	VPDPBUSD.BCST    64(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          1152(CX), Z24
-	VMOVUPS          1216(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 1024(R10)
-	VPDPBUSD.BCST    64(BX), Z26, Z9
-	VPDPBUSD.BCST    64(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    64(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    64(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    64(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    64(R8), Z26, Z14
-	VPDPBUSD.BCST    64(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 1280(R10)
-	VPDPBUSD.BCST    80(BX), Z25, Z16
-	VPDPBUSD.BCST    80(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    80(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    80(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    80(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    80(R8), Z25, Z21
-	VPDPBUSD.BCST    80(R8)(SI*1), Z25, Z22
-	VMOVUPS          1280(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 1088(R10)
-	VPDPBUSD.BCST    68(BX), Z26, Z9
-	VPDPBUSD.BCST    68(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    68(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    68(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    68(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    68(R8), Z26, Z14
-	VPDPBUSD.BCST    68(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 1344(R10)
-	VPDPBUSD.BCST    84(BX), Z25, Z16
-	VPDPBUSD.BCST    84(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    84(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    84(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    84(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    84(R8), Z25, Z21
-	VPDPBUSD.BCST    84(R8)(SI*1), Z25, Z22
-	VMOVUPS          1344(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 1152(R10)
-	VPDPBUSD.BCST    72(BX), Z26, Z9
-	VPDPBUSD.BCST    72(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    72(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    72(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    72(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    72(R8), Z26, Z14
-	VPDPBUSD.BCST    72(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 1408(R10)
-	VPDPBUSD.BCST    88(BX), Z25, Z16
-	VPDPBUSD.BCST    88(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    88(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    88(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    88(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    88(R8), Z25, Z21
-	VPDPBUSD.BCST    88(R8)(SI*1), Z25, Z22
-	VMOVUPS          1408(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1088(R10)
+	VPDPBUSD.BCST    68(BX), Z22, Z8
+	VPDPBUSD.BCST    68(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    68(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    68(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    68(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    68(R8), Z22, Z13
+	VPDPBUSD.BCST    68(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1216(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1152(R10)
+	VPDPBUSD.BCST    72(BX), Z22, Z8
+	VPDPBUSD.BCST    72(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    72(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    72(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    72(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    72(R8), Z22, Z13
+	VPDPBUSD.BCST    72(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 1216(R10)
-	VPDPBUSD.BCST    76(BX), Z23, Z9
-	VPDPBUSD.BCST    76(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    76(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    76(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    76(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    76(R8), Z23, Z14
-	VPDPBUSD.BCST    76(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 1472(R10)
-	VPDPBUSD.BCST    92(BX), Z25, Z16
-	VPDPBUSD.BCST    92(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    92(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    92(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    92(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    92(R8), Z25, Z21
-	VPDPBUSD.BCST    92(R8)(SI*1), Z25, Z22
-	VMOVUPS          64(CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    76(BX), Z23, Z8
+	VPDPBUSD.BCST    76(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    76(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    76(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    76(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    76(R8), Z23, Z13
+	VPDPBUSD.BCST    76(R8)(SI*1), Z23, Z14
+	VMOVUPS          1280(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 1280(R10)
+	VPDPBUSD.BCST    80(BX), Z22, Z15
+	VPDPBUSD.BCST    80(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    80(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    80(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    80(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    80(R8), Z22, Z20
+	VPDPBUSD.BCST    80(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          1344(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1344(R10)
+	VPDPBUSD.BCST    84(BX), Z22, Z15
+	VPDPBUSD.BCST    84(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    84(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    84(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    84(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    84(R8), Z22, Z20
+	VPDPBUSD.BCST    84(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1408(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1408(R10)
+	VPDPBUSD.BCST    88(BX), Z22, Z15
+	VPDPBUSD.BCST    88(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    88(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    88(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    88(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    88(R8), Z22, Z20
+	VPDPBUSD.BCST    88(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 1472(R10)
+	VPDPBUSD.BCST    92(BX), Z23, Z15
+	VPDPBUSD.BCST    92(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    92(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    92(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    92(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    92(R8), Z23, Z20
+	VPDPBUSD.BCST    92(R8)(SI*1), Z23, Z21
+	VMOVUPS          64(CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     296(BX), Z9
-	VPBROADCASTD     296(BX)(SI*1), Z10
-	VPBROADCASTD     296(BX)(SI*2), Z11
-	VPBROADCASTD     296(BX)(DI*1), Z12
-	VPBROADCASTD     296(BX)(SI*4), Z13
-	VPBROADCASTD     296(R8), Z14
-	VPBROADCASTD     296(R8)(SI*1), Z15
-	VPBROADCASTD     300(BX), Z16
-	VPBROADCASTD     300(BX)(SI*1), Z17
-	VPBROADCASTD     300(BX)(SI*2), Z18
-	VPBROADCASTD     300(BX)(DI*1), Z19
-	VPBROADCASTD     300(BX)(SI*4), Z20
-	VPBROADCASTD     300(R8), Z21
-	VPBROADCASTD     300(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     296(BX), Z8
+	VPBROADCASTD     296(BX)(SI*1), Z9
+	VPBROADCASTD     296(BX)(SI*2), Z10
+	VPBROADCASTD     296(BX)(DI*1), Z11
+	VPBROADCASTD     296(BX)(SI*4), Z12
+	VPBROADCASTD     296(R8), Z13
+	VPBROADCASTD     296(R8)(SI*1), Z14
+	VPBROADCASTD     300(BX), Z15
+	VPBROADCASTD     300(BX)(SI*1), Z16
+	VPBROADCASTD     300(BX)(SI*2), Z17
+	VPBROADCASTD     300(BX)(DI*1), Z18
+	VPBROADCASTD     300(BX)(SI*4), Z19
+	VPBROADCASTD     300(R8), Z20
+	VPBROADCASTD     300(R8)(SI*1), Z21
 	VMOVUPS          1472(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 1536(R10)
+	VPDPBUSD.BCST    96(BX), Z22, Z8
+	VPDPBUSD.BCST    96(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    96(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    96(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    96(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    96(R8), Z22, Z13
+	VPDPBUSD.BCST    96(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          1536(CX), Z24
-	VMOVUPS          1600(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 1536(R10)
-	VPDPBUSD.BCST    96(BX), Z26, Z9
-	VPDPBUSD.BCST    96(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    96(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    96(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    96(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    96(R8), Z26, Z14
-	VPDPBUSD.BCST    96(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 1792(R10)
-	VPDPBUSD.BCST    112(BX), Z25, Z16
-	VPDPBUSD.BCST    112(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    112(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    112(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    112(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    112(R8), Z25, Z21
-	VPDPBUSD.BCST    112(R8)(SI*1), Z25, Z22
-	VMOVUPS          1664(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 1600(R10)
-	VPDPBUSD.BCST    100(BX), Z26, Z9
-	VPDPBUSD.BCST    100(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    100(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    100(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    100(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    100(R8), Z26, Z14
-	VPDPBUSD.BCST    100(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 1856(R10)
-	VPDPBUSD.BCST    116(BX), Z25, Z16
-	VPDPBUSD.BCST    116(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    116(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    116(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    116(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    116(R8), Z25, Z21
-	VPDPBUSD.BCST    116(R8)(SI*1), Z25, Z22
-	VMOVUPS          1728(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 1664(R10)
-	VPDPBUSD.BCST    104(BX), Z26, Z9
-	VPDPBUSD.BCST    104(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    104(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    104(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    104(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    104(R8), Z26, Z14
-	VPDPBUSD.BCST    104(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 1920(R10)
-	VPDPBUSD.BCST    120(BX), Z25, Z16
-	VPDPBUSD.BCST    120(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    120(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    120(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    120(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    120(R8), Z25, Z21
-	VPDPBUSD.BCST    120(R8)(SI*1), Z25, Z22
-	VMOVUPS          1792(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1600(R10)
+	VPDPBUSD.BCST    100(BX), Z22, Z8
+	VPDPBUSD.BCST    100(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    100(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    100(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    100(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    100(R8), Z22, Z13
+	VPDPBUSD.BCST    100(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1600(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1664(R10)
+	VPDPBUSD.BCST    104(BX), Z22, Z8
+	VPDPBUSD.BCST    104(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    104(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    104(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    104(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    104(R8), Z22, Z13
+	VPDPBUSD.BCST    104(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 1728(R10)
-	VPDPBUSD.BCST    108(BX), Z23, Z9
-	VPDPBUSD.BCST    108(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    108(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    108(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    108(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    108(R8), Z23, Z14
-	VPDPBUSD.BCST    108(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 1984(R10)
-	VPDPBUSD.BCST    124(BX), Z25, Z16
-	VPDPBUSD.BCST    124(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    124(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    124(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    124(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    124(R8), Z25, Z21
-	VPDPBUSD.BCST    124(R8)(SI*1), Z25, Z22
-	VMOVUPS          64(CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    108(BX), Z23, Z8
+	VPDPBUSD.BCST    108(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    108(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    108(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    108(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    108(R8), Z23, Z13
+	VPDPBUSD.BCST    108(R8)(SI*1), Z23, Z14
+	VMOVUPS          1664(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 1792(R10)
+	VPDPBUSD.BCST    112(BX), Z22, Z15
+	VPDPBUSD.BCST    112(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    112(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    112(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    112(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    112(R8), Z22, Z20
+	VPDPBUSD.BCST    112(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          1728(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1856(R10)
+	VPDPBUSD.BCST    116(BX), Z22, Z15
+	VPDPBUSD.BCST    116(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    116(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    116(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    116(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    116(R8), Z22, Z20
+	VPDPBUSD.BCST    116(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1792(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 1920(R10)
+	VPDPBUSD.BCST    120(BX), Z22, Z15
+	VPDPBUSD.BCST    120(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    120(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    120(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    120(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    120(R8), Z22, Z20
+	VPDPBUSD.BCST    120(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 1984(R10)
+	VPDPBUSD.BCST    124(BX), Z23, Z15
+	VPDPBUSD.BCST    124(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    124(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    124(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    124(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    124(R8), Z23, Z20
+	VPDPBUSD.BCST    124(R8)(SI*1), Z23, Z21
+	VMOVUPS          64(CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     304(BX), Z9
-	VPBROADCASTD     304(BX)(SI*1), Z10
-	VPBROADCASTD     304(BX)(SI*2), Z11
-	VPBROADCASTD     304(BX)(DI*1), Z12
-	VPBROADCASTD     304(BX)(SI*4), Z13
-	VPBROADCASTD     304(R8), Z14
-	VPBROADCASTD     304(R8)(SI*1), Z15
-	VPBROADCASTD     308(BX), Z16
-	VPBROADCASTD     308(BX)(SI*1), Z17
-	VPBROADCASTD     308(BX)(SI*2), Z18
-	VPBROADCASTD     308(BX)(DI*1), Z19
-	VPBROADCASTD     308(BX)(SI*4), Z20
-	VPBROADCASTD     308(R8), Z21
-	VPBROADCASTD     308(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     304(BX), Z8
+	VPBROADCASTD     304(BX)(SI*1), Z9
+	VPBROADCASTD     304(BX)(SI*2), Z10
+	VPBROADCASTD     304(BX)(DI*1), Z11
+	VPBROADCASTD     304(BX)(SI*4), Z12
+	VPBROADCASTD     304(R8), Z13
+	VPBROADCASTD     304(R8)(SI*1), Z14
+	VPBROADCASTD     308(BX), Z15
+	VPBROADCASTD     308(BX)(SI*1), Z16
+	VPBROADCASTD     308(BX)(SI*2), Z17
+	VPBROADCASTD     308(BX)(DI*1), Z18
+	VPBROADCASTD     308(BX)(SI*4), Z19
+	VPBROADCASTD     308(R8), Z20
+	VPBROADCASTD     308(R8)(SI*1), Z21
 	VMOVUPS          1856(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 2048(R10)
+	VPDPBUSD.BCST    128(BX), Z22, Z8
+	VPDPBUSD.BCST    128(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    128(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    128(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    128(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    128(R8), Z22, Z13
+	VPDPBUSD.BCST    128(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          1920(CX), Z24
-	VMOVUPS          1984(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 2048(R10)
-	VPDPBUSD.BCST    128(BX), Z26, Z9
-	VPDPBUSD.BCST    128(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    128(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    128(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    128(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    128(R8), Z26, Z14
-	VPDPBUSD.BCST    128(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 2304(R10)
-	VPDPBUSD.BCST    144(BX), Z25, Z16
-	VPDPBUSD.BCST    144(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    144(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    144(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    144(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    144(R8), Z25, Z21
-	VPDPBUSD.BCST    144(R8)(SI*1), Z25, Z22
-	VMOVUPS          2048(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 2112(R10)
-	VPDPBUSD.BCST    132(BX), Z26, Z9
-	VPDPBUSD.BCST    132(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    132(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    132(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    132(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    132(R8), Z26, Z14
-	VPDPBUSD.BCST    132(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 2368(R10)
-	VPDPBUSD.BCST    148(BX), Z25, Z16
-	VPDPBUSD.BCST    148(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    148(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    148(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    148(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    148(R8), Z25, Z21
-	VPDPBUSD.BCST    148(R8)(SI*1), Z25, Z22
-	VMOVUPS          2112(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 2176(R10)
-	VPDPBUSD.BCST    136(BX), Z26, Z9
-	VPDPBUSD.BCST    136(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    136(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    136(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    136(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    136(R8), Z26, Z14
-	VPDPBUSD.BCST    136(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 2432(R10)
-	VPDPBUSD.BCST    152(BX), Z25, Z16
-	VPDPBUSD.BCST    152(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    152(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    152(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    152(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    152(R8), Z25, Z21
-	VPDPBUSD.BCST    152(R8)(SI*1), Z25, Z22
-	VMOVUPS          2176(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2112(R10)
+	VPDPBUSD.BCST    132(BX), Z22, Z8
+	VPDPBUSD.BCST    132(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    132(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    132(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    132(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    132(R8), Z22, Z13
+	VPDPBUSD.BCST    132(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          1984(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2176(R10)
+	VPDPBUSD.BCST    136(BX), Z22, Z8
+	VPDPBUSD.BCST    136(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    136(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    136(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    136(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    136(R8), Z22, Z13
+	VPDPBUSD.BCST    136(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 2240(R10)
-	VPDPBUSD.BCST    140(BX), Z23, Z9
-	VPDPBUSD.BCST    140(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    140(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    140(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    140(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    140(R8), Z23, Z14
-	VPDPBUSD.BCST    140(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 2496(R10)
-	VPDPBUSD.BCST    156(BX), Z25, Z16
-	VPDPBUSD.BCST    156(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    156(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    156(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    156(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    156(R8), Z25, Z21
-	VPDPBUSD.BCST    156(R8)(SI*1), Z25, Z22
-	VMOVUPS          128(CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    140(BX), Z23, Z8
+	VPDPBUSD.BCST    140(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    140(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    140(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    140(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    140(R8), Z23, Z13
+	VPDPBUSD.BCST    140(R8)(SI*1), Z23, Z14
+	VMOVUPS          2048(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 2304(R10)
+	VPDPBUSD.BCST    144(BX), Z22, Z15
+	VPDPBUSD.BCST    144(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    144(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    144(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    144(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    144(R8), Z22, Z20
+	VPDPBUSD.BCST    144(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          2112(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2368(R10)
+	VPDPBUSD.BCST    148(BX), Z22, Z15
+	VPDPBUSD.BCST    148(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    148(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    148(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    148(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    148(R8), Z22, Z20
+	VPDPBUSD.BCST    148(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2176(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2432(R10)
+	VPDPBUSD.BCST    152(BX), Z22, Z15
+	VPDPBUSD.BCST    152(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    152(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    152(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    152(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    152(R8), Z22, Z20
+	VPDPBUSD.BCST    152(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 2496(R10)
+	VPDPBUSD.BCST    156(BX), Z23, Z15
+	VPDPBUSD.BCST    156(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    156(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    156(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    156(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    156(R8), Z23, Z20
+	VPDPBUSD.BCST    156(R8)(SI*1), Z23, Z21
+	VMOVUPS          128(CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     312(BX), Z9
-	VPBROADCASTD     312(BX)(SI*1), Z10
-	VPBROADCASTD     312(BX)(SI*2), Z11
-	VPBROADCASTD     312(BX)(DI*1), Z12
-	VPBROADCASTD     312(BX)(SI*4), Z13
-	VPBROADCASTD     312(R8), Z14
-	VPBROADCASTD     312(R8)(SI*1), Z15
-	VPBROADCASTD     316(BX), Z16
-	VPBROADCASTD     316(BX)(SI*1), Z17
-	VPBROADCASTD     316(BX)(SI*2), Z18
-	VPBROADCASTD     316(BX)(DI*1), Z19
-	VPBROADCASTD     316(BX)(SI*4), Z20
-	VPBROADCASTD     316(R8), Z21
-	VPBROADCASTD     316(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     312(BX), Z8
+	VPBROADCASTD     312(BX)(SI*1), Z9
+	VPBROADCASTD     312(BX)(SI*2), Z10
+	VPBROADCASTD     312(BX)(DI*1), Z11
+	VPBROADCASTD     312(BX)(SI*4), Z12
+	VPBROADCASTD     312(R8), Z13
+	VPBROADCASTD     312(R8)(SI*1), Z14
+	VPBROADCASTD     316(BX), Z15
+	VPBROADCASTD     316(BX)(SI*1), Z16
+	VPBROADCASTD     316(BX)(SI*2), Z17
+	VPBROADCASTD     316(BX)(DI*1), Z18
+	VPBROADCASTD     316(BX)(SI*4), Z19
+	VPBROADCASTD     316(R8), Z20
+	VPBROADCASTD     316(R8)(SI*1), Z21
 	VMOVUPS          2240(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 2560(R10)
+	VPDPBUSD.BCST    160(BX), Z22, Z8
+	VPDPBUSD.BCST    160(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    160(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    160(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    160(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    160(R8), Z22, Z13
+	VPDPBUSD.BCST    160(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          2304(CX), Z24
-	VMOVUPS          2368(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 2560(R10)
-	VPDPBUSD.BCST    160(BX), Z26, Z9
-	VPDPBUSD.BCST    160(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    160(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    160(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    160(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    160(R8), Z26, Z14
-	VPDPBUSD.BCST    160(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 2816(R10)
-	VPDPBUSD.BCST    176(BX), Z25, Z16
-	VPDPBUSD.BCST    176(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    176(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    176(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    176(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    176(R8), Z25, Z21
-	VPDPBUSD.BCST    176(R8)(SI*1), Z25, Z22
-	VMOVUPS          2432(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 2624(R10)
-	VPDPBUSD.BCST    164(BX), Z26, Z9
-	VPDPBUSD.BCST    164(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    164(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    164(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    164(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    164(R8), Z26, Z14
-	VPDPBUSD.BCST    164(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 2880(R10)
-	VPDPBUSD.BCST    180(BX), Z25, Z16
-	VPDPBUSD.BCST    180(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    180(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    180(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    180(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    180(R8), Z25, Z21
-	VPDPBUSD.BCST    180(R8)(SI*1), Z25, Z22
-	VMOVUPS          2496(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 2688(R10)
-	VPDPBUSD.BCST    168(BX), Z26, Z9
-	VPDPBUSD.BCST    168(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    168(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    168(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    168(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    168(R8), Z26, Z14
-	VPDPBUSD.BCST    168(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 2944(R10)
-	VPDPBUSD.BCST    184(BX), Z25, Z16
-	VPDPBUSD.BCST    184(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    184(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    184(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    184(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    184(R8), Z25, Z21
-	VPDPBUSD.BCST    184(R8)(SI*1), Z25, Z22
-	VMOVUPS          2560(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2624(R10)
+	VPDPBUSD.BCST    164(BX), Z22, Z8
+	VPDPBUSD.BCST    164(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    164(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    164(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    164(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    164(R8), Z22, Z13
+	VPDPBUSD.BCST    164(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2368(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2688(R10)
+	VPDPBUSD.BCST    168(BX), Z22, Z8
+	VPDPBUSD.BCST    168(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    168(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    168(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    168(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    168(R8), Z22, Z13
+	VPDPBUSD.BCST    168(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 2752(R10)
-	VPDPBUSD.BCST    172(BX), Z23, Z9
-	VPDPBUSD.BCST    172(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    172(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    172(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    172(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    172(R8), Z23, Z14
-	VPDPBUSD.BCST    172(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 3008(R10)
-	VPDPBUSD.BCST    188(BX), Z25, Z16
-	VPDPBUSD.BCST    188(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    188(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    188(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    188(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    188(R8), Z25, Z21
-	VPDPBUSD.BCST    188(R8)(SI*1), Z25, Z22
-	VMOVUPS          128(CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    172(BX), Z23, Z8
+	VPDPBUSD.BCST    172(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    172(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    172(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    172(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    172(R8), Z23, Z13
+	VPDPBUSD.BCST    172(R8)(SI*1), Z23, Z14
+	VMOVUPS          2432(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 2816(R10)
+	VPDPBUSD.BCST    176(BX), Z22, Z15
+	VPDPBUSD.BCST    176(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    176(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    176(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    176(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    176(R8), Z22, Z20
+	VPDPBUSD.BCST    176(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          2496(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2880(R10)
+	VPDPBUSD.BCST    180(BX), Z22, Z15
+	VPDPBUSD.BCST    180(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    180(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    180(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    180(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    180(R8), Z22, Z20
+	VPDPBUSD.BCST    180(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2560(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 2944(R10)
+	VPDPBUSD.BCST    184(BX), Z22, Z15
+	VPDPBUSD.BCST    184(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    184(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    184(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    184(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    184(R8), Z22, Z20
+	VPDPBUSD.BCST    184(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 3008(R10)
+	VPDPBUSD.BCST    188(BX), Z23, Z15
+	VPDPBUSD.BCST    188(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    188(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    188(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    188(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    188(R8), Z23, Z20
+	VPDPBUSD.BCST    188(R8)(SI*1), Z23, Z21
+	VMOVUPS          128(CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     320(BX), Z9
-	VPBROADCASTD     320(BX)(SI*1), Z10
-	VPBROADCASTD     320(BX)(SI*2), Z11
-	VPBROADCASTD     320(BX)(DI*1), Z12
-	VPBROADCASTD     320(BX)(SI*4), Z13
-	VPBROADCASTD     320(R8), Z14
-	VPBROADCASTD     320(R8)(SI*1), Z15
-	VPBROADCASTD     324(BX), Z16
-	VPBROADCASTD     324(BX)(SI*1), Z17
-	VPBROADCASTD     324(BX)(SI*2), Z18
-	VPBROADCASTD     324(BX)(DI*1), Z19
-	VPBROADCASTD     324(BX)(SI*4), Z20
-	VPBROADCASTD     324(R8), Z21
-	VPBROADCASTD     324(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     320(BX), Z8
+	VPBROADCASTD     320(BX)(SI*1), Z9
+	VPBROADCASTD     320(BX)(SI*2), Z10
+	VPBROADCASTD     320(BX)(DI*1), Z11
+	VPBROADCASTD     320(BX)(SI*4), Z12
+	VPBROADCASTD     320(R8), Z13
+	VPBROADCASTD     320(R8)(SI*1), Z14
+	VPBROADCASTD     324(BX), Z15
+	VPBROADCASTD     324(BX)(SI*1), Z16
+	VPBROADCASTD     324(BX)(SI*2), Z17
+	VPBROADCASTD     324(BX)(DI*1), Z18
+	VPBROADCASTD     324(BX)(SI*4), Z19
+	VPBROADCASTD     324(R8), Z20
+	VPBROADCASTD     324(R8)(SI*1), Z21
 	VMOVUPS          2624(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 3072(R10)
+	VPDPBUSD.BCST    192(BX), Z22, Z8
+	VPDPBUSD.BCST    192(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    192(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    192(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    192(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    192(R8), Z22, Z13
+	VPDPBUSD.BCST    192(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          2688(CX), Z24
-	VMOVUPS          2752(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 3072(R10)
-	VPDPBUSD.BCST    192(BX), Z26, Z9
-	VPDPBUSD.BCST    192(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    192(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    192(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    192(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    192(R8), Z26, Z14
-	VPDPBUSD.BCST    192(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 3328(R10)
-	VPDPBUSD.BCST    208(BX), Z25, Z16
-	VPDPBUSD.BCST    208(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    208(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    208(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    208(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    208(R8), Z25, Z21
-	VPDPBUSD.BCST    208(R8)(SI*1), Z25, Z22
-	VMOVUPS          2816(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 3136(R10)
-	VPDPBUSD.BCST    196(BX), Z26, Z9
-	VPDPBUSD.BCST    196(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    196(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    196(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    196(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    196(R8), Z26, Z14
-	VPDPBUSD.BCST    196(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 3392(R10)
-	VPDPBUSD.BCST    212(BX), Z25, Z16
-	VPDPBUSD.BCST    212(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    212(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    212(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    212(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    212(R8), Z25, Z21
-	VPDPBUSD.BCST    212(R8)(SI*1), Z25, Z22
-	VMOVUPS          2880(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 3200(R10)
-	VPDPBUSD.BCST    200(BX), Z26, Z9
-	VPDPBUSD.BCST    200(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    200(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    200(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    200(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    200(R8), Z26, Z14
-	VPDPBUSD.BCST    200(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 3456(R10)
-	VPDPBUSD.BCST    216(BX), Z25, Z16
-	VPDPBUSD.BCST    216(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    216(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    216(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    216(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    216(R8), Z25, Z21
-	VPDPBUSD.BCST    216(R8)(SI*1), Z25, Z22
-	VMOVUPS          2944(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3136(R10)
+	VPDPBUSD.BCST    196(BX), Z22, Z8
+	VPDPBUSD.BCST    196(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    196(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    196(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    196(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    196(R8), Z22, Z13
+	VPDPBUSD.BCST    196(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2752(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3200(R10)
+	VPDPBUSD.BCST    200(BX), Z22, Z8
+	VPDPBUSD.BCST    200(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    200(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    200(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    200(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    200(R8), Z22, Z13
+	VPDPBUSD.BCST    200(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 3264(R10)
-	VPDPBUSD.BCST    204(BX), Z23, Z9
-	VPDPBUSD.BCST    204(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    204(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    204(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    204(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    204(R8), Z23, Z14
-	VPDPBUSD.BCST    204(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 3520(R10)
-	VPDPBUSD.BCST    220(BX), Z25, Z16
-	VPDPBUSD.BCST    220(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    220(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    220(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    220(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    220(R8), Z25, Z21
-	VPDPBUSD.BCST    220(R8)(SI*1), Z25, Z22
-	VMOVUPS          192(CX), Z23
-	VPSLLW           $0x08, Z23, Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    204(BX), Z23, Z8
+	VPDPBUSD.BCST    204(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    204(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    204(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    204(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    204(R8), Z23, Z13
+	VPDPBUSD.BCST    204(R8)(SI*1), Z23, Z14
+	VMOVUPS          2816(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 3328(R10)
+	VPDPBUSD.BCST    208(BX), Z22, Z15
+	VPDPBUSD.BCST    208(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    208(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    208(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    208(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    208(R8), Z22, Z20
+	VPDPBUSD.BCST    208(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          2880(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3392(R10)
+	VPDPBUSD.BCST    212(BX), Z22, Z15
+	VPDPBUSD.BCST    212(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    212(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    212(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    212(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    212(R8), Z22, Z20
+	VPDPBUSD.BCST    212(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          2944(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3456(R10)
+	VPDPBUSD.BCST    216(BX), Z22, Z15
+	VPDPBUSD.BCST    216(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    216(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    216(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    216(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    216(R8), Z22, Z20
+	VPDPBUSD.BCST    216(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 3520(R10)
+	VPDPBUSD.BCST    220(BX), Z23, Z15
+	VPDPBUSD.BCST    220(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    220(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    220(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    220(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    220(R8), Z23, Z20
+	VPDPBUSD.BCST    220(R8)(SI*1), Z23, Z21
+	VMOVUPS          192(CX), Z22
+	VPSLLW           $0x08, Z22, Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VPBROADCASTD     328(BX), Z9
-	VPBROADCASTD     328(BX)(SI*1), Z10
-	VPBROADCASTD     328(BX)(SI*2), Z11
-	VPBROADCASTD     328(BX)(DI*1), Z12
-	VPBROADCASTD     328(BX)(SI*4), Z13
-	VPBROADCASTD     328(R8), Z14
-	VPBROADCASTD     328(R8)(SI*1), Z15
-	VPBROADCASTD     332(BX), Z16
-	VPBROADCASTD     332(BX)(SI*1), Z17
-	VPBROADCASTD     332(BX)(SI*2), Z18
-	VPBROADCASTD     332(BX)(DI*1), Z19
-	VPBROADCASTD     332(BX)(SI*4), Z20
-	VPBROADCASTD     332(R8), Z21
-	VPBROADCASTD     332(R8)(SI*1), Z22
+	VPDPWSSD         Z22, Z14, Z7
+	VPBROADCASTD     328(BX), Z8
+	VPBROADCASTD     328(BX)(SI*1), Z9
+	VPBROADCASTD     328(BX)(SI*2), Z10
+	VPBROADCASTD     328(BX)(DI*1), Z11
+	VPBROADCASTD     328(BX)(SI*4), Z12
+	VPBROADCASTD     328(R8), Z13
+	VPBROADCASTD     328(R8)(SI*1), Z14
+	VPBROADCASTD     332(BX), Z15
+	VPBROADCASTD     332(BX)(SI*1), Z16
+	VPBROADCASTD     332(BX)(SI*2), Z17
+	VPBROADCASTD     332(BX)(DI*1), Z18
+	VPBROADCASTD     332(BX)(SI*4), Z19
+	VPBROADCASTD     332(R8), Z20
+	VPBROADCASTD     332(R8)(SI*1), Z21
 	VMOVUPS          3008(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 3584(R10)
+	VPDPBUSD.BCST    224(BX), Z22, Z8
+	VPDPBUSD.BCST    224(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    224(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    224(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    224(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    224(R8), Z22, Z13
+	VPDPBUSD.BCST    224(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
 	VMOVUPS          3072(CX), Z24
-	VMOVUPS          3136(CX), Z25
-	VPSLLD           $0x04, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 3584(R10)
-	VPDPBUSD.BCST    224(BX), Z26, Z9
-	VPDPBUSD.BCST    224(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    224(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    224(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    224(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    224(R8), Z26, Z14
-	VPDPBUSD.BCST    224(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x04, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 3840(R10)
-	VPDPBUSD.BCST    240(BX), Z25, Z16
-	VPDPBUSD.BCST    240(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    240(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    240(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    240(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    240(R8), Z25, Z21
-	VPDPBUSD.BCST    240(R8)(SI*1), Z25, Z22
-	VMOVUPS          3200(CX), Z25
-	VPSLLD           $0x02, Z23, Z27
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z27, Z26
-	VMOVUPS          Z26, 3648(R10)
-	VPDPBUSD.BCST    228(BX), Z26, Z9
-	VPDPBUSD.BCST    228(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    228(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    228(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    228(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    228(R8), Z26, Z14
-	VPDPBUSD.BCST    228(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSLLD           $0x02, Z24, Z26
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z26, Z25
-	VMOVUPS          Z25, 3904(R10)
-	VPDPBUSD.BCST    244(BX), Z25, Z16
-	VPDPBUSD.BCST    244(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    244(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    244(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    244(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    244(R8), Z25, Z21
-	VPDPBUSD.BCST    244(R8)(SI*1), Z25, Z22
-	VMOVUPS          3264(CX), Z25
-	VANDPS           Z0, Z25, Z26
-	VPTERNLOGD       $0xf8, Z1, Z23, Z26
-	VMOVUPS          Z26, 3712(R10)
-	VPDPBUSD.BCST    232(BX), Z26, Z9
-	VPDPBUSD.BCST    232(BX)(SI*1), Z26, Z10
-	VPDPBUSD.BCST    232(BX)(SI*2), Z26, Z11
-	VPDPBUSD.BCST    232(BX)(DI*1), Z26, Z12
-	VPDPBUSD.BCST    232(BX)(SI*4), Z26, Z13
-	VPDPBUSD.BCST    232(R8), Z26, Z14
-	VPDPBUSD.BCST    232(R8)(SI*1), Z26, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z24, Z25
-	VMOVUPS          Z25, 3968(R10)
-	VPDPBUSD.BCST    248(BX), Z25, Z16
-	VPDPBUSD.BCST    248(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    248(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    248(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    248(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    248(R8), Z25, Z21
-	VPDPBUSD.BCST    248(R8)(SI*1), Z25, Z22
-	VMOVUPS          3328(CX), Z25
-	VPSRLD           $0x02, Z23, Z26
-	VANDPS           Z0, Z25, Z23
-	VPTERNLOGD       $0xf8, Z1, Z26, Z23
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3648(R10)
+	VPDPBUSD.BCST    228(BX), Z22, Z8
+	VPDPBUSD.BCST    228(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    228(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    228(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    228(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    228(R8), Z22, Z13
+	VPDPBUSD.BCST    228(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          3136(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3712(R10)
+	VPDPBUSD.BCST    232(BX), Z22, Z8
+	VPDPBUSD.BCST    232(BX)(SI*1), Z22, Z9
+	VPDPBUSD.BCST    232(BX)(SI*2), Z22, Z10
+	VPDPBUSD.BCST    232(BX)(DI*1), Z22, Z11
+	VPDPBUSD.BCST    232(BX)(SI*4), Z22, Z12
+	VPDPBUSD.BCST    232(R8), Z22, Z13
+	VPDPBUSD.BCST    232(R8)(SI*1), Z22, Z14
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
 	VMOVUPS          Z23, 3776(R10)
-	VPDPBUSD.BCST    236(BX), Z23, Z9
-	VPDPBUSD.BCST    236(BX)(SI*1), Z23, Z10
-	VPDPBUSD.BCST    236(BX)(SI*2), Z23, Z11
-	VPDPBUSD.BCST    236(BX)(DI*1), Z23, Z12
-	VPDPBUSD.BCST    236(BX)(SI*4), Z23, Z13
-	VPDPBUSD.BCST    236(R8), Z23, Z14
-	VPDPBUSD.BCST    236(R8)(SI*1), Z23, Z15
-	VPSRLD           $0x04, Z25, Z25
-	VPSRLD           $0x02, Z24, Z23
-	VANDPS           Z0, Z25, Z25
-	VPTERNLOGD       $0xf8, Z1, Z23, Z25
-	VMOVUPS          Z25, 4032(R10)
-	VPDPBUSD.BCST    252(BX), Z25, Z16
-	VPDPBUSD.BCST    252(BX)(SI*1), Z25, Z17
-	VPDPBUSD.BCST    252(BX)(SI*2), Z25, Z18
-	VPDPBUSD.BCST    252(BX)(DI*1), Z25, Z19
-	VPDPBUSD.BCST    252(BX)(SI*4), Z25, Z20
-	VPDPBUSD.BCST    252(R8), Z25, Z21
-	VPDPBUSD.BCST    252(R8)(SI*1), Z25, Z22
-	VMOVUPS          192(CX), Z23
-	VPSRAW           $0x08, Z23, Z23
+	VPDPBUSD.BCST    236(BX), Z23, Z8
+	VPDPBUSD.BCST    236(BX)(SI*1), Z23, Z9
+	VPDPBUSD.BCST    236(BX)(SI*2), Z23, Z10
+	VPDPBUSD.BCST    236(BX)(DI*1), Z23, Z11
+	VPDPBUSD.BCST    236(BX)(SI*4), Z23, Z12
+	VPDPBUSD.BCST    236(R8), Z23, Z13
+	VPDPBUSD.BCST    236(R8)(SI*1), Z23, Z14
+	VMOVUPS          3200(CX), Z23
+	VANDPS           Z0, Z23, Z22
+	VMOVUPS          Z22, 3840(R10)
+	VPDPBUSD.BCST    240(BX), Z22, Z15
+	VPDPBUSD.BCST    240(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    240(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    240(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    240(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    240(R8), Z22, Z20
+	VPDPBUSD.BCST    240(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x02, Z23, Z23
+	VANDPS.BCST      k30303030<>+0(SB), Z23, Z23
+	VMOVUPS          3264(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3904(R10)
+	VPDPBUSD.BCST    244(BX), Z22, Z15
+	VPDPBUSD.BCST    244(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    244(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    244(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    244(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    244(R8), Z22, Z20
+	VPDPBUSD.BCST    244(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x04, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z24, Z23
+	VMOVUPS          3328(CX), Z24
+	VANDPS           Z0, Z24, Z22
+	VMOVUPS          Z22, 3968(R10)
+	VPDPBUSD.BCST    248(BX), Z22, Z15
+	VPDPBUSD.BCST    248(BX)(SI*1), Z22, Z16
+	VPDPBUSD.BCST    248(BX)(SI*2), Z22, Z17
+	VPDPBUSD.BCST    248(BX)(DI*1), Z22, Z18
+	VPDPBUSD.BCST    248(BX)(SI*4), Z22, Z19
+	VPDPBUSD.BCST    248(R8), Z22, Z20
+	VPDPBUSD.BCST    248(R8)(SI*1), Z22, Z21
+	VPSRLD           $0x06, Z24, Z24
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z24, Z23
+	VMOVUPS          Z23, 4032(R10)
+	VPDPBUSD.BCST    252(BX), Z23, Z15
+	VPDPBUSD.BCST    252(BX)(SI*1), Z23, Z16
+	VPDPBUSD.BCST    252(BX)(SI*2), Z23, Z17
+	VPDPBUSD.BCST    252(BX)(DI*1), Z23, Z18
+	VPDPBUSD.BCST    252(BX)(SI*4), Z23, Z19
+	VPDPBUSD.BCST    252(R8), Z23, Z20
+	VPDPBUSD.BCST    252(R8)(SI*1), Z23, Z21
+	VMOVUPS          192(CX), Z22
+	VPSRAW           $0x08, Z22, Z22
+	VPSRAD           $0x01, Z8, Z8
+	VPSLLD           $0x0f, Z15, Z15
+	VPBLENDMW        Z15, Z8, K1, Z8
+	VPDPWSSD         Z22, Z8, Z1
 	VPSRAD           $0x01, Z9, Z9
 	VPSLLD           $0x0f, Z16, Z16
 	VPBLENDMW        Z16, Z9, K1, Z9
-	VPDPWSSD         Z23, Z9, Z2
+	VPDPWSSD         Z22, Z9, Z2
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z17, Z17
 	VPBLENDMW        Z17, Z10, K1, Z10
-	VPDPWSSD         Z23, Z10, Z3
+	VPDPWSSD         Z22, Z10, Z3
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z11, K1, Z11
-	VPDPWSSD         Z23, Z11, Z4
+	VPDPWSSD         Z22, Z11, Z4
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z12, K1, Z12
-	VPDPWSSD         Z23, Z12, Z5
+	VPDPWSSD         Z22, Z12, Z5
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z13, K1, Z13
-	VPDPWSSD         Z23, Z13, Z6
+	VPDPWSSD         Z22, Z13, Z6
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z14, K1, Z14
-	VPDPWSSD         Z23, Z14, Z7
-	VPSRAD           $0x01, Z15, Z15
-	VPSLLD           $0x0f, Z22, Z22
-	VPBLENDMW        Z22, Z15, K1, Z15
-	VPDPWSSD         Z23, Z15, Z8
-	VCVTPH2PS        256(CX), Z9
-	VMULPS.BCST      k40000000<>+0(SB), Z9, Z9
+	VPDPWSSD         Z22, Z14, Z7
+	VCVTPH2PS        256(CX), Z8
+	VMULPS.BCST      k40000000<>+0(SB), Z8, Z8
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z8, Z1, Z1
+	VMOVUPS          (DX), Z9
+	VFMADD231PS.BCST 256(BX), Z1, Z9
+	VMOVUPS          Z9, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z9, Z2, Z2
-	VMOVUPS          (DX), Z10
-	VFMADD231PS.BCST 256(BX), Z2, Z10
-	VMOVUPS          Z10, (DX)
+	VMULPS           Z8, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z9, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z8, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z9, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z8, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z9, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z8, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z9, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
+	VMULPS           Z8, Z6, Z6
+	VMOVUPS          320(DX), Z1
+	VFMADD231PS.BCST 256(R8), Z6, Z1
+	VMOVUPS          Z1, 320(DX)
 	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z9, Z7, Z7
-	VMOVUPS          320(DX), Z2
-	VFMADD231PS.BCST 256(R8), Z7, Z2
-	VMOVUPS          Z2, 320(DX)
-	VCVTDQ2PS        Z8, Z8
-	VMULPS           Z9, Z8, Z8
-	VMOVUPS          384(DX), Z2
-	VFMADD231PS.BCST 256(R8)(SI*1), Z8, Z2
-	VMOVUPS          Z2, 384(DX)
+	VMULPS           Z8, Z7, Z7
+	VMOVUPS          384(DX), Z1
+	VFMADD231PS.BCST 256(R8)(SI*1), Z7, Z1
+	VMOVUPS          Z1, 384(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+336, R8
 	ADDQ             $+3392, CX
@@ -35837,8 +34936,7 @@ add:
 	MOVQ         next+88(FP), R9
 	MOVL         $0xaaaaaaaa, R10
 	KMOVD        R10, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R9)
@@ -35848,6 +34946,7 @@ super:
 	PREFETCHT1       256(R9)
 	PREFETCHT1       320(R9)
 	PREFETCHT1       384(R9)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
@@ -35855,1221 +34954,1156 @@ super:
 	VPXORD           Z6, Z6, Z6
 	VPXORD           Z7, Z7, Z7
 	VPXORD           Z8, Z8, Z8
-	VPXORD           Z9, Z9, Z9
-	VPBROADCASTD     272(BX), Z10
-	VPBROADCASTD     272(BX)(SI*1), Z11
-	VPBROADCASTD     272(BX)(SI*2), Z12
-	VPBROADCASTD     272(BX)(DI*1), Z13
-	VPBROADCASTD     272(BX)(SI*4), Z14
-	VPBROADCASTD     272(R8), Z15
-	VPBROADCASTD     272(R8)(SI*1), Z16
-	VPBROADCASTD     272(R8)(SI*2), Z17
-	VPBROADCASTD     276(BX), Z18
-	VPBROADCASTD     276(BX)(SI*1), Z19
-	VPBROADCASTD     276(BX)(SI*2), Z20
-	VPBROADCASTD     276(BX)(DI*1), Z21
-	VPBROADCASTD     276(BX)(SI*4), Z22
-	VPBROADCASTD     276(R8), Z23
-	VPBROADCASTD     276(R8)(SI*1), Z24
-	VPBROADCASTD     276(R8)(SI*2), Z25
+	VPBROADCASTD     272(BX), Z9
+	VPBROADCASTD     272(BX)(SI*1), Z10
+	VPBROADCASTD     272(BX)(SI*2), Z11
+	VPBROADCASTD     272(BX)(DI*1), Z12
+	VPBROADCASTD     272(BX)(SI*4), Z13
+	VPBROADCASTD     272(R8), Z14
+	VPBROADCASTD     272(R8)(SI*1), Z15
+	VPBROADCASTD     272(R8)(SI*2), Z16
+	VPBROADCASTD     276(BX), Z17
+	VPBROADCASTD     276(BX)(SI*1), Z18
+	VPBROADCASTD     276(BX)(SI*2), Z19
+	VPBROADCASTD     276(BX)(DI*1), Z20
+	VPBROADCASTD     276(BX)(SI*4), Z21
+	VPBROADCASTD     276(R8), Z22
+	VPBROADCASTD     276(R8)(SI*1), Z23
+	VPBROADCASTD     276(R8)(SI*2), Z24
 	VMOVUPS          320(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    (BX), Z25, Z9
+	VPDPBUSD.BCST    (BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    (BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    (BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    (BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    (R8), Z25, Z14
+	VPDPBUSD.BCST    (R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    (R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          384(CX), Z27
-	VMOVUPS          448(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    (BX), Z29, Z10
-	VPDPBUSD.BCST    (BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    (BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    (BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    (BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    (R8), Z29, Z15
-	VPDPBUSD.BCST    (R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    (R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    16(BX), Z28, Z18
-	VPDPBUSD.BCST    16(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    16(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    16(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    16(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    16(R8), Z28, Z23
-	VPDPBUSD.BCST    16(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    16(R8)(SI*2), Z28, Z25
-	VMOVUPS          512(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    4(BX), Z29, Z10
-	VPDPBUSD.BCST    4(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    4(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    4(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    4(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    4(R8), Z29, Z15
-	VPDPBUSD.BCST    4(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    4(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    20(BX), Z28, Z18
-	VPDPBUSD.BCST    20(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    20(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    20(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    20(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    20(R8), Z28, Z23
-	VPDPBUSD.BCST    20(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    20(R8)(SI*2), Z28, Z25
-	VMOVUPS          576(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    8(BX), Z29, Z10
-	VPDPBUSD.BCST    8(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    8(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    8(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    8(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    8(R8), Z29, Z15
-	VPDPBUSD.BCST    8(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    8(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    24(BX), Z28, Z18
-	VPDPBUSD.BCST    24(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    24(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    24(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    24(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    24(R8), Z28, Z23
-	VPDPBUSD.BCST    24(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    24(R8)(SI*2), Z28, Z25
-	VMOVUPS          640(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    12(BX), Z26, Z10
-	VPDPBUSD.BCST    12(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    12(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    12(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    12(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    12(R8), Z26, Z15
-	VPDPBUSD.BCST    12(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    12(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    28(BX), Z28, Z18
-	VPDPBUSD.BCST    28(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    28(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    28(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    28(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    28(R8), Z28, Z23
-	VPDPBUSD.BCST    28(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    28(R8)(SI*2), Z28, Z25
-	VMOVUPS          (CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    4(BX), Z25, Z9
+	VPDPBUSD.BCST    4(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    4(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    4(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    4(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    4(R8), Z25, Z14
+	VPDPBUSD.BCST    4(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    4(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          448(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    8(BX), Z25, Z9
+	VPDPBUSD.BCST    8(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    8(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    8(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    8(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    8(R8), Z25, Z14
+	VPDPBUSD.BCST    8(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    8(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    12(BX), Z26, Z9
+	VPDPBUSD.BCST    12(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    12(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    12(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    12(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    12(R8), Z26, Z14
+	VPDPBUSD.BCST    12(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    12(R8)(SI*2), Z26, Z16
+	VMOVUPS          512(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    16(BX), Z25, Z17
+	VPDPBUSD.BCST    16(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    16(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    16(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    16(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    16(R8), Z25, Z22
+	VPDPBUSD.BCST    16(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    16(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          576(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    20(BX), Z25, Z17
+	VPDPBUSD.BCST    20(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    20(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    20(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    20(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    20(R8), Z25, Z22
+	VPDPBUSD.BCST    20(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    20(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          640(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    24(BX), Z25, Z17
+	VPDPBUSD.BCST    24(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    24(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    24(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    24(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    24(R8), Z25, Z22
+	VPDPBUSD.BCST    24(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    24(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    28(BX), Z26, Z17
+	VPDPBUSD.BCST    28(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    28(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    28(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    28(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    28(R8), Z26, Z22
+	VPDPBUSD.BCST    28(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    28(R8)(SI*2), Z26, Z24
+	VMOVUPS          (CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     280(BX), Z10
-	VPBROADCASTD     280(BX)(SI*1), Z11
-	VPBROADCASTD     280(BX)(SI*2), Z12
-	VPBROADCASTD     280(BX)(DI*1), Z13
-	VPBROADCASTD     280(BX)(SI*4), Z14
-	VPBROADCASTD     280(R8), Z15
-	VPBROADCASTD     280(R8)(SI*1), Z16
-	VPBROADCASTD     280(R8)(SI*2), Z17
-	VPBROADCASTD     284(BX), Z18
-	VPBROADCASTD     284(BX)(SI*1), Z19
-	VPBROADCASTD     284(BX)(SI*2), Z20
-	VPBROADCASTD     284(BX)(DI*1), Z21
-	VPBROADCASTD     284(BX)(SI*4), Z22
-	VPBROADCASTD     284(R8), Z23
-	VPBROADCASTD     284(R8)(SI*1), Z24
-	VPBROADCASTD     284(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     280(BX), Z9
+	VPBROADCASTD     280(BX)(SI*1), Z10
+	VPBROADCASTD     280(BX)(SI*2), Z11
+	VPBROADCASTD     280(BX)(DI*1), Z12
+	VPBROADCASTD     280(BX)(SI*4), Z13
+	VPBROADCASTD     280(R8), Z14
+	VPBROADCASTD     280(R8)(SI*1), Z15
+	VPBROADCASTD     280(R8)(SI*2), Z16
+	VPBROADCASTD     284(BX), Z17
+	VPBROADCASTD     284(BX)(SI*1), Z18
+	VPBROADCASTD     284(BX)(SI*2), Z19
+	VPBROADCASTD     284(BX)(DI*1), Z20
+	VPBROADCASTD     284(BX)(SI*4), Z21
+	VPBROADCASTD     284(R8), Z22
+	VPBROADCASTD     284(R8)(SI*1), Z23
+	VPBROADCASTD     284(R8)(SI*2), Z24
 	VMOVUPS          704(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    32(BX), Z25, Z9
+	VPDPBUSD.BCST    32(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    32(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    32(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    32(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    32(R8), Z25, Z14
+	VPDPBUSD.BCST    32(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    32(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          768(CX), Z27
-	VMOVUPS          832(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    32(BX), Z29, Z10
-	VPDPBUSD.BCST    32(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    32(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    32(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    32(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    32(R8), Z29, Z15
-	VPDPBUSD.BCST    32(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    32(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    48(BX), Z28, Z18
-	VPDPBUSD.BCST    48(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    48(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    48(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    48(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    48(R8), Z28, Z23
-	VPDPBUSD.BCST    48(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    48(R8)(SI*2), Z28, Z25
-	VMOVUPS          896(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    36(BX), Z29, Z10
-	VPDPBUSD.BCST    36(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    36(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    36(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    36(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    36(R8), Z29, Z15
-	VPDPBUSD.BCST    36(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    36(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    52(BX), Z28, Z18
-	VPDPBUSD.BCST    52(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    52(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    52(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    52(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    52(R8), Z28, Z23
-	VPDPBUSD.BCST    52(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    52(R8)(SI*2), Z28, Z25
-	VMOVUPS          960(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    40(BX), Z29, Z10
-	VPDPBUSD.BCST    40(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    40(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    40(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    40(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    40(R8), Z29, Z15
-	VPDPBUSD.BCST    40(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    40(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    56(BX), Z28, Z18
-	VPDPBUSD.BCST    56(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    56(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    56(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    56(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    56(R8), Z28, Z23
-	VPDPBUSD.BCST    56(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    56(R8)(SI*2), Z28, Z25
-	VMOVUPS          1024(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    44(BX), Z26, Z10
-	VPDPBUSD.BCST    44(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    44(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    44(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    44(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    44(R8), Z26, Z15
-	VPDPBUSD.BCST    44(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    44(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    60(BX), Z28, Z18
-	VPDPBUSD.BCST    60(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    60(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    60(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    60(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    60(R8), Z28, Z23
-	VPDPBUSD.BCST    60(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    60(R8)(SI*2), Z28, Z25
-	VMOVUPS          (CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    36(BX), Z25, Z9
+	VPDPBUSD.BCST    36(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    36(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    36(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    36(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    36(R8), Z25, Z14
+	VPDPBUSD.BCST    36(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    36(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          832(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    40(BX), Z25, Z9
+	VPDPBUSD.BCST    40(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    40(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    40(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    40(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    40(R8), Z25, Z14
+	VPDPBUSD.BCST    40(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    40(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    44(BX), Z26, Z9
+	VPDPBUSD.BCST    44(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    44(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    44(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    44(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    44(R8), Z26, Z14
+	VPDPBUSD.BCST    44(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    44(R8)(SI*2), Z26, Z16
+	VMOVUPS          896(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    48(BX), Z25, Z17
+	VPDPBUSD.BCST    48(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    48(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    48(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    48(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    48(R8), Z25, Z22
+	VPDPBUSD.BCST    48(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    48(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          960(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    52(BX), Z25, Z17
+	VPDPBUSD.BCST    52(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    52(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    52(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    52(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    52(R8), Z25, Z22
+	VPDPBUSD.BCST    52(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    52(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1024(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    56(BX), Z25, Z17
+	VPDPBUSD.BCST    56(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    56(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    56(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    56(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    56(R8), Z25, Z22
+	VPDPBUSD.BCST    56(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    56(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    60(BX), Z26, Z17
+	VPDPBUSD.BCST    60(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    60(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    60(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    60(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    60(R8), Z26, Z22
+	VPDPBUSD.BCST    60(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    60(R8)(SI*2), Z26, Z24
+	VMOVUPS          (CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     288(BX), Z10
-	VPBROADCASTD     288(BX)(SI*1), Z11
-	VPBROADCASTD     288(BX)(SI*2), Z12
-	VPBROADCASTD     288(BX)(DI*1), Z13
-	VPBROADCASTD     288(BX)(SI*4), Z14
-	VPBROADCASTD     288(R8), Z15
-	VPBROADCASTD     288(R8)(SI*1), Z16
-	VPBROADCASTD     288(R8)(SI*2), Z17
-	VPBROADCASTD     292(BX), Z18
-	VPBROADCASTD     292(BX)(SI*1), Z19
-	VPBROADCASTD     292(BX)(SI*2), Z20
-	VPBROADCASTD     292(BX)(DI*1), Z21
-	VPBROADCASTD     292(BX)(SI*4), Z22
-	VPBROADCASTD     292(R8), Z23
-	VPBROADCASTD     292(R8)(SI*1), Z24
-	VPBROADCASTD     292(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     288(BX), Z9
+	VPBROADCASTD     288(BX)(SI*1), Z10
+	VPBROADCASTD     288(BX)(SI*2), Z11
+	VPBROADCASTD     288(BX)(DI*1), Z12
+	VPBROADCASTD     288(BX)(SI*4), Z13
+	VPBROADCASTD     288(R8), Z14
+	VPBROADCASTD     288(R8)(SI*1), Z15
+	VPBROADCASTD     288(R8)(SI*2), Z16
+	VPBROADCASTD     292(BX), Z17
+	VPBROADCASTD     292(BX)(SI*1), Z18
+	VPBROADCASTD     292(BX)(SI*2), Z19
+	VPBROADCASTD     292(BX)(DI*1), Z20
+	VPBROADCASTD     292(BX)(SI*4), Z21
+	VPBROADCASTD     292(R8), Z22
+	VPBROADCASTD     292(R8)(SI*1), Z23
+	VPBROADCASTD     292(R8)(SI*2), Z24
 	VMOVUPS          1088(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    64(BX), Z25, Z9
+	VPDPBUSD.BCST    64(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    64(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    64(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    64(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    64(R8), Z25, Z14
+	VPDPBUSD.BCST    64(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    64(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          1152(CX), Z27
-	VMOVUPS          1216(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    64(BX), Z29, Z10
-	VPDPBUSD.BCST    64(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    64(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    64(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    64(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    64(R8), Z29, Z15
-	VPDPBUSD.BCST    64(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    64(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    80(BX), Z28, Z18
-	VPDPBUSD.BCST    80(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    80(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    80(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    80(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    80(R8), Z28, Z23
-	VPDPBUSD.BCST    80(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    80(R8)(SI*2), Z28, Z25
-	VMOVUPS          1280(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    68(BX), Z29, Z10
-	VPDPBUSD.BCST    68(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    68(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    68(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    68(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    68(R8), Z29, Z15
-	VPDPBUSD.BCST    68(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    68(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    84(BX), Z28, Z18
-	VPDPBUSD.BCST    84(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    84(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    84(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    84(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    84(R8), Z28, Z23
-	VPDPBUSD.BCST    84(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    84(R8)(SI*2), Z28, Z25
-	VMOVUPS          1344(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    72(BX), Z29, Z10
-	VPDPBUSD.BCST    72(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    72(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    72(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    72(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    72(R8), Z29, Z15
-	VPDPBUSD.BCST    72(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    72(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    88(BX), Z28, Z18
-	VPDPBUSD.BCST    88(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    88(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    88(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    88(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    88(R8), Z28, Z23
-	VPDPBUSD.BCST    88(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    88(R8)(SI*2), Z28, Z25
-	VMOVUPS          1408(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    76(BX), Z26, Z10
-	VPDPBUSD.BCST    76(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    76(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    76(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    76(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    76(R8), Z26, Z15
-	VPDPBUSD.BCST    76(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    76(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    92(BX), Z28, Z18
-	VPDPBUSD.BCST    92(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    92(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    92(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    92(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    92(R8), Z28, Z23
-	VPDPBUSD.BCST    92(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    92(R8)(SI*2), Z28, Z25
-	VMOVUPS          64(CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    68(BX), Z25, Z9
+	VPDPBUSD.BCST    68(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    68(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    68(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    68(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    68(R8), Z25, Z14
+	VPDPBUSD.BCST    68(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    68(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1216(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    72(BX), Z25, Z9
+	VPDPBUSD.BCST    72(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    72(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    72(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    72(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    72(R8), Z25, Z14
+	VPDPBUSD.BCST    72(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    72(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    76(BX), Z26, Z9
+	VPDPBUSD.BCST    76(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    76(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    76(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    76(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    76(R8), Z26, Z14
+	VPDPBUSD.BCST    76(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    76(R8)(SI*2), Z26, Z16
+	VMOVUPS          1280(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    80(BX), Z25, Z17
+	VPDPBUSD.BCST    80(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    80(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    80(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    80(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    80(R8), Z25, Z22
+	VPDPBUSD.BCST    80(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    80(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          1344(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    84(BX), Z25, Z17
+	VPDPBUSD.BCST    84(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    84(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    84(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    84(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    84(R8), Z25, Z22
+	VPDPBUSD.BCST    84(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    84(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1408(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    88(BX), Z25, Z17
+	VPDPBUSD.BCST    88(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    88(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    88(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    88(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    88(R8), Z25, Z22
+	VPDPBUSD.BCST    88(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    88(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    92(BX), Z26, Z17
+	VPDPBUSD.BCST    92(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    92(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    92(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    92(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    92(R8), Z26, Z22
+	VPDPBUSD.BCST    92(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    92(R8)(SI*2), Z26, Z24
+	VMOVUPS          64(CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     296(BX), Z10
-	VPBROADCASTD     296(BX)(SI*1), Z11
-	VPBROADCASTD     296(BX)(SI*2), Z12
-	VPBROADCASTD     296(BX)(DI*1), Z13
-	VPBROADCASTD     296(BX)(SI*4), Z14
-	VPBROADCASTD     296(R8), Z15
-	VPBROADCASTD     296(R8)(SI*1), Z16
-	VPBROADCASTD     296(R8)(SI*2), Z17
-	VPBROADCASTD     300(BX), Z18
-	VPBROADCASTD     300(BX)(SI*1), Z19
-	VPBROADCASTD     300(BX)(SI*2), Z20
-	VPBROADCASTD     300(BX)(DI*1), Z21
-	VPBROADCASTD     300(BX)(SI*4), Z22
-	VPBROADCASTD     300(R8), Z23
-	VPBROADCASTD     300(R8)(SI*1), Z24
-	VPBROADCASTD     300(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     296(BX), Z9
+	VPBROADCASTD     296(BX)(SI*1), Z10
+	VPBROADCASTD     296(BX)(SI*2), Z11
+	VPBROADCASTD     296(BX)(DI*1), Z12
+	VPBROADCASTD     296(BX)(SI*4), Z13
+	VPBROADCASTD     296(R8), Z14
+	VPBROADCASTD     296(R8)(SI*1), Z15
+	VPBROADCASTD     296(R8)(SI*2), Z16
+	VPBROADCASTD     300(BX), Z17
+	VPBROADCASTD     300(BX)(SI*1), Z18
+	VPBROADCASTD     300(BX)(SI*2), Z19
+	VPBROADCASTD     300(BX)(DI*1), Z20
+	VPBROADCASTD     300(BX)(SI*4), Z21
+	VPBROADCASTD     300(R8), Z22
+	VPBROADCASTD     300(R8)(SI*1), Z23
+	VPBROADCASTD     300(R8)(SI*2), Z24
 	VMOVUPS          1472(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    96(BX), Z25, Z9
+	VPDPBUSD.BCST    96(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    96(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    96(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    96(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    96(R8), Z25, Z14
+	VPDPBUSD.BCST    96(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    96(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          1536(CX), Z27
-	VMOVUPS          1600(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    96(BX), Z29, Z10
-	VPDPBUSD.BCST    96(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    96(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    96(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    96(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    96(R8), Z29, Z15
-	VPDPBUSD.BCST    96(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    96(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    112(BX), Z28, Z18
-	VPDPBUSD.BCST    112(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    112(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    112(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    112(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    112(R8), Z28, Z23
-	VPDPBUSD.BCST    112(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    112(R8)(SI*2), Z28, Z25
-	VMOVUPS          1664(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    100(BX), Z29, Z10
-	VPDPBUSD.BCST    100(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    100(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    100(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    100(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    100(R8), Z29, Z15
-	VPDPBUSD.BCST    100(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    100(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    116(BX), Z28, Z18
-	VPDPBUSD.BCST    116(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    116(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    116(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    116(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    116(R8), Z28, Z23
-	VPDPBUSD.BCST    116(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    116(R8)(SI*2), Z28, Z25
-	VMOVUPS          1728(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    104(BX), Z29, Z10
-	VPDPBUSD.BCST    104(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    104(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    104(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    104(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    104(R8), Z29, Z15
-	VPDPBUSD.BCST    104(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    104(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    120(BX), Z28, Z18
-	VPDPBUSD.BCST    120(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    120(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    120(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    120(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    120(R8), Z28, Z23
-	VPDPBUSD.BCST    120(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    120(R8)(SI*2), Z28, Z25
-	VMOVUPS          1792(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    108(BX), Z26, Z10
-	VPDPBUSD.BCST    108(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    108(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    108(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    108(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    108(R8), Z26, Z15
-	VPDPBUSD.BCST    108(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    108(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    124(BX), Z28, Z18
-	VPDPBUSD.BCST    124(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    124(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    124(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    124(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    124(R8), Z28, Z23
-	VPDPBUSD.BCST    124(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    124(R8)(SI*2), Z28, Z25
-	VMOVUPS          64(CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    100(BX), Z25, Z9
+	VPDPBUSD.BCST    100(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    100(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    100(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    100(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    100(R8), Z25, Z14
+	VPDPBUSD.BCST    100(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    100(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1600(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    104(BX), Z25, Z9
+	VPDPBUSD.BCST    104(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    104(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    104(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    104(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    104(R8), Z25, Z14
+	VPDPBUSD.BCST    104(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    104(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    108(BX), Z26, Z9
+	VPDPBUSD.BCST    108(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    108(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    108(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    108(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    108(R8), Z26, Z14
+	VPDPBUSD.BCST    108(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    108(R8)(SI*2), Z26, Z16
+	VMOVUPS          1664(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    112(BX), Z25, Z17
+	VPDPBUSD.BCST    112(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    112(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    112(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    112(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    112(R8), Z25, Z22
+	VPDPBUSD.BCST    112(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    112(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          1728(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    116(BX), Z25, Z17
+	VPDPBUSD.BCST    116(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    116(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    116(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    116(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    116(R8), Z25, Z22
+	VPDPBUSD.BCST    116(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    116(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1792(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    120(BX), Z25, Z17
+	VPDPBUSD.BCST    120(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    120(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    120(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    120(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    120(R8), Z25, Z22
+	VPDPBUSD.BCST    120(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    120(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    124(BX), Z26, Z17
+	VPDPBUSD.BCST    124(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    124(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    124(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    124(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    124(R8), Z26, Z22
+	VPDPBUSD.BCST    124(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    124(R8)(SI*2), Z26, Z24
+	VMOVUPS          64(CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     304(BX), Z10
-	VPBROADCASTD     304(BX)(SI*1), Z11
-	VPBROADCASTD     304(BX)(SI*2), Z12
-	VPBROADCASTD     304(BX)(DI*1), Z13
-	VPBROADCASTD     304(BX)(SI*4), Z14
-	VPBROADCASTD     304(R8), Z15
-	VPBROADCASTD     304(R8)(SI*1), Z16
-	VPBROADCASTD     304(R8)(SI*2), Z17
-	VPBROADCASTD     308(BX), Z18
-	VPBROADCASTD     308(BX)(SI*1), Z19
-	VPBROADCASTD     308(BX)(SI*2), Z20
-	VPBROADCASTD     308(BX)(DI*1), Z21
-	VPBROADCASTD     308(BX)(SI*4), Z22
-	VPBROADCASTD     308(R8), Z23
-	VPBROADCASTD     308(R8)(SI*1), Z24
-	VPBROADCASTD     308(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     304(BX), Z9
+	VPBROADCASTD     304(BX)(SI*1), Z10
+	VPBROADCASTD     304(BX)(SI*2), Z11
+	VPBROADCASTD     304(BX)(DI*1), Z12
+	VPBROADCASTD     304(BX)(SI*4), Z13
+	VPBROADCASTD     304(R8), Z14
+	VPBROADCASTD     304(R8)(SI*1), Z15
+	VPBROADCASTD     304(R8)(SI*2), Z16
+	VPBROADCASTD     308(BX), Z17
+	VPBROADCASTD     308(BX)(SI*1), Z18
+	VPBROADCASTD     308(BX)(SI*2), Z19
+	VPBROADCASTD     308(BX)(DI*1), Z20
+	VPBROADCASTD     308(BX)(SI*4), Z21
+	VPBROADCASTD     308(R8), Z22
+	VPBROADCASTD     308(R8)(SI*1), Z23
+	VPBROADCASTD     308(R8)(SI*2), Z24
 	VMOVUPS          1856(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    128(BX), Z25, Z9
+	VPDPBUSD.BCST    128(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    128(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    128(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    128(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    128(R8), Z25, Z14
+	VPDPBUSD.BCST    128(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    128(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          1920(CX), Z27
-	VMOVUPS          1984(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    128(BX), Z29, Z10
-	VPDPBUSD.BCST    128(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    128(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    128(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    128(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    128(R8), Z29, Z15
-	VPDPBUSD.BCST    128(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    128(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    144(BX), Z28, Z18
-	VPDPBUSD.BCST    144(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    144(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    144(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    144(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    144(R8), Z28, Z23
-	VPDPBUSD.BCST    144(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    144(R8)(SI*2), Z28, Z25
-	VMOVUPS          2048(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    132(BX), Z29, Z10
-	VPDPBUSD.BCST    132(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    132(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    132(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    132(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    132(R8), Z29, Z15
-	VPDPBUSD.BCST    132(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    132(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    148(BX), Z28, Z18
-	VPDPBUSD.BCST    148(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    148(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    148(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    148(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    148(R8), Z28, Z23
-	VPDPBUSD.BCST    148(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    148(R8)(SI*2), Z28, Z25
-	VMOVUPS          2112(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    136(BX), Z29, Z10
-	VPDPBUSD.BCST    136(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    136(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    136(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    136(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    136(R8), Z29, Z15
-	VPDPBUSD.BCST    136(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    136(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    152(BX), Z28, Z18
-	VPDPBUSD.BCST    152(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    152(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    152(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    152(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    152(R8), Z28, Z23
-	VPDPBUSD.BCST    152(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    152(R8)(SI*2), Z28, Z25
-	VMOVUPS          2176(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    140(BX), Z26, Z10
-	VPDPBUSD.BCST    140(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    140(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    140(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    140(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    140(R8), Z26, Z15
-	VPDPBUSD.BCST    140(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    140(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    156(BX), Z28, Z18
-	VPDPBUSD.BCST    156(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    156(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    156(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    156(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    156(R8), Z28, Z23
-	VPDPBUSD.BCST    156(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    156(R8)(SI*2), Z28, Z25
-	VMOVUPS          128(CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    132(BX), Z25, Z9
+	VPDPBUSD.BCST    132(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    132(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    132(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    132(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    132(R8), Z25, Z14
+	VPDPBUSD.BCST    132(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    132(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1984(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    136(BX), Z25, Z9
+	VPDPBUSD.BCST    136(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    136(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    136(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    136(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    136(R8), Z25, Z14
+	VPDPBUSD.BCST    136(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    136(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    140(BX), Z26, Z9
+	VPDPBUSD.BCST    140(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    140(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    140(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    140(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    140(R8), Z26, Z14
+	VPDPBUSD.BCST    140(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    140(R8)(SI*2), Z26, Z16
+	VMOVUPS          2048(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    144(BX), Z25, Z17
+	VPDPBUSD.BCST    144(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    144(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    144(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    144(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    144(R8), Z25, Z22
+	VPDPBUSD.BCST    144(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    144(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          2112(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    148(BX), Z25, Z17
+	VPDPBUSD.BCST    148(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    148(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    148(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    148(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    148(R8), Z25, Z22
+	VPDPBUSD.BCST    148(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    148(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2176(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    152(BX), Z25, Z17
+	VPDPBUSD.BCST    152(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    152(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    152(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    152(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    152(R8), Z25, Z22
+	VPDPBUSD.BCST    152(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    152(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    156(BX), Z26, Z17
+	VPDPBUSD.BCST    156(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    156(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    156(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    156(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    156(R8), Z26, Z22
+	VPDPBUSD.BCST    156(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    156(R8)(SI*2), Z26, Z24
+	VMOVUPS          128(CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     312(BX), Z10
-	VPBROADCASTD     312(BX)(SI*1), Z11
-	VPBROADCASTD     312(BX)(SI*2), Z12
-	VPBROADCASTD     312(BX)(DI*1), Z13
-	VPBROADCASTD     312(BX)(SI*4), Z14
-	VPBROADCASTD     312(R8), Z15
-	VPBROADCASTD     312(R8)(SI*1), Z16
-	VPBROADCASTD     312(R8)(SI*2), Z17
-	VPBROADCASTD     316(BX), Z18
-	VPBROADCASTD     316(BX)(SI*1), Z19
-	VPBROADCASTD     316(BX)(SI*2), Z20
-	VPBROADCASTD     316(BX)(DI*1), Z21
-	VPBROADCASTD     316(BX)(SI*4), Z22
-	VPBROADCASTD     316(R8), Z23
-	VPBROADCASTD     316(R8)(SI*1), Z24
-	VPBROADCASTD     316(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     312(BX), Z9
+	VPBROADCASTD     312(BX)(SI*1), Z10
+	VPBROADCASTD     312(BX)(SI*2), Z11
+	VPBROADCASTD     312(BX)(DI*1), Z12
+	VPBROADCASTD     312(BX)(SI*4), Z13
+	VPBROADCASTD     312(R8), Z14
+	VPBROADCASTD     312(R8)(SI*1), Z15
+	VPBROADCASTD     312(R8)(SI*2), Z16
+	VPBROADCASTD     316(BX), Z17
+	VPBROADCASTD     316(BX)(SI*1), Z18
+	VPBROADCASTD     316(BX)(SI*2), Z19
+	VPBROADCASTD     316(BX)(DI*1), Z20
+	VPBROADCASTD     316(BX)(SI*4), Z21
+	VPBROADCASTD     316(R8), Z22
+	VPBROADCASTD     316(R8)(SI*1), Z23
+	VPBROADCASTD     316(R8)(SI*2), Z24
 	VMOVUPS          2240(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    160(BX), Z25, Z9
+	VPDPBUSD.BCST    160(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    160(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    160(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    160(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    160(R8), Z25, Z14
+	VPDPBUSD.BCST    160(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    160(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          2304(CX), Z27
-	VMOVUPS          2368(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    160(BX), Z29, Z10
-	VPDPBUSD.BCST    160(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    160(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    160(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    160(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    160(R8), Z29, Z15
-	VPDPBUSD.BCST    160(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    160(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    176(BX), Z28, Z18
-	VPDPBUSD.BCST    176(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    176(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    176(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    176(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    176(R8), Z28, Z23
-	VPDPBUSD.BCST    176(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    176(R8)(SI*2), Z28, Z25
-	VMOVUPS          2432(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    164(BX), Z29, Z10
-	VPDPBUSD.BCST    164(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    164(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    164(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    164(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    164(R8), Z29, Z15
-	VPDPBUSD.BCST    164(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    164(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    180(BX), Z28, Z18
-	VPDPBUSD.BCST    180(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    180(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    180(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    180(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    180(R8), Z28, Z23
-	VPDPBUSD.BCST    180(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    180(R8)(SI*2), Z28, Z25
-	VMOVUPS          2496(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    168(BX), Z29, Z10
-	VPDPBUSD.BCST    168(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    168(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    168(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    168(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    168(R8), Z29, Z15
-	VPDPBUSD.BCST    168(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    168(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    184(BX), Z28, Z18
-	VPDPBUSD.BCST    184(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    184(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    184(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    184(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    184(R8), Z28, Z23
-	VPDPBUSD.BCST    184(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    184(R8)(SI*2), Z28, Z25
-	VMOVUPS          2560(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    172(BX), Z26, Z10
-	VPDPBUSD.BCST    172(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    172(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    172(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    172(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    172(R8), Z26, Z15
-	VPDPBUSD.BCST    172(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    172(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    188(BX), Z28, Z18
-	VPDPBUSD.BCST    188(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    188(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    188(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    188(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    188(R8), Z28, Z23
-	VPDPBUSD.BCST    188(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    188(R8)(SI*2), Z28, Z25
-	VMOVUPS          128(CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    164(BX), Z25, Z9
+	VPDPBUSD.BCST    164(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    164(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    164(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    164(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    164(R8), Z25, Z14
+	VPDPBUSD.BCST    164(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    164(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2368(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    168(BX), Z25, Z9
+	VPDPBUSD.BCST    168(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    168(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    168(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    168(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    168(R8), Z25, Z14
+	VPDPBUSD.BCST    168(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    168(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    172(BX), Z26, Z9
+	VPDPBUSD.BCST    172(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    172(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    172(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    172(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    172(R8), Z26, Z14
+	VPDPBUSD.BCST    172(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    172(R8)(SI*2), Z26, Z16
+	VMOVUPS          2432(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    176(BX), Z25, Z17
+	VPDPBUSD.BCST    176(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    176(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    176(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    176(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    176(R8), Z25, Z22
+	VPDPBUSD.BCST    176(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    176(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          2496(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    180(BX), Z25, Z17
+	VPDPBUSD.BCST    180(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    180(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    180(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    180(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    180(R8), Z25, Z22
+	VPDPBUSD.BCST    180(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    180(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2560(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    184(BX), Z25, Z17
+	VPDPBUSD.BCST    184(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    184(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    184(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    184(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    184(R8), Z25, Z22
+	VPDPBUSD.BCST    184(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    184(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    188(BX), Z26, Z17
+	VPDPBUSD.BCST    188(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    188(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    188(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    188(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    188(R8), Z26, Z22
+	VPDPBUSD.BCST    188(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    188(R8)(SI*2), Z26, Z24
+	VMOVUPS          128(CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     320(BX), Z10
-	VPBROADCASTD     320(BX)(SI*1), Z11
-	VPBROADCASTD     320(BX)(SI*2), Z12
-	VPBROADCASTD     320(BX)(DI*1), Z13
-	VPBROADCASTD     320(BX)(SI*4), Z14
-	VPBROADCASTD     320(R8), Z15
-	VPBROADCASTD     320(R8)(SI*1), Z16
-	VPBROADCASTD     320(R8)(SI*2), Z17
-	VPBROADCASTD     324(BX), Z18
-	VPBROADCASTD     324(BX)(SI*1), Z19
-	VPBROADCASTD     324(BX)(SI*2), Z20
-	VPBROADCASTD     324(BX)(DI*1), Z21
-	VPBROADCASTD     324(BX)(SI*4), Z22
-	VPBROADCASTD     324(R8), Z23
-	VPBROADCASTD     324(R8)(SI*1), Z24
-	VPBROADCASTD     324(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     320(BX), Z9
+	VPBROADCASTD     320(BX)(SI*1), Z10
+	VPBROADCASTD     320(BX)(SI*2), Z11
+	VPBROADCASTD     320(BX)(DI*1), Z12
+	VPBROADCASTD     320(BX)(SI*4), Z13
+	VPBROADCASTD     320(R8), Z14
+	VPBROADCASTD     320(R8)(SI*1), Z15
+	VPBROADCASTD     320(R8)(SI*2), Z16
+	VPBROADCASTD     324(BX), Z17
+	VPBROADCASTD     324(BX)(SI*1), Z18
+	VPBROADCASTD     324(BX)(SI*2), Z19
+	VPBROADCASTD     324(BX)(DI*1), Z20
+	VPBROADCASTD     324(BX)(SI*4), Z21
+	VPBROADCASTD     324(R8), Z22
+	VPBROADCASTD     324(R8)(SI*1), Z23
+	VPBROADCASTD     324(R8)(SI*2), Z24
 	VMOVUPS          2624(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    192(BX), Z25, Z9
+	VPDPBUSD.BCST    192(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    192(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    192(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    192(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    192(R8), Z25, Z14
+	VPDPBUSD.BCST    192(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    192(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          2688(CX), Z27
-	VMOVUPS          2752(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    192(BX), Z29, Z10
-	VPDPBUSD.BCST    192(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    192(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    192(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    192(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    192(R8), Z29, Z15
-	VPDPBUSD.BCST    192(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    192(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    208(BX), Z28, Z18
-	VPDPBUSD.BCST    208(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    208(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    208(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    208(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    208(R8), Z28, Z23
-	VPDPBUSD.BCST    208(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    208(R8)(SI*2), Z28, Z25
-	VMOVUPS          2816(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    196(BX), Z29, Z10
-	VPDPBUSD.BCST    196(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    196(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    196(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    196(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    196(R8), Z29, Z15
-	VPDPBUSD.BCST    196(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    196(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    212(BX), Z28, Z18
-	VPDPBUSD.BCST    212(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    212(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    212(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    212(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    212(R8), Z28, Z23
-	VPDPBUSD.BCST    212(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    212(R8)(SI*2), Z28, Z25
-	VMOVUPS          2880(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    200(BX), Z29, Z10
-	VPDPBUSD.BCST    200(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    200(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    200(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    200(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    200(R8), Z29, Z15
-	VPDPBUSD.BCST    200(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    200(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    216(BX), Z28, Z18
-	VPDPBUSD.BCST    216(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    216(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    216(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    216(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    216(R8), Z28, Z23
-	VPDPBUSD.BCST    216(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    216(R8)(SI*2), Z28, Z25
-	VMOVUPS          2944(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    204(BX), Z26, Z10
-	VPDPBUSD.BCST    204(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    204(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    204(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    204(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    204(R8), Z26, Z15
-	VPDPBUSD.BCST    204(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    204(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    220(BX), Z28, Z18
-	VPDPBUSD.BCST    220(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    220(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    220(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    220(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    220(R8), Z28, Z23
-	VPDPBUSD.BCST    220(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    220(R8)(SI*2), Z28, Z25
-	VMOVUPS          192(CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    196(BX), Z25, Z9
+	VPDPBUSD.BCST    196(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    196(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    196(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    196(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    196(R8), Z25, Z14
+	VPDPBUSD.BCST    196(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    196(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2752(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    200(BX), Z25, Z9
+	VPDPBUSD.BCST    200(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    200(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    200(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    200(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    200(R8), Z25, Z14
+	VPDPBUSD.BCST    200(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    200(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    204(BX), Z26, Z9
+	VPDPBUSD.BCST    204(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    204(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    204(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    204(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    204(R8), Z26, Z14
+	VPDPBUSD.BCST    204(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    204(R8)(SI*2), Z26, Z16
+	VMOVUPS          2816(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    208(BX), Z25, Z17
+	VPDPBUSD.BCST    208(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    208(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    208(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    208(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    208(R8), Z25, Z22
+	VPDPBUSD.BCST    208(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    208(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          2880(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    212(BX), Z25, Z17
+	VPDPBUSD.BCST    212(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    212(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    212(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    212(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    212(R8), Z25, Z22
+	VPDPBUSD.BCST    212(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    212(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2944(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    216(BX), Z25, Z17
+	VPDPBUSD.BCST    216(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    216(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    216(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    216(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    216(R8), Z25, Z22
+	VPDPBUSD.BCST    216(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    216(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    220(BX), Z26, Z17
+	VPDPBUSD.BCST    220(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    220(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    220(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    220(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    220(R8), Z26, Z22
+	VPDPBUSD.BCST    220(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    220(R8)(SI*2), Z26, Z24
+	VMOVUPS          192(CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     328(BX), Z10
-	VPBROADCASTD     328(BX)(SI*1), Z11
-	VPBROADCASTD     328(BX)(SI*2), Z12
-	VPBROADCASTD     328(BX)(DI*1), Z13
-	VPBROADCASTD     328(BX)(SI*4), Z14
-	VPBROADCASTD     328(R8), Z15
-	VPBROADCASTD     328(R8)(SI*1), Z16
-	VPBROADCASTD     328(R8)(SI*2), Z17
-	VPBROADCASTD     332(BX), Z18
-	VPBROADCASTD     332(BX)(SI*1), Z19
-	VPBROADCASTD     332(BX)(SI*2), Z20
-	VPBROADCASTD     332(BX)(DI*1), Z21
-	VPBROADCASTD     332(BX)(SI*4), Z22
-	VPBROADCASTD     332(R8), Z23
-	VPBROADCASTD     332(R8)(SI*1), Z24
-	VPBROADCASTD     332(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     328(BX), Z9
+	VPBROADCASTD     328(BX)(SI*1), Z10
+	VPBROADCASTD     328(BX)(SI*2), Z11
+	VPBROADCASTD     328(BX)(DI*1), Z12
+	VPBROADCASTD     328(BX)(SI*4), Z13
+	VPBROADCASTD     328(R8), Z14
+	VPBROADCASTD     328(R8)(SI*1), Z15
+	VPBROADCASTD     328(R8)(SI*2), Z16
+	VPBROADCASTD     332(BX), Z17
+	VPBROADCASTD     332(BX)(SI*1), Z18
+	VPBROADCASTD     332(BX)(SI*2), Z19
+	VPBROADCASTD     332(BX)(DI*1), Z20
+	VPBROADCASTD     332(BX)(SI*4), Z21
+	VPBROADCASTD     332(R8), Z22
+	VPBROADCASTD     332(R8)(SI*1), Z23
+	VPBROADCASTD     332(R8)(SI*2), Z24
 	VMOVUPS          3008(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    224(BX), Z25, Z9
+	VPDPBUSD.BCST    224(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    224(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    224(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    224(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    224(R8), Z25, Z14
+	VPDPBUSD.BCST    224(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    224(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          3072(CX), Z27
-	VMOVUPS          3136(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    224(BX), Z29, Z10
-	VPDPBUSD.BCST    224(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    224(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    224(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    224(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    224(R8), Z29, Z15
-	VPDPBUSD.BCST    224(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    224(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    240(BX), Z28, Z18
-	VPDPBUSD.BCST    240(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    240(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    240(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    240(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    240(R8), Z28, Z23
-	VPDPBUSD.BCST    240(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    240(R8)(SI*2), Z28, Z25
-	VMOVUPS          3200(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VPDPBUSD.BCST    228(BX), Z29, Z10
-	VPDPBUSD.BCST    228(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    228(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    228(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    228(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    228(R8), Z29, Z15
-	VPDPBUSD.BCST    228(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    228(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VPDPBUSD.BCST    244(BX), Z28, Z18
-	VPDPBUSD.BCST    244(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    244(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    244(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    244(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    244(R8), Z28, Z23
-	VPDPBUSD.BCST    244(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    244(R8)(SI*2), Z28, Z25
-	VMOVUPS          3264(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VPDPBUSD.BCST    232(BX), Z29, Z10
-	VPDPBUSD.BCST    232(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    232(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    232(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    232(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    232(R8), Z29, Z15
-	VPDPBUSD.BCST    232(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    232(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VPDPBUSD.BCST    248(BX), Z28, Z18
-	VPDPBUSD.BCST    248(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    248(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    248(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    248(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    248(R8), Z28, Z23
-	VPDPBUSD.BCST    248(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    248(R8)(SI*2), Z28, Z25
-	VMOVUPS          3328(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
-	VPDPBUSD.BCST    236(BX), Z26, Z10
-	VPDPBUSD.BCST    236(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    236(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    236(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    236(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    236(R8), Z26, Z15
-	VPDPBUSD.BCST    236(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    236(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VPDPBUSD.BCST    252(BX), Z28, Z18
-	VPDPBUSD.BCST    252(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    252(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    252(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    252(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    252(R8), Z28, Z23
-	VPDPBUSD.BCST    252(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    252(R8)(SI*2), Z28, Z25
-	VMOVUPS          192(CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    228(BX), Z25, Z9
+	VPDPBUSD.BCST    228(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    228(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    228(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    228(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    228(R8), Z25, Z14
+	VPDPBUSD.BCST    228(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    228(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          3136(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    232(BX), Z25, Z9
+	VPDPBUSD.BCST    232(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    232(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    232(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    232(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    232(R8), Z25, Z14
+	VPDPBUSD.BCST    232(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    232(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    236(BX), Z26, Z9
+	VPDPBUSD.BCST    236(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    236(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    236(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    236(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    236(R8), Z26, Z14
+	VPDPBUSD.BCST    236(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    236(R8)(SI*2), Z26, Z16
+	VMOVUPS          3200(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VPDPBUSD.BCST    240(BX), Z25, Z17
+	VPDPBUSD.BCST    240(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    240(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    240(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    240(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    240(R8), Z25, Z22
+	VPDPBUSD.BCST    240(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    240(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          3264(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    244(BX), Z25, Z17
+	VPDPBUSD.BCST    244(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    244(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    244(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    244(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    244(R8), Z25, Z22
+	VPDPBUSD.BCST    244(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    244(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          3328(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VPDPBUSD.BCST    248(BX), Z25, Z17
+	VPDPBUSD.BCST    248(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    248(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    248(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    248(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    248(R8), Z25, Z22
+	VPDPBUSD.BCST    248(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    248(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VPDPBUSD.BCST    252(BX), Z26, Z17
+	VPDPBUSD.BCST    252(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    252(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    252(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    252(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    252(R8), Z26, Z22
+	VPDPBUSD.BCST    252(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    252(R8)(SI*2), Z26, Z24
+	VMOVUPS          192(CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VCVTPH2PS        256(CX), Z10
-	VMULPS.BCST      k40000000<>+0(SB), Z10, Z10
+	VPDPWSSD         Z25, Z16, Z8
+	VCVTPH2PS        256(CX), Z9
+	VMULPS.BCST      k40000000<>+0(SB), Z9, Z9
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z9, Z1, Z1
+	VMOVUPS          (DX), Z10
+	VFMADD231PS.BCST 256(BX), Z1, Z10
+	VMOVUPS          Z10, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z10, Z2, Z2
-	VMOVUPS          (DX), Z11
-	VFMADD231PS.BCST 256(BX), Z2, Z11
-	VMOVUPS          Z11, (DX)
+	VMULPS           Z9, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z10, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z9, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z10, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z9, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z10, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z9, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z10, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
+	VMULPS           Z9, Z6, Z6
+	VMOVUPS          320(DX), Z1
+	VFMADD231PS.BCST 256(R8), Z6, Z1
+	VMOVUPS          Z1, 320(DX)
 	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z10, Z7, Z7
-	VMOVUPS          320(DX), Z2
-	VFMADD231PS.BCST 256(R8), Z7, Z2
-	VMOVUPS          Z2, 320(DX)
+	VMULPS           Z9, Z7, Z7
+	VMOVUPS          384(DX), Z1
+	VFMADD231PS.BCST 256(R8)(SI*1), Z7, Z1
+	VMOVUPS          Z1, 384(DX)
 	VCVTDQ2PS        Z8, Z8
-	VMULPS           Z10, Z8, Z8
-	VMOVUPS          384(DX), Z2
-	VFMADD231PS.BCST 256(R8)(SI*1), Z8, Z2
-	VMOVUPS          Z2, 384(DX)
-	VCVTDQ2PS        Z9, Z9
-	VMULPS           Z10, Z9, Z9
-	VMOVUPS          448(DX), Z2
-	VFMADD231PS.BCST 256(R8)(SI*2), Z9, Z2
-	VMOVUPS          Z2, 448(DX)
+	VMULPS           Z9, Z8, Z8
+	VMOVUPS          448(DX), Z1
+	VFMADD231PS.BCST 256(R8)(SI*2), Z8, Z1
+	VMOVUPS          Z1, 448(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+336, R8
 	ADDQ             $+3392, CX
@@ -37222,8 +36256,7 @@ add:
 	MOVL         $0xaaaaaaaa, R10
 	KMOVD        R10, K1
 	MOVQ         codes+32(FP), R10
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 super:
 	PREFETCHT1       (R9)
@@ -37233,6 +36266,7 @@ super:
 	PREFETCHT1       256(R9)
 	PREFETCHT1       320(R9)
 	PREFETCHT1       384(R9)
+	VPXORD           Z1, Z1, Z1
 	VPXORD           Z2, Z2, Z2
 	VPXORD           Z3, Z3, Z3
 	VPXORD           Z4, Z4, Z4
@@ -37240,1285 +36274,1220 @@ super:
 	VPXORD           Z6, Z6, Z6
 	VPXORD           Z7, Z7, Z7
 	VPXORD           Z8, Z8, Z8
-	VPXORD           Z9, Z9, Z9
-	VPBROADCASTD     272(BX), Z10
-	VPBROADCASTD     272(BX)(SI*1), Z11
-	VPBROADCASTD     272(BX)(SI*2), Z12
-	VPBROADCASTD     272(BX)(DI*1), Z13
-	VPBROADCASTD     272(BX)(SI*4), Z14
-	VPBROADCASTD     272(R8), Z15
-	VPBROADCASTD     272(R8)(SI*1), Z16
-	VPBROADCASTD     272(R8)(SI*2), Z17
-	VPBROADCASTD     276(BX), Z18
-	VPBROADCASTD     276(BX)(SI*1), Z19
-	VPBROADCASTD     276(BX)(SI*2), Z20
-	VPBROADCASTD     276(BX)(DI*1), Z21
-	VPBROADCASTD     276(BX)(SI*4), Z22
-	VPBROADCASTD     276(R8), Z23
-	VPBROADCASTD     276(R8)(SI*1), Z24
-	VPBROADCASTD     276(R8)(SI*2), Z25
+	VPBROADCASTD     272(BX), Z9
+	VPBROADCASTD     272(BX)(SI*1), Z10
+	VPBROADCASTD     272(BX)(SI*2), Z11
+	VPBROADCASTD     272(BX)(DI*1), Z12
+	VPBROADCASTD     272(BX)(SI*4), Z13
+	VPBROADCASTD     272(R8), Z14
+	VPBROADCASTD     272(R8)(SI*1), Z15
+	VPBROADCASTD     272(R8)(SI*2), Z16
+	VPBROADCASTD     276(BX), Z17
+	VPBROADCASTD     276(BX)(SI*1), Z18
+	VPBROADCASTD     276(BX)(SI*2), Z19
+	VPBROADCASTD     276(BX)(DI*1), Z20
+	VPBROADCASTD     276(BX)(SI*4), Z21
+	VPBROADCASTD     276(R8), Z22
+	VPBROADCASTD     276(R8)(SI*1), Z23
+	VPBROADCASTD     276(R8)(SI*2), Z24
 	VMOVUPS          320(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, (R10)
+	VPDPBUSD.BCST    (BX), Z25, Z9
+	VPDPBUSD.BCST    (BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    (BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    (BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    (BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    (R8), Z25, Z14
+	VPDPBUSD.BCST    (R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    (R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          384(CX), Z27
-	VMOVUPS          448(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, (R10)
-	VPDPBUSD.BCST    (BX), Z29, Z10
-	VPDPBUSD.BCST    (BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    (BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    (BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    (BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    (R8), Z29, Z15
-	VPDPBUSD.BCST    (R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    (R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 256(R10)
-	VPDPBUSD.BCST    16(BX), Z28, Z18
-	VPDPBUSD.BCST    16(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    16(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    16(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    16(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    16(R8), Z28, Z23
-	VPDPBUSD.BCST    16(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    16(R8)(SI*2), Z28, Z25
-	VMOVUPS          512(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 64(R10)
-	VPDPBUSD.BCST    4(BX), Z29, Z10
-	VPDPBUSD.BCST    4(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    4(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    4(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    4(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    4(R8), Z29, Z15
-	VPDPBUSD.BCST    4(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    4(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 320(R10)
-	VPDPBUSD.BCST    20(BX), Z28, Z18
-	VPDPBUSD.BCST    20(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    20(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    20(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    20(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    20(R8), Z28, Z23
-	VPDPBUSD.BCST    20(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    20(R8)(SI*2), Z28, Z25
-	VMOVUPS          576(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 128(R10)
-	VPDPBUSD.BCST    8(BX), Z29, Z10
-	VPDPBUSD.BCST    8(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    8(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    8(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    8(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    8(R8), Z29, Z15
-	VPDPBUSD.BCST    8(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    8(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 384(R10)
-	VPDPBUSD.BCST    24(BX), Z28, Z18
-	VPDPBUSD.BCST    24(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    24(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    24(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    24(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    24(R8), Z28, Z23
-	VPDPBUSD.BCST    24(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    24(R8)(SI*2), Z28, Z25
-	VMOVUPS          640(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 64(R10)
+	VPDPBUSD.BCST    4(BX), Z25, Z9
+	VPDPBUSD.BCST    4(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    4(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    4(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    4(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    4(R8), Z25, Z14
+	VPDPBUSD.BCST    4(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    4(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          448(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 128(R10)
+	VPDPBUSD.BCST    8(BX), Z25, Z9
+	VPDPBUSD.BCST    8(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    8(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    8(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    8(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    8(R8), Z25, Z14
+	VPDPBUSD.BCST    8(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    8(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 192(R10)
-	VPDPBUSD.BCST    12(BX), Z26, Z10
-	VPDPBUSD.BCST    12(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    12(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    12(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    12(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    12(R8), Z26, Z15
-	VPDPBUSD.BCST    12(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    12(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 448(R10)
-	VPDPBUSD.BCST    28(BX), Z28, Z18
-	VPDPBUSD.BCST    28(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    28(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    28(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    28(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    28(R8), Z28, Z23
-	VPDPBUSD.BCST    28(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    28(R8)(SI*2), Z28, Z25
-	VMOVUPS          (CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    12(BX), Z26, Z9
+	VPDPBUSD.BCST    12(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    12(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    12(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    12(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    12(R8), Z26, Z14
+	VPDPBUSD.BCST    12(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    12(R8)(SI*2), Z26, Z16
+	VMOVUPS          512(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 256(R10)
+	VPDPBUSD.BCST    16(BX), Z25, Z17
+	VPDPBUSD.BCST    16(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    16(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    16(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    16(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    16(R8), Z25, Z22
+	VPDPBUSD.BCST    16(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    16(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          576(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 320(R10)
+	VPDPBUSD.BCST    20(BX), Z25, Z17
+	VPDPBUSD.BCST    20(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    20(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    20(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    20(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    20(R8), Z25, Z22
+	VPDPBUSD.BCST    20(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    20(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          640(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 384(R10)
+	VPDPBUSD.BCST    24(BX), Z25, Z17
+	VPDPBUSD.BCST    24(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    24(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    24(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    24(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    24(R8), Z25, Z22
+	VPDPBUSD.BCST    24(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    24(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 448(R10)
+	VPDPBUSD.BCST    28(BX), Z26, Z17
+	VPDPBUSD.BCST    28(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    28(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    28(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    28(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    28(R8), Z26, Z22
+	VPDPBUSD.BCST    28(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    28(R8)(SI*2), Z26, Z24
+	VMOVUPS          (CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     280(BX), Z10
-	VPBROADCASTD     280(BX)(SI*1), Z11
-	VPBROADCASTD     280(BX)(SI*2), Z12
-	VPBROADCASTD     280(BX)(DI*1), Z13
-	VPBROADCASTD     280(BX)(SI*4), Z14
-	VPBROADCASTD     280(R8), Z15
-	VPBROADCASTD     280(R8)(SI*1), Z16
-	VPBROADCASTD     280(R8)(SI*2), Z17
-	VPBROADCASTD     284(BX), Z18
-	VPBROADCASTD     284(BX)(SI*1), Z19
-	VPBROADCASTD     284(BX)(SI*2), Z20
-	VPBROADCASTD     284(BX)(DI*1), Z21
-	VPBROADCASTD     284(BX)(SI*4), Z22
-	VPBROADCASTD     284(R8), Z23
-	VPBROADCASTD     284(R8)(SI*1), Z24
-	VPBROADCASTD     284(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     280(BX), Z9
+	VPBROADCASTD     280(BX)(SI*1), Z10
+	VPBROADCASTD     280(BX)(SI*2), Z11
+	VPBROADCASTD     280(BX)(DI*1), Z12
+	VPBROADCASTD     280(BX)(SI*4), Z13
+	VPBROADCASTD     280(R8), Z14
+	VPBROADCASTD     280(R8)(SI*1), Z15
+	VPBROADCASTD     280(R8)(SI*2), Z16
+	VPBROADCASTD     284(BX), Z17
+	VPBROADCASTD     284(BX)(SI*1), Z18
+	VPBROADCASTD     284(BX)(SI*2), Z19
+	VPBROADCASTD     284(BX)(DI*1), Z20
+	VPBROADCASTD     284(BX)(SI*4), Z21
+	VPBROADCASTD     284(R8), Z22
+	VPBROADCASTD     284(R8)(SI*1), Z23
+	VPBROADCASTD     284(R8)(SI*2), Z24
 	VMOVUPS          704(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 512(R10)
+	VPDPBUSD.BCST    32(BX), Z25, Z9
+	VPDPBUSD.BCST    32(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    32(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    32(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    32(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    32(R8), Z25, Z14
+	VPDPBUSD.BCST    32(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    32(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          768(CX), Z27
-	VMOVUPS          832(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 512(R10)
-	VPDPBUSD.BCST    32(BX), Z29, Z10
-	VPDPBUSD.BCST    32(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    32(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    32(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    32(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    32(R8), Z29, Z15
-	VPDPBUSD.BCST    32(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    32(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 768(R10)
-	VPDPBUSD.BCST    48(BX), Z28, Z18
-	VPDPBUSD.BCST    48(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    48(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    48(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    48(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    48(R8), Z28, Z23
-	VPDPBUSD.BCST    48(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    48(R8)(SI*2), Z28, Z25
-	VMOVUPS          896(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 576(R10)
-	VPDPBUSD.BCST    36(BX), Z29, Z10
-	VPDPBUSD.BCST    36(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    36(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    36(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    36(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    36(R8), Z29, Z15
-	VPDPBUSD.BCST    36(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    36(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 832(R10)
-	VPDPBUSD.BCST    52(BX), Z28, Z18
-	VPDPBUSD.BCST    52(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    52(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    52(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    52(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    52(R8), Z28, Z23
-	VPDPBUSD.BCST    52(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    52(R8)(SI*2), Z28, Z25
-	VMOVUPS          960(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 640(R10)
-	VPDPBUSD.BCST    40(BX), Z29, Z10
-	VPDPBUSD.BCST    40(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    40(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    40(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    40(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    40(R8), Z29, Z15
-	VPDPBUSD.BCST    40(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    40(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 896(R10)
-	VPDPBUSD.BCST    56(BX), Z28, Z18
-	VPDPBUSD.BCST    56(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    56(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    56(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    56(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    56(R8), Z28, Z23
-	VPDPBUSD.BCST    56(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    56(R8)(SI*2), Z28, Z25
-	VMOVUPS          1024(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 576(R10)
+	VPDPBUSD.BCST    36(BX), Z25, Z9
+	VPDPBUSD.BCST    36(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    36(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    36(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    36(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    36(R8), Z25, Z14
+	VPDPBUSD.BCST    36(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    36(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          832(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 640(R10)
+	VPDPBUSD.BCST    40(BX), Z25, Z9
+	VPDPBUSD.BCST    40(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    40(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    40(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    40(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    40(R8), Z25, Z14
+	VPDPBUSD.BCST    40(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    40(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 704(R10)
-	VPDPBUSD.BCST    44(BX), Z26, Z10
-	VPDPBUSD.BCST    44(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    44(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    44(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    44(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    44(R8), Z26, Z15
-	VPDPBUSD.BCST    44(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    44(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 960(R10)
-	VPDPBUSD.BCST    60(BX), Z28, Z18
-	VPDPBUSD.BCST    60(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    60(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    60(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    60(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    60(R8), Z28, Z23
-	VPDPBUSD.BCST    60(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    60(R8)(SI*2), Z28, Z25
-	VMOVUPS          (CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    44(BX), Z26, Z9
+	VPDPBUSD.BCST    44(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    44(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    44(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    44(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    44(R8), Z26, Z14
+	VPDPBUSD.BCST    44(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    44(R8)(SI*2), Z26, Z16
+	VMOVUPS          896(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 768(R10)
+	VPDPBUSD.BCST    48(BX), Z25, Z17
+	VPDPBUSD.BCST    48(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    48(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    48(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    48(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    48(R8), Z25, Z22
+	VPDPBUSD.BCST    48(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    48(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          960(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 832(R10)
+	VPDPBUSD.BCST    52(BX), Z25, Z17
+	VPDPBUSD.BCST    52(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    52(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    52(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    52(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    52(R8), Z25, Z22
+	VPDPBUSD.BCST    52(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    52(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1024(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 896(R10)
+	VPDPBUSD.BCST    56(BX), Z25, Z17
+	VPDPBUSD.BCST    56(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    56(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    56(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    56(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    56(R8), Z25, Z22
+	VPDPBUSD.BCST    56(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    56(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 960(R10)
+	VPDPBUSD.BCST    60(BX), Z26, Z17
+	VPDPBUSD.BCST    60(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    60(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    60(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    60(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    60(R8), Z26, Z22
+	VPDPBUSD.BCST    60(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    60(R8)(SI*2), Z26, Z24
+	VMOVUPS          (CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     288(BX), Z10
-	VPBROADCASTD     288(BX)(SI*1), Z11
-	VPBROADCASTD     288(BX)(SI*2), Z12
-	VPBROADCASTD     288(BX)(DI*1), Z13
-	VPBROADCASTD     288(BX)(SI*4), Z14
-	VPBROADCASTD     288(R8), Z15
-	VPBROADCASTD     288(R8)(SI*1), Z16
-	VPBROADCASTD     288(R8)(SI*2), Z17
-	VPBROADCASTD     292(BX), Z18
-	VPBROADCASTD     292(BX)(SI*1), Z19
-	VPBROADCASTD     292(BX)(SI*2), Z20
-	VPBROADCASTD     292(BX)(DI*1), Z21
-	VPBROADCASTD     292(BX)(SI*4), Z22
-	VPBROADCASTD     292(R8), Z23
-	VPBROADCASTD     292(R8)(SI*1), Z24
-	VPBROADCASTD     292(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     288(BX), Z9
+	VPBROADCASTD     288(BX)(SI*1), Z10
+	VPBROADCASTD     288(BX)(SI*2), Z11
+	VPBROADCASTD     288(BX)(DI*1), Z12
+	VPBROADCASTD     288(BX)(SI*4), Z13
+	VPBROADCASTD     288(R8), Z14
+	VPBROADCASTD     288(R8)(SI*1), Z15
+	VPBROADCASTD     288(R8)(SI*2), Z16
+	VPBROADCASTD     292(BX), Z17
+	VPBROADCASTD     292(BX)(SI*1), Z18
+	VPBROADCASTD     292(BX)(SI*2), Z19
+	VPBROADCASTD     292(BX)(DI*1), Z20
+	VPBROADCASTD     292(BX)(SI*4), Z21
+	VPBROADCASTD     292(R8), Z22
+	VPBROADCASTD     292(R8)(SI*1), Z23
+	VPBROADCASTD     292(R8)(SI*2), Z24
 	VMOVUPS          1088(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 1024(R10)
+	VPDPBUSD.BCST    64(BX), Z25, Z9
+	VPDPBUSD.BCST    64(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    64(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    64(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    64(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    64(R8), Z25, Z14
+	VPDPBUSD.BCST    64(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    64(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          1152(CX), Z27
-	VMOVUPS          1216(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 1024(R10)
-	VPDPBUSD.BCST    64(BX), Z29, Z10
-	VPDPBUSD.BCST    64(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    64(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    64(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    64(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    64(R8), Z29, Z15
-	VPDPBUSD.BCST    64(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    64(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 1280(R10)
-	VPDPBUSD.BCST    80(BX), Z28, Z18
-	VPDPBUSD.BCST    80(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    80(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    80(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    80(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    80(R8), Z28, Z23
-	VPDPBUSD.BCST    80(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    80(R8)(SI*2), Z28, Z25
-	VMOVUPS          1280(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 1088(R10)
-	VPDPBUSD.BCST    68(BX), Z29, Z10
-	VPDPBUSD.BCST    68(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    68(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    68(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    68(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    68(R8), Z29, Z15
-	VPDPBUSD.BCST    68(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    68(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 1344(R10)
-	VPDPBUSD.BCST    84(BX), Z28, Z18
-	VPDPBUSD.BCST    84(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    84(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    84(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    84(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    84(R8), Z28, Z23
-	VPDPBUSD.BCST    84(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    84(R8)(SI*2), Z28, Z25
-	VMOVUPS          1344(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 1152(R10)
-	VPDPBUSD.BCST    72(BX), Z29, Z10
-	VPDPBUSD.BCST    72(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    72(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    72(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    72(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    72(R8), Z29, Z15
-	VPDPBUSD.BCST    72(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    72(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 1408(R10)
-	VPDPBUSD.BCST    88(BX), Z28, Z18
-	VPDPBUSD.BCST    88(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    88(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    88(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    88(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    88(R8), Z28, Z23
-	VPDPBUSD.BCST    88(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    88(R8)(SI*2), Z28, Z25
-	VMOVUPS          1408(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1088(R10)
+	VPDPBUSD.BCST    68(BX), Z25, Z9
+	VPDPBUSD.BCST    68(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    68(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    68(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    68(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    68(R8), Z25, Z14
+	VPDPBUSD.BCST    68(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    68(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1216(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1152(R10)
+	VPDPBUSD.BCST    72(BX), Z25, Z9
+	VPDPBUSD.BCST    72(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    72(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    72(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    72(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    72(R8), Z25, Z14
+	VPDPBUSD.BCST    72(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    72(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 1216(R10)
-	VPDPBUSD.BCST    76(BX), Z26, Z10
-	VPDPBUSD.BCST    76(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    76(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    76(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    76(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    76(R8), Z26, Z15
-	VPDPBUSD.BCST    76(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    76(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 1472(R10)
-	VPDPBUSD.BCST    92(BX), Z28, Z18
-	VPDPBUSD.BCST    92(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    92(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    92(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    92(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    92(R8), Z28, Z23
-	VPDPBUSD.BCST    92(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    92(R8)(SI*2), Z28, Z25
-	VMOVUPS          64(CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    76(BX), Z26, Z9
+	VPDPBUSD.BCST    76(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    76(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    76(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    76(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    76(R8), Z26, Z14
+	VPDPBUSD.BCST    76(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    76(R8)(SI*2), Z26, Z16
+	VMOVUPS          1280(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 1280(R10)
+	VPDPBUSD.BCST    80(BX), Z25, Z17
+	VPDPBUSD.BCST    80(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    80(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    80(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    80(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    80(R8), Z25, Z22
+	VPDPBUSD.BCST    80(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    80(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          1344(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1344(R10)
+	VPDPBUSD.BCST    84(BX), Z25, Z17
+	VPDPBUSD.BCST    84(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    84(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    84(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    84(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    84(R8), Z25, Z22
+	VPDPBUSD.BCST    84(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    84(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1408(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1408(R10)
+	VPDPBUSD.BCST    88(BX), Z25, Z17
+	VPDPBUSD.BCST    88(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    88(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    88(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    88(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    88(R8), Z25, Z22
+	VPDPBUSD.BCST    88(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    88(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 1472(R10)
+	VPDPBUSD.BCST    92(BX), Z26, Z17
+	VPDPBUSD.BCST    92(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    92(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    92(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    92(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    92(R8), Z26, Z22
+	VPDPBUSD.BCST    92(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    92(R8)(SI*2), Z26, Z24
+	VMOVUPS          64(CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     296(BX), Z10
-	VPBROADCASTD     296(BX)(SI*1), Z11
-	VPBROADCASTD     296(BX)(SI*2), Z12
-	VPBROADCASTD     296(BX)(DI*1), Z13
-	VPBROADCASTD     296(BX)(SI*4), Z14
-	VPBROADCASTD     296(R8), Z15
-	VPBROADCASTD     296(R8)(SI*1), Z16
-	VPBROADCASTD     296(R8)(SI*2), Z17
-	VPBROADCASTD     300(BX), Z18
-	VPBROADCASTD     300(BX)(SI*1), Z19
-	VPBROADCASTD     300(BX)(SI*2), Z20
-	VPBROADCASTD     300(BX)(DI*1), Z21
-	VPBROADCASTD     300(BX)(SI*4), Z22
-	VPBROADCASTD     300(R8), Z23
-	VPBROADCASTD     300(R8)(SI*1), Z24
-	VPBROADCASTD     300(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     296(BX), Z9
+	VPBROADCASTD     296(BX)(SI*1), Z10
+	VPBROADCASTD     296(BX)(SI*2), Z11
+	VPBROADCASTD     296(BX)(DI*1), Z12
+	VPBROADCASTD     296(BX)(SI*4), Z13
+	VPBROADCASTD     296(R8), Z14
+	VPBROADCASTD     296(R8)(SI*1), Z15
+	VPBROADCASTD     296(R8)(SI*2), Z16
+	VPBROADCASTD     300(BX), Z17
+	VPBROADCASTD     300(BX)(SI*1), Z18
+	VPBROADCASTD     300(BX)(SI*2), Z19
+	VPBROADCASTD     300(BX)(DI*1), Z20
+	VPBROADCASTD     300(BX)(SI*4), Z21
+	VPBROADCASTD     300(R8), Z22
+	VPBROADCASTD     300(R8)(SI*1), Z23
+	VPBROADCASTD     300(R8)(SI*2), Z24
 	VMOVUPS          1472(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 1536(R10)
+	VPDPBUSD.BCST    96(BX), Z25, Z9
+	VPDPBUSD.BCST    96(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    96(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    96(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    96(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    96(R8), Z25, Z14
+	VPDPBUSD.BCST    96(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    96(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          1536(CX), Z27
-	VMOVUPS          1600(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 1536(R10)
-	VPDPBUSD.BCST    96(BX), Z29, Z10
-	VPDPBUSD.BCST    96(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    96(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    96(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    96(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    96(R8), Z29, Z15
-	VPDPBUSD.BCST    96(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    96(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 1792(R10)
-	VPDPBUSD.BCST    112(BX), Z28, Z18
-	VPDPBUSD.BCST    112(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    112(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    112(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    112(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    112(R8), Z28, Z23
-	VPDPBUSD.BCST    112(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    112(R8)(SI*2), Z28, Z25
-	VMOVUPS          1664(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 1600(R10)
-	VPDPBUSD.BCST    100(BX), Z29, Z10
-	VPDPBUSD.BCST    100(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    100(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    100(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    100(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    100(R8), Z29, Z15
-	VPDPBUSD.BCST    100(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    100(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 1856(R10)
-	VPDPBUSD.BCST    116(BX), Z28, Z18
-	VPDPBUSD.BCST    116(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    116(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    116(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    116(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    116(R8), Z28, Z23
-	VPDPBUSD.BCST    116(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    116(R8)(SI*2), Z28, Z25
-	VMOVUPS          1728(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 1664(R10)
-	VPDPBUSD.BCST    104(BX), Z29, Z10
-	VPDPBUSD.BCST    104(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    104(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    104(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    104(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    104(R8), Z29, Z15
-	VPDPBUSD.BCST    104(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    104(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 1920(R10)
-	VPDPBUSD.BCST    120(BX), Z28, Z18
-	VPDPBUSD.BCST    120(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    120(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    120(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    120(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    120(R8), Z28, Z23
-	VPDPBUSD.BCST    120(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    120(R8)(SI*2), Z28, Z25
-	VMOVUPS          1792(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1600(R10)
+	VPDPBUSD.BCST    100(BX), Z25, Z9
+	VPDPBUSD.BCST    100(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    100(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    100(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    100(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    100(R8), Z25, Z14
+	VPDPBUSD.BCST    100(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    100(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1600(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1664(R10)
+	VPDPBUSD.BCST    104(BX), Z25, Z9
+	VPDPBUSD.BCST    104(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    104(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    104(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    104(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    104(R8), Z25, Z14
+	VPDPBUSD.BCST    104(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    104(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 1728(R10)
-	VPDPBUSD.BCST    108(BX), Z26, Z10
-	VPDPBUSD.BCST    108(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    108(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    108(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    108(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    108(R8), Z26, Z15
-	VPDPBUSD.BCST    108(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    108(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 1984(R10)
-	VPDPBUSD.BCST    124(BX), Z28, Z18
-	VPDPBUSD.BCST    124(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    124(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    124(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    124(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    124(R8), Z28, Z23
-	VPDPBUSD.BCST    124(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    124(R8)(SI*2), Z28, Z25
-	VMOVUPS          64(CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    108(BX), Z26, Z9
+	VPDPBUSD.BCST    108(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    108(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    108(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    108(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    108(R8), Z26, Z14
+	VPDPBUSD.BCST    108(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    108(R8)(SI*2), Z26, Z16
+	VMOVUPS          1664(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 1792(R10)
+	VPDPBUSD.BCST    112(BX), Z25, Z17
+	VPDPBUSD.BCST    112(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    112(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    112(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    112(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    112(R8), Z25, Z22
+	VPDPBUSD.BCST    112(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    112(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          1728(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1856(R10)
+	VPDPBUSD.BCST    116(BX), Z25, Z17
+	VPDPBUSD.BCST    116(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    116(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    116(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    116(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    116(R8), Z25, Z22
+	VPDPBUSD.BCST    116(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    116(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1792(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 1920(R10)
+	VPDPBUSD.BCST    120(BX), Z25, Z17
+	VPDPBUSD.BCST    120(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    120(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    120(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    120(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    120(R8), Z25, Z22
+	VPDPBUSD.BCST    120(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    120(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 1984(R10)
+	VPDPBUSD.BCST    124(BX), Z26, Z17
+	VPDPBUSD.BCST    124(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    124(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    124(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    124(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    124(R8), Z26, Z22
+	VPDPBUSD.BCST    124(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    124(R8)(SI*2), Z26, Z24
+	VMOVUPS          64(CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     304(BX), Z10
-	VPBROADCASTD     304(BX)(SI*1), Z11
-	VPBROADCASTD     304(BX)(SI*2), Z12
-	VPBROADCASTD     304(BX)(DI*1), Z13
-	VPBROADCASTD     304(BX)(SI*4), Z14
-	VPBROADCASTD     304(R8), Z15
-	VPBROADCASTD     304(R8)(SI*1), Z16
-	VPBROADCASTD     304(R8)(SI*2), Z17
-	VPBROADCASTD     308(BX), Z18
-	VPBROADCASTD     308(BX)(SI*1), Z19
-	VPBROADCASTD     308(BX)(SI*2), Z20
-	VPBROADCASTD     308(BX)(DI*1), Z21
-	VPBROADCASTD     308(BX)(SI*4), Z22
-	VPBROADCASTD     308(R8), Z23
-	VPBROADCASTD     308(R8)(SI*1), Z24
-	VPBROADCASTD     308(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     304(BX), Z9
+	VPBROADCASTD     304(BX)(SI*1), Z10
+	VPBROADCASTD     304(BX)(SI*2), Z11
+	VPBROADCASTD     304(BX)(DI*1), Z12
+	VPBROADCASTD     304(BX)(SI*4), Z13
+	VPBROADCASTD     304(R8), Z14
+	VPBROADCASTD     304(R8)(SI*1), Z15
+	VPBROADCASTD     304(R8)(SI*2), Z16
+	VPBROADCASTD     308(BX), Z17
+	VPBROADCASTD     308(BX)(SI*1), Z18
+	VPBROADCASTD     308(BX)(SI*2), Z19
+	VPBROADCASTD     308(BX)(DI*1), Z20
+	VPBROADCASTD     308(BX)(SI*4), Z21
+	VPBROADCASTD     308(R8), Z22
+	VPBROADCASTD     308(R8)(SI*1), Z23
+	VPBROADCASTD     308(R8)(SI*2), Z24
 	VMOVUPS          1856(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 2048(R10)
+	VPDPBUSD.BCST    128(BX), Z25, Z9
+	VPDPBUSD.BCST    128(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    128(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    128(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    128(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    128(R8), Z25, Z14
+	VPDPBUSD.BCST    128(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    128(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          1920(CX), Z27
-	VMOVUPS          1984(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 2048(R10)
-	VPDPBUSD.BCST    128(BX), Z29, Z10
-	VPDPBUSD.BCST    128(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    128(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    128(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    128(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    128(R8), Z29, Z15
-	VPDPBUSD.BCST    128(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    128(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 2304(R10)
-	VPDPBUSD.BCST    144(BX), Z28, Z18
-	VPDPBUSD.BCST    144(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    144(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    144(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    144(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    144(R8), Z28, Z23
-	VPDPBUSD.BCST    144(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    144(R8)(SI*2), Z28, Z25
-	VMOVUPS          2048(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 2112(R10)
-	VPDPBUSD.BCST    132(BX), Z29, Z10
-	VPDPBUSD.BCST    132(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    132(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    132(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    132(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    132(R8), Z29, Z15
-	VPDPBUSD.BCST    132(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    132(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 2368(R10)
-	VPDPBUSD.BCST    148(BX), Z28, Z18
-	VPDPBUSD.BCST    148(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    148(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    148(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    148(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    148(R8), Z28, Z23
-	VPDPBUSD.BCST    148(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    148(R8)(SI*2), Z28, Z25
-	VMOVUPS          2112(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 2176(R10)
-	VPDPBUSD.BCST    136(BX), Z29, Z10
-	VPDPBUSD.BCST    136(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    136(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    136(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    136(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    136(R8), Z29, Z15
-	VPDPBUSD.BCST    136(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    136(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 2432(R10)
-	VPDPBUSD.BCST    152(BX), Z28, Z18
-	VPDPBUSD.BCST    152(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    152(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    152(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    152(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    152(R8), Z28, Z23
-	VPDPBUSD.BCST    152(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    152(R8)(SI*2), Z28, Z25
-	VMOVUPS          2176(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2112(R10)
+	VPDPBUSD.BCST    132(BX), Z25, Z9
+	VPDPBUSD.BCST    132(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    132(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    132(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    132(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    132(R8), Z25, Z14
+	VPDPBUSD.BCST    132(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    132(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          1984(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2176(R10)
+	VPDPBUSD.BCST    136(BX), Z25, Z9
+	VPDPBUSD.BCST    136(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    136(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    136(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    136(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    136(R8), Z25, Z14
+	VPDPBUSD.BCST    136(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    136(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 2240(R10)
-	VPDPBUSD.BCST    140(BX), Z26, Z10
-	VPDPBUSD.BCST    140(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    140(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    140(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    140(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    140(R8), Z26, Z15
-	VPDPBUSD.BCST    140(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    140(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 2496(R10)
-	VPDPBUSD.BCST    156(BX), Z28, Z18
-	VPDPBUSD.BCST    156(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    156(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    156(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    156(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    156(R8), Z28, Z23
-	VPDPBUSD.BCST    156(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    156(R8)(SI*2), Z28, Z25
-	VMOVUPS          128(CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    140(BX), Z26, Z9
+	VPDPBUSD.BCST    140(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    140(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    140(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    140(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    140(R8), Z26, Z14
+	VPDPBUSD.BCST    140(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    140(R8)(SI*2), Z26, Z16
+	VMOVUPS          2048(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 2304(R10)
+	VPDPBUSD.BCST    144(BX), Z25, Z17
+	VPDPBUSD.BCST    144(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    144(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    144(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    144(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    144(R8), Z25, Z22
+	VPDPBUSD.BCST    144(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    144(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          2112(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2368(R10)
+	VPDPBUSD.BCST    148(BX), Z25, Z17
+	VPDPBUSD.BCST    148(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    148(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    148(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    148(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    148(R8), Z25, Z22
+	VPDPBUSD.BCST    148(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    148(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2176(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2432(R10)
+	VPDPBUSD.BCST    152(BX), Z25, Z17
+	VPDPBUSD.BCST    152(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    152(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    152(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    152(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    152(R8), Z25, Z22
+	VPDPBUSD.BCST    152(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    152(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 2496(R10)
+	VPDPBUSD.BCST    156(BX), Z26, Z17
+	VPDPBUSD.BCST    156(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    156(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    156(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    156(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    156(R8), Z26, Z22
+	VPDPBUSD.BCST    156(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    156(R8)(SI*2), Z26, Z24
+	VMOVUPS          128(CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     312(BX), Z10
-	VPBROADCASTD     312(BX)(SI*1), Z11
-	VPBROADCASTD     312(BX)(SI*2), Z12
-	VPBROADCASTD     312(BX)(DI*1), Z13
-	VPBROADCASTD     312(BX)(SI*4), Z14
-	VPBROADCASTD     312(R8), Z15
-	VPBROADCASTD     312(R8)(SI*1), Z16
-	VPBROADCASTD     312(R8)(SI*2), Z17
-	VPBROADCASTD     316(BX), Z18
-	VPBROADCASTD     316(BX)(SI*1), Z19
-	VPBROADCASTD     316(BX)(SI*2), Z20
-	VPBROADCASTD     316(BX)(DI*1), Z21
-	VPBROADCASTD     316(BX)(SI*4), Z22
-	VPBROADCASTD     316(R8), Z23
-	VPBROADCASTD     316(R8)(SI*1), Z24
-	VPBROADCASTD     316(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     312(BX), Z9
+	VPBROADCASTD     312(BX)(SI*1), Z10
+	VPBROADCASTD     312(BX)(SI*2), Z11
+	VPBROADCASTD     312(BX)(DI*1), Z12
+	VPBROADCASTD     312(BX)(SI*4), Z13
+	VPBROADCASTD     312(R8), Z14
+	VPBROADCASTD     312(R8)(SI*1), Z15
+	VPBROADCASTD     312(R8)(SI*2), Z16
+	VPBROADCASTD     316(BX), Z17
+	VPBROADCASTD     316(BX)(SI*1), Z18
+	VPBROADCASTD     316(BX)(SI*2), Z19
+	VPBROADCASTD     316(BX)(DI*1), Z20
+	VPBROADCASTD     316(BX)(SI*4), Z21
+	VPBROADCASTD     316(R8), Z22
+	VPBROADCASTD     316(R8)(SI*1), Z23
+	VPBROADCASTD     316(R8)(SI*2), Z24
 	VMOVUPS          2240(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 2560(R10)
+	VPDPBUSD.BCST    160(BX), Z25, Z9
+	VPDPBUSD.BCST    160(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    160(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    160(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    160(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    160(R8), Z25, Z14
+	VPDPBUSD.BCST    160(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    160(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          2304(CX), Z27
-	VMOVUPS          2368(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 2560(R10)
-	VPDPBUSD.BCST    160(BX), Z29, Z10
-	VPDPBUSD.BCST    160(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    160(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    160(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    160(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    160(R8), Z29, Z15
-	VPDPBUSD.BCST    160(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    160(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 2816(R10)
-	VPDPBUSD.BCST    176(BX), Z28, Z18
-	VPDPBUSD.BCST    176(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    176(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    176(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    176(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    176(R8), Z28, Z23
-	VPDPBUSD.BCST    176(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    176(R8)(SI*2), Z28, Z25
-	VMOVUPS          2432(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 2624(R10)
-	VPDPBUSD.BCST    164(BX), Z29, Z10
-	VPDPBUSD.BCST    164(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    164(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    164(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    164(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    164(R8), Z29, Z15
-	VPDPBUSD.BCST    164(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    164(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 2880(R10)
-	VPDPBUSD.BCST    180(BX), Z28, Z18
-	VPDPBUSD.BCST    180(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    180(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    180(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    180(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    180(R8), Z28, Z23
-	VPDPBUSD.BCST    180(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    180(R8)(SI*2), Z28, Z25
-	VMOVUPS          2496(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 2688(R10)
-	VPDPBUSD.BCST    168(BX), Z29, Z10
-	VPDPBUSD.BCST    168(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    168(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    168(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    168(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    168(R8), Z29, Z15
-	VPDPBUSD.BCST    168(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    168(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 2944(R10)
-	VPDPBUSD.BCST    184(BX), Z28, Z18
-	VPDPBUSD.BCST    184(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    184(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    184(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    184(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    184(R8), Z28, Z23
-	VPDPBUSD.BCST    184(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    184(R8)(SI*2), Z28, Z25
-	VMOVUPS          2560(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2624(R10)
+	VPDPBUSD.BCST    164(BX), Z25, Z9
+	VPDPBUSD.BCST    164(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    164(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    164(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    164(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    164(R8), Z25, Z14
+	VPDPBUSD.BCST    164(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    164(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2368(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2688(R10)
+	VPDPBUSD.BCST    168(BX), Z25, Z9
+	VPDPBUSD.BCST    168(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    168(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    168(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    168(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    168(R8), Z25, Z14
+	VPDPBUSD.BCST    168(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    168(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 2752(R10)
-	VPDPBUSD.BCST    172(BX), Z26, Z10
-	VPDPBUSD.BCST    172(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    172(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    172(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    172(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    172(R8), Z26, Z15
-	VPDPBUSD.BCST    172(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    172(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 3008(R10)
-	VPDPBUSD.BCST    188(BX), Z28, Z18
-	VPDPBUSD.BCST    188(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    188(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    188(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    188(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    188(R8), Z28, Z23
-	VPDPBUSD.BCST    188(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    188(R8)(SI*2), Z28, Z25
-	VMOVUPS          128(CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    172(BX), Z26, Z9
+	VPDPBUSD.BCST    172(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    172(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    172(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    172(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    172(R8), Z26, Z14
+	VPDPBUSD.BCST    172(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    172(R8)(SI*2), Z26, Z16
+	VMOVUPS          2432(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 2816(R10)
+	VPDPBUSD.BCST    176(BX), Z25, Z17
+	VPDPBUSD.BCST    176(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    176(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    176(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    176(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    176(R8), Z25, Z22
+	VPDPBUSD.BCST    176(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    176(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          2496(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2880(R10)
+	VPDPBUSD.BCST    180(BX), Z25, Z17
+	VPDPBUSD.BCST    180(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    180(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    180(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    180(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    180(R8), Z25, Z22
+	VPDPBUSD.BCST    180(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    180(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2560(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 2944(R10)
+	VPDPBUSD.BCST    184(BX), Z25, Z17
+	VPDPBUSD.BCST    184(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    184(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    184(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    184(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    184(R8), Z25, Z22
+	VPDPBUSD.BCST    184(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    184(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 3008(R10)
+	VPDPBUSD.BCST    188(BX), Z26, Z17
+	VPDPBUSD.BCST    188(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    188(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    188(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    188(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    188(R8), Z26, Z22
+	VPDPBUSD.BCST    188(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    188(R8)(SI*2), Z26, Z24
+	VMOVUPS          128(CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     320(BX), Z10
-	VPBROADCASTD     320(BX)(SI*1), Z11
-	VPBROADCASTD     320(BX)(SI*2), Z12
-	VPBROADCASTD     320(BX)(DI*1), Z13
-	VPBROADCASTD     320(BX)(SI*4), Z14
-	VPBROADCASTD     320(R8), Z15
-	VPBROADCASTD     320(R8)(SI*1), Z16
-	VPBROADCASTD     320(R8)(SI*2), Z17
-	VPBROADCASTD     324(BX), Z18
-	VPBROADCASTD     324(BX)(SI*1), Z19
-	VPBROADCASTD     324(BX)(SI*2), Z20
-	VPBROADCASTD     324(BX)(DI*1), Z21
-	VPBROADCASTD     324(BX)(SI*4), Z22
-	VPBROADCASTD     324(R8), Z23
-	VPBROADCASTD     324(R8)(SI*1), Z24
-	VPBROADCASTD     324(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     320(BX), Z9
+	VPBROADCASTD     320(BX)(SI*1), Z10
+	VPBROADCASTD     320(BX)(SI*2), Z11
+	VPBROADCASTD     320(BX)(DI*1), Z12
+	VPBROADCASTD     320(BX)(SI*4), Z13
+	VPBROADCASTD     320(R8), Z14
+	VPBROADCASTD     320(R8)(SI*1), Z15
+	VPBROADCASTD     320(R8)(SI*2), Z16
+	VPBROADCASTD     324(BX), Z17
+	VPBROADCASTD     324(BX)(SI*1), Z18
+	VPBROADCASTD     324(BX)(SI*2), Z19
+	VPBROADCASTD     324(BX)(DI*1), Z20
+	VPBROADCASTD     324(BX)(SI*4), Z21
+	VPBROADCASTD     324(R8), Z22
+	VPBROADCASTD     324(R8)(SI*1), Z23
+	VPBROADCASTD     324(R8)(SI*2), Z24
 	VMOVUPS          2624(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 3072(R10)
+	VPDPBUSD.BCST    192(BX), Z25, Z9
+	VPDPBUSD.BCST    192(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    192(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    192(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    192(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    192(R8), Z25, Z14
+	VPDPBUSD.BCST    192(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    192(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          2688(CX), Z27
-	VMOVUPS          2752(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 3072(R10)
-	VPDPBUSD.BCST    192(BX), Z29, Z10
-	VPDPBUSD.BCST    192(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    192(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    192(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    192(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    192(R8), Z29, Z15
-	VPDPBUSD.BCST    192(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    192(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 3328(R10)
-	VPDPBUSD.BCST    208(BX), Z28, Z18
-	VPDPBUSD.BCST    208(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    208(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    208(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    208(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    208(R8), Z28, Z23
-	VPDPBUSD.BCST    208(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    208(R8)(SI*2), Z28, Z25
-	VMOVUPS          2816(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 3136(R10)
-	VPDPBUSD.BCST    196(BX), Z29, Z10
-	VPDPBUSD.BCST    196(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    196(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    196(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    196(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    196(R8), Z29, Z15
-	VPDPBUSD.BCST    196(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    196(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 3392(R10)
-	VPDPBUSD.BCST    212(BX), Z28, Z18
-	VPDPBUSD.BCST    212(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    212(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    212(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    212(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    212(R8), Z28, Z23
-	VPDPBUSD.BCST    212(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    212(R8)(SI*2), Z28, Z25
-	VMOVUPS          2880(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 3200(R10)
-	VPDPBUSD.BCST    200(BX), Z29, Z10
-	VPDPBUSD.BCST    200(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    200(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    200(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    200(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    200(R8), Z29, Z15
-	VPDPBUSD.BCST    200(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    200(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 3456(R10)
-	VPDPBUSD.BCST    216(BX), Z28, Z18
-	VPDPBUSD.BCST    216(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    216(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    216(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    216(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    216(R8), Z28, Z23
-	VPDPBUSD.BCST    216(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    216(R8)(SI*2), Z28, Z25
-	VMOVUPS          2944(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3136(R10)
+	VPDPBUSD.BCST    196(BX), Z25, Z9
+	VPDPBUSD.BCST    196(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    196(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    196(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    196(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    196(R8), Z25, Z14
+	VPDPBUSD.BCST    196(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    196(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2752(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3200(R10)
+	VPDPBUSD.BCST    200(BX), Z25, Z9
+	VPDPBUSD.BCST    200(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    200(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    200(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    200(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    200(R8), Z25, Z14
+	VPDPBUSD.BCST    200(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    200(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 3264(R10)
-	VPDPBUSD.BCST    204(BX), Z26, Z10
-	VPDPBUSD.BCST    204(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    204(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    204(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    204(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    204(R8), Z26, Z15
-	VPDPBUSD.BCST    204(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    204(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 3520(R10)
-	VPDPBUSD.BCST    220(BX), Z28, Z18
-	VPDPBUSD.BCST    220(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    220(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    220(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    220(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    220(R8), Z28, Z23
-	VPDPBUSD.BCST    220(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    220(R8)(SI*2), Z28, Z25
-	VMOVUPS          192(CX), Z26
-	VPSLLW           $0x08, Z26, Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    204(BX), Z26, Z9
+	VPDPBUSD.BCST    204(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    204(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    204(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    204(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    204(R8), Z26, Z14
+	VPDPBUSD.BCST    204(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    204(R8)(SI*2), Z26, Z16
+	VMOVUPS          2816(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 3328(R10)
+	VPDPBUSD.BCST    208(BX), Z25, Z17
+	VPDPBUSD.BCST    208(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    208(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    208(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    208(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    208(R8), Z25, Z22
+	VPDPBUSD.BCST    208(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    208(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          2880(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3392(R10)
+	VPDPBUSD.BCST    212(BX), Z25, Z17
+	VPDPBUSD.BCST    212(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    212(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    212(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    212(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    212(R8), Z25, Z22
+	VPDPBUSD.BCST    212(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    212(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          2944(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3456(R10)
+	VPDPBUSD.BCST    216(BX), Z25, Z17
+	VPDPBUSD.BCST    216(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    216(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    216(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    216(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    216(R8), Z25, Z22
+	VPDPBUSD.BCST    216(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    216(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 3520(R10)
+	VPDPBUSD.BCST    220(BX), Z26, Z17
+	VPDPBUSD.BCST    220(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    220(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    220(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    220(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    220(R8), Z26, Z22
+	VPDPBUSD.BCST    220(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    220(R8)(SI*2), Z26, Z24
+	VMOVUPS          192(CX), Z25
+	VPSLLW           $0x08, Z25, Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VPBROADCASTD     328(BX), Z10
-	VPBROADCASTD     328(BX)(SI*1), Z11
-	VPBROADCASTD     328(BX)(SI*2), Z12
-	VPBROADCASTD     328(BX)(DI*1), Z13
-	VPBROADCASTD     328(BX)(SI*4), Z14
-	VPBROADCASTD     328(R8), Z15
-	VPBROADCASTD     328(R8)(SI*1), Z16
-	VPBROADCASTD     328(R8)(SI*2), Z17
-	VPBROADCASTD     332(BX), Z18
-	VPBROADCASTD     332(BX)(SI*1), Z19
-	VPBROADCASTD     332(BX)(SI*2), Z20
-	VPBROADCASTD     332(BX)(DI*1), Z21
-	VPBROADCASTD     332(BX)(SI*4), Z22
-	VPBROADCASTD     332(R8), Z23
-	VPBROADCASTD     332(R8)(SI*1), Z24
-	VPBROADCASTD     332(R8)(SI*2), Z25
+	VPDPWSSD         Z25, Z16, Z8
+	VPBROADCASTD     328(BX), Z9
+	VPBROADCASTD     328(BX)(SI*1), Z10
+	VPBROADCASTD     328(BX)(SI*2), Z11
+	VPBROADCASTD     328(BX)(DI*1), Z12
+	VPBROADCASTD     328(BX)(SI*4), Z13
+	VPBROADCASTD     328(R8), Z14
+	VPBROADCASTD     328(R8)(SI*1), Z15
+	VPBROADCASTD     328(R8)(SI*2), Z16
+	VPBROADCASTD     332(BX), Z17
+	VPBROADCASTD     332(BX)(SI*1), Z18
+	VPBROADCASTD     332(BX)(SI*2), Z19
+	VPBROADCASTD     332(BX)(DI*1), Z20
+	VPBROADCASTD     332(BX)(SI*4), Z21
+	VPBROADCASTD     332(R8), Z22
+	VPBROADCASTD     332(R8)(SI*1), Z23
+	VPBROADCASTD     332(R8)(SI*2), Z24
 	VMOVUPS          3008(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 3584(R10)
+	VPDPBUSD.BCST    224(BX), Z25, Z9
+	VPDPBUSD.BCST    224(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    224(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    224(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    224(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    224(R8), Z25, Z14
+	VPDPBUSD.BCST    224(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    224(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
 	VMOVUPS          3072(CX), Z27
-	VMOVUPS          3136(CX), Z28
-	VPSLLD           $0x04, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 3584(R10)
-	VPDPBUSD.BCST    224(BX), Z29, Z10
-	VPDPBUSD.BCST    224(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    224(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    224(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    224(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    224(R8), Z29, Z15
-	VPDPBUSD.BCST    224(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    224(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x04, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 3840(R10)
-	VPDPBUSD.BCST    240(BX), Z28, Z18
-	VPDPBUSD.BCST    240(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    240(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    240(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    240(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    240(R8), Z28, Z23
-	VPDPBUSD.BCST    240(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    240(R8)(SI*2), Z28, Z25
-	VMOVUPS          3200(CX), Z28
-	VPSLLD           $0x02, Z26, Z30
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z30, Z29
-	VMOVUPS          Z29, 3648(R10)
-	VPDPBUSD.BCST    228(BX), Z29, Z10
-	VPDPBUSD.BCST    228(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    228(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    228(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    228(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    228(R8), Z29, Z15
-	VPDPBUSD.BCST    228(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    228(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSLLD           $0x02, Z27, Z29
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z29, Z28
-	VMOVUPS          Z28, 3904(R10)
-	VPDPBUSD.BCST    244(BX), Z28, Z18
-	VPDPBUSD.BCST    244(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    244(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    244(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    244(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    244(R8), Z28, Z23
-	VPDPBUSD.BCST    244(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    244(R8)(SI*2), Z28, Z25
-	VMOVUPS          3264(CX), Z28
-	VANDPS           Z0, Z28, Z29
-	VPTERNLOGD       $0xf8, Z1, Z26, Z29
-	VMOVUPS          Z29, 3712(R10)
-	VPDPBUSD.BCST    232(BX), Z29, Z10
-	VPDPBUSD.BCST    232(BX)(SI*1), Z29, Z11
-	VPDPBUSD.BCST    232(BX)(SI*2), Z29, Z12
-	VPDPBUSD.BCST    232(BX)(DI*1), Z29, Z13
-	VPDPBUSD.BCST    232(BX)(SI*4), Z29, Z14
-	VPDPBUSD.BCST    232(R8), Z29, Z15
-	VPDPBUSD.BCST    232(R8)(SI*1), Z29, Z16
-	VPDPBUSD.BCST    232(R8)(SI*2), Z29, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z27, Z28
-	VMOVUPS          Z28, 3968(R10)
-	VPDPBUSD.BCST    248(BX), Z28, Z18
-	VPDPBUSD.BCST    248(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    248(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    248(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    248(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    248(R8), Z28, Z23
-	VPDPBUSD.BCST    248(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    248(R8)(SI*2), Z28, Z25
-	VMOVUPS          3328(CX), Z28
-	VPSRLD           $0x02, Z26, Z29
-	VANDPS           Z0, Z28, Z26
-	VPTERNLOGD       $0xf8, Z1, Z29, Z26
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3648(R10)
+	VPDPBUSD.BCST    228(BX), Z25, Z9
+	VPDPBUSD.BCST    228(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    228(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    228(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    228(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    228(R8), Z25, Z14
+	VPDPBUSD.BCST    228(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    228(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          3136(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3712(R10)
+	VPDPBUSD.BCST    232(BX), Z25, Z9
+	VPDPBUSD.BCST    232(BX)(SI*1), Z25, Z10
+	VPDPBUSD.BCST    232(BX)(SI*2), Z25, Z11
+	VPDPBUSD.BCST    232(BX)(DI*1), Z25, Z12
+	VPDPBUSD.BCST    232(BX)(SI*4), Z25, Z13
+	VPDPBUSD.BCST    232(R8), Z25, Z14
+	VPDPBUSD.BCST    232(R8)(SI*1), Z25, Z15
+	VPDPBUSD.BCST    232(R8)(SI*2), Z25, Z16
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
 	VMOVUPS          Z26, 3776(R10)
-	VPDPBUSD.BCST    236(BX), Z26, Z10
-	VPDPBUSD.BCST    236(BX)(SI*1), Z26, Z11
-	VPDPBUSD.BCST    236(BX)(SI*2), Z26, Z12
-	VPDPBUSD.BCST    236(BX)(DI*1), Z26, Z13
-	VPDPBUSD.BCST    236(BX)(SI*4), Z26, Z14
-	VPDPBUSD.BCST    236(R8), Z26, Z15
-	VPDPBUSD.BCST    236(R8)(SI*1), Z26, Z16
-	VPDPBUSD.BCST    236(R8)(SI*2), Z26, Z17
-	VPSRLD           $0x04, Z28, Z28
-	VPSRLD           $0x02, Z27, Z26
-	VANDPS           Z0, Z28, Z28
-	VPTERNLOGD       $0xf8, Z1, Z26, Z28
-	VMOVUPS          Z28, 4032(R10)
-	VPDPBUSD.BCST    252(BX), Z28, Z18
-	VPDPBUSD.BCST    252(BX)(SI*1), Z28, Z19
-	VPDPBUSD.BCST    252(BX)(SI*2), Z28, Z20
-	VPDPBUSD.BCST    252(BX)(DI*1), Z28, Z21
-	VPDPBUSD.BCST    252(BX)(SI*4), Z28, Z22
-	VPDPBUSD.BCST    252(R8), Z28, Z23
-	VPDPBUSD.BCST    252(R8)(SI*1), Z28, Z24
-	VPDPBUSD.BCST    252(R8)(SI*2), Z28, Z25
-	VMOVUPS          192(CX), Z26
-	VPSRAW           $0x08, Z26, Z26
+	VPDPBUSD.BCST    236(BX), Z26, Z9
+	VPDPBUSD.BCST    236(BX)(SI*1), Z26, Z10
+	VPDPBUSD.BCST    236(BX)(SI*2), Z26, Z11
+	VPDPBUSD.BCST    236(BX)(DI*1), Z26, Z12
+	VPDPBUSD.BCST    236(BX)(SI*4), Z26, Z13
+	VPDPBUSD.BCST    236(R8), Z26, Z14
+	VPDPBUSD.BCST    236(R8)(SI*1), Z26, Z15
+	VPDPBUSD.BCST    236(R8)(SI*2), Z26, Z16
+	VMOVUPS          3200(CX), Z26
+	VANDPS           Z0, Z26, Z25
+	VMOVUPS          Z25, 3840(R10)
+	VPDPBUSD.BCST    240(BX), Z25, Z17
+	VPDPBUSD.BCST    240(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    240(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    240(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    240(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    240(R8), Z25, Z22
+	VPDPBUSD.BCST    240(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    240(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x02, Z26, Z26
+	VANDPS.BCST      k30303030<>+0(SB), Z26, Z26
+	VMOVUPS          3264(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3904(R10)
+	VPDPBUSD.BCST    244(BX), Z25, Z17
+	VPDPBUSD.BCST    244(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    244(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    244(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    244(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    244(R8), Z25, Z22
+	VPDPBUSD.BCST    244(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    244(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x04, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z27, Z26
+	VMOVUPS          3328(CX), Z27
+	VANDPS           Z0, Z27, Z25
+	VMOVUPS          Z25, 3968(R10)
+	VPDPBUSD.BCST    248(BX), Z25, Z17
+	VPDPBUSD.BCST    248(BX)(SI*1), Z25, Z18
+	VPDPBUSD.BCST    248(BX)(SI*2), Z25, Z19
+	VPDPBUSD.BCST    248(BX)(DI*1), Z25, Z20
+	VPDPBUSD.BCST    248(BX)(SI*4), Z25, Z21
+	VPDPBUSD.BCST    248(R8), Z25, Z22
+	VPDPBUSD.BCST    248(R8)(SI*1), Z25, Z23
+	VPDPBUSD.BCST    248(R8)(SI*2), Z25, Z24
+	VPSRLD           $0x06, Z27, Z27
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z27, Z26
+	VMOVUPS          Z26, 4032(R10)
+	VPDPBUSD.BCST    252(BX), Z26, Z17
+	VPDPBUSD.BCST    252(BX)(SI*1), Z26, Z18
+	VPDPBUSD.BCST    252(BX)(SI*2), Z26, Z19
+	VPDPBUSD.BCST    252(BX)(DI*1), Z26, Z20
+	VPDPBUSD.BCST    252(BX)(SI*4), Z26, Z21
+	VPDPBUSD.BCST    252(R8), Z26, Z22
+	VPDPBUSD.BCST    252(R8)(SI*1), Z26, Z23
+	VPDPBUSD.BCST    252(R8)(SI*2), Z26, Z24
+	VMOVUPS          192(CX), Z25
+	VPSRAW           $0x08, Z25, Z25
+	VPSRAD           $0x01, Z9, Z9
+	VPSLLD           $0x0f, Z17, Z17
+	VPBLENDMW        Z17, Z9, K1, Z9
+	VPDPWSSD         Z25, Z9, Z1
 	VPSRAD           $0x01, Z10, Z10
 	VPSLLD           $0x0f, Z18, Z18
 	VPBLENDMW        Z18, Z10, K1, Z10
-	VPDPWSSD         Z26, Z10, Z2
+	VPDPWSSD         Z25, Z10, Z2
 	VPSRAD           $0x01, Z11, Z11
 	VPSLLD           $0x0f, Z19, Z19
 	VPBLENDMW        Z19, Z11, K1, Z11
-	VPDPWSSD         Z26, Z11, Z3
+	VPDPWSSD         Z25, Z11, Z3
 	VPSRAD           $0x01, Z12, Z12
 	VPSLLD           $0x0f, Z20, Z20
 	VPBLENDMW        Z20, Z12, K1, Z12
-	VPDPWSSD         Z26, Z12, Z4
+	VPDPWSSD         Z25, Z12, Z4
 	VPSRAD           $0x01, Z13, Z13
 	VPSLLD           $0x0f, Z21, Z21
 	VPBLENDMW        Z21, Z13, K1, Z13
-	VPDPWSSD         Z26, Z13, Z5
+	VPDPWSSD         Z25, Z13, Z5
 	VPSRAD           $0x01, Z14, Z14
 	VPSLLD           $0x0f, Z22, Z22
 	VPBLENDMW        Z22, Z14, K1, Z14
-	VPDPWSSD         Z26, Z14, Z6
+	VPDPWSSD         Z25, Z14, Z6
 	VPSRAD           $0x01, Z15, Z15
 	VPSLLD           $0x0f, Z23, Z23
 	VPBLENDMW        Z23, Z15, K1, Z15
-	VPDPWSSD         Z26, Z15, Z7
+	VPDPWSSD         Z25, Z15, Z7
 	VPSRAD           $0x01, Z16, Z16
 	VPSLLD           $0x0f, Z24, Z24
 	VPBLENDMW        Z24, Z16, K1, Z16
-	VPDPWSSD         Z26, Z16, Z8
-	VPSRAD           $0x01, Z17, Z17
-	VPSLLD           $0x0f, Z25, Z25
-	VPBLENDMW        Z25, Z17, K1, Z17
-	VPDPWSSD         Z26, Z17, Z9
-	VCVTPH2PS        256(CX), Z10
-	VMULPS.BCST      k40000000<>+0(SB), Z10, Z10
+	VPDPWSSD         Z25, Z16, Z8
+	VCVTPH2PS        256(CX), Z9
+	VMULPS.BCST      k40000000<>+0(SB), Z9, Z9
+	VCVTDQ2PS        Z1, Z1
+	VMULPS           Z9, Z1, Z1
+	VMOVUPS          (DX), Z10
+	VFMADD231PS.BCST 256(BX), Z1, Z10
+	VMOVUPS          Z10, (DX)
 	VCVTDQ2PS        Z2, Z2
-	VMULPS           Z10, Z2, Z2
-	VMOVUPS          (DX), Z11
-	VFMADD231PS.BCST 256(BX), Z2, Z11
-	VMOVUPS          Z11, (DX)
+	VMULPS           Z9, Z2, Z2
+	VMOVUPS          64(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*1), Z2, Z1
+	VMOVUPS          Z1, 64(DX)
 	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z10, Z3, Z3
-	VMOVUPS          64(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*1), Z3, Z2
-	VMOVUPS          Z2, 64(DX)
+	VMULPS           Z9, Z3, Z3
+	VMOVUPS          128(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*2), Z3, Z1
+	VMOVUPS          Z1, 128(DX)
 	VCVTDQ2PS        Z4, Z4
-	VMULPS           Z10, Z4, Z4
-	VMOVUPS          128(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*2), Z4, Z2
-	VMOVUPS          Z2, 128(DX)
+	VMULPS           Z9, Z4, Z4
+	VMOVUPS          192(DX), Z1
+	VFMADD231PS.BCST 256(BX)(DI*1), Z4, Z1
+	VMOVUPS          Z1, 192(DX)
 	VCVTDQ2PS        Z5, Z5
-	VMULPS           Z10, Z5, Z5
-	VMOVUPS          192(DX), Z2
-	VFMADD231PS.BCST 256(BX)(DI*1), Z5, Z2
-	VMOVUPS          Z2, 192(DX)
+	VMULPS           Z9, Z5, Z5
+	VMOVUPS          256(DX), Z1
+	VFMADD231PS.BCST 256(BX)(SI*4), Z5, Z1
+	VMOVUPS          Z1, 256(DX)
 	VCVTDQ2PS        Z6, Z6
-	VMULPS           Z10, Z6, Z6
-	VMOVUPS          256(DX), Z2
-	VFMADD231PS.BCST 256(BX)(SI*4), Z6, Z2
-	VMOVUPS          Z2, 256(DX)
+	VMULPS           Z9, Z6, Z6
+	VMOVUPS          320(DX), Z1
+	VFMADD231PS.BCST 256(R8), Z6, Z1
+	VMOVUPS          Z1, 320(DX)
 	VCVTDQ2PS        Z7, Z7
-	VMULPS           Z10, Z7, Z7
-	VMOVUPS          320(DX), Z2
-	VFMADD231PS.BCST 256(R8), Z7, Z2
-	VMOVUPS          Z2, 320(DX)
+	VMULPS           Z9, Z7, Z7
+	VMOVUPS          384(DX), Z1
+	VFMADD231PS.BCST 256(R8)(SI*1), Z7, Z1
+	VMOVUPS          Z1, 384(DX)
 	VCVTDQ2PS        Z8, Z8
-	VMULPS           Z10, Z8, Z8
-	VMOVUPS          384(DX), Z2
-	VFMADD231PS.BCST 256(R8)(SI*1), Z8, Z2
-	VMOVUPS          Z2, 384(DX)
-	VCVTDQ2PS        Z9, Z9
-	VMULPS           Z10, Z9, Z9
-	VMOVUPS          448(DX), Z2
-	VFMADD231PS.BCST 256(R8)(SI*2), Z9, Z2
-	VMOVUPS          Z2, 448(DX)
+	VMULPS           Z9, Z8, Z8
+	VMOVUPS          448(DX), Z1
+	VFMADD231PS.BCST 256(R8)(SI*2), Z8, Z1
+	VMOVUPS          Z1, 448(DX)
 	ADDQ             $+336, BX
 	ADDQ             $+336, R8
 	ADDQ             $+3392, CX

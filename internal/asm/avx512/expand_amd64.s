@@ -115,60 +115,60 @@ TEXT ·Expand6(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         n+16(FP), DX
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 block:
-	PREFETCHT0 4096(CX)
-	VMOVUPS    (CX), Z2
-	VMOVUPS    64(CX), Z3
-	VMOVUPS    128(CX), Z4
-	VPSLLD     $0x04, Z2, Z6
-	VANDPS     Z0, Z4, Z5
-	VPTERNLOGD $0xf8, Z1, Z6, Z5
-	VMOVUPS    Z5, (AX)
-	VPSRLD     $0x04, Z4, Z4
-	VPSLLD     $0x04, Z3, Z5
-	VANDPS     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VMOVUPS    Z4, 256(AX)
-	VMOVUPS    192(CX), Z4
-	VPSLLD     $0x02, Z2, Z6
-	VANDPS     Z0, Z4, Z5
-	VPTERNLOGD $0xf8, Z1, Z6, Z5
-	VMOVUPS    Z5, 64(AX)
-	VPSRLD     $0x04, Z4, Z4
-	VPSLLD     $0x02, Z3, Z5
-	VANDPS     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z1, Z5, Z4
-	VMOVUPS    Z4, 320(AX)
-	VMOVUPS    256(CX), Z4
-	VANDPS     Z0, Z4, Z5
-	VPTERNLOGD $0xf8, Z1, Z2, Z5
-	VMOVUPS    Z5, 128(AX)
-	VPSRLD     $0x04, Z4, Z4
-	VANDPS     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z1, Z3, Z4
-	VMOVUPS    Z4, 384(AX)
-	VMOVUPS    320(CX), Z4
-	VPSRLD     $0x02, Z2, Z5
-	VANDPS     Z0, Z4, Z2
-	VPTERNLOGD $0xf8, Z1, Z5, Z2
-	VMOVUPS    Z2, 192(AX)
-	VPSRLD     $0x04, Z4, Z4
-	VPSRLD     $0x02, Z3, Z2
-	VANDPS     Z0, Z4, Z4
-	VPTERNLOGD $0xf8, Z1, Z2, Z4
-	VMOVUPS    Z4, 448(AX)
-	ADDQ       $+384, CX
-	ADDQ       $+512, AX
-	SUBQ       $+1, DX
-	JNE        block
+	PREFETCHT0      4096(CX)
+	VMOVUPS         (CX), Z2
+	VANDPS          Z0, Z2, Z1
+	VMOVUPS         Z1, (AX)
+	VPSRLD          $0x02, Z2, Z2
+	VANDPS.BCST     k30303030<>+0(SB), Z2, Z2
+	VMOVUPS         64(CX), Z3
+	VANDPS          Z0, Z3, Z1
+	VMOVUPS         Z1, 64(AX)
+	VPSRLD          $0x04, Z3, Z3
+	VPTERNLOGD.BCST $0xf8, k0c0c0c0c<>+0(SB), Z3, Z2
+	VMOVUPS         128(CX), Z3
+	VANDPS          Z0, Z3, Z1
+	VMOVUPS         Z1, 128(AX)
+	VPSRLD          $0x06, Z3, Z3
+	VPTERNLOGD.BCST $0xf8, k03030303<>+0(SB), Z3, Z2
+	VMOVUPS         Z2, 192(AX)
+	VMOVUPS         192(CX), Z2
+	VANDPS          Z0, Z2, Z1
+	VMOVUPS         Z1, 256(AX)
+	VPSRLD          $0x02, Z2, Z2
+	VANDPS.BCST     k30303030<>+0(SB), Z2, Z2
+	VMOVUPS         256(CX), Z3
+	VANDPS          Z0, Z3, Z1
+	VMOVUPS         Z1, 320(AX)
+	VPSRLD          $0x04, Z3, Z3
+	VPTERNLOGD.BCST $0xf8, k0c0c0c0c<>+0(SB), Z3, Z2
+	VMOVUPS         320(CX), Z3
+	VANDPS          Z0, Z3, Z1
+	VMOVUPS         Z1, 384(AX)
+	VPSRLD          $0x06, Z3, Z3
+	VPTERNLOGD.BCST $0xf8, k03030303<>+0(SB), Z3, Z2
+	VMOVUPS         Z2, 448(AX)
+	ADDQ            $+384, CX
+	ADDQ            $+512, AX
+	SUBQ            $+1, DX
+	JNE             block
 	VZEROUPPER
 	RET
 
+DATA k3f3f3f3f<>+0(SB)/4, $0x3f3f3f3f
+GLOBL k3f3f3f3f<>(SB), RODATA|NOPTR, $4
+
 DATA k30303030<>+0(SB)/4, $0x30303030
 GLOBL k30303030<>(SB), RODATA|NOPTR, $4
+
+DATA k0c0c0c0c<>+0(SB)/4, $0x0c0c0c0c
+GLOBL k0c0c0c0c<>(SB), RODATA|NOPTR, $4
+
+DATA k03030303<>+0(SB)/4, $0x03030303
+GLOBL k03030303<>(SB), RODATA|NOPTR, $4
 
 // func ExpandQ80(codes *uint8, scales *float32, packed *uint8, n int)
 // Requires: AVX, AVX512F

@@ -391,8 +391,13 @@ func (x *X86) And(d, a V, b Src) { x.op2(x86.VANDPS, x86.VANDPS_BCST, d, a, b) }
 func (x *X86) Or(d, a V, b Src)  { x.op2(x86.VORPS, x86.VORPS_BCST, d, a, b) }
 func (x *X86) Xor(d, a V, b Src) { x.op2(x86.VXORPS, x86.VXORPS_BCST, d, a, b) }
 func (x *X86) OrAnd(d, a V, b Src) {
-	if v, ok := b.(V); ok && x.bits == 512 {
-		x.c.VPTERNLOGD(operand.Imm(0xf8), v[0], a[0], d[0])
+	if x.bits == 512 {
+		switch b := b.(type) {
+		case V:
+			x.c.VPTERNLOGD(operand.Imm(0xf8), b[0], a[0], d[0])
+		case Const:
+			x.c.VPTERNLOGD_BCST(operand.Imm(0xf8), x.constant(b), a[0], d[0])
+		}
 		return
 	}
 	t := x.V()

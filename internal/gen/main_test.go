@@ -4,12 +4,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
+// generated is what one run writes, for all tests.
+var generated = sync.OnceValues(generate)
+
 // TestCurrent says that internal/asm is what this generator writes, to the byte.
 func TestCurrent(t *testing.T) {
-	files, err := generate()
+	files, err := generated()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +27,7 @@ func TestCurrent(t *testing.T) {
 }
 
 func TestDeterministic(t *testing.T) {
-	first, err := generate()
+	first, err := generated()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +62,7 @@ func featureOf(pkg, function string) string {
 
 // TestRequires holds the instructions of every function, as avo names their features, to what dispatch checks.
 func TestRequires(t *testing.T) {
-	files, err := generate()
+	files, err := generated()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +97,7 @@ func TestRequires(t *testing.T) {
 
 // TestHygiene looks for what assembly forgets: VZEROUPPER before every return, and registers that arm64 keeps.
 func TestHygiene(t *testing.T) {
-	files, err := generate()
+	files, err := generated()
 	if err != nil {
 		t.Fatal(err)
 	}

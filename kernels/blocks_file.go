@@ -123,17 +123,29 @@ func (f *blockForm) dequantize(dst []float32, src []byte) {
 		b = f.superScales(src)
 	}
 	for sub := range len(dst) / blockLen {
-		w := f.words(src, sub)
-		s := f.values(h, &b, sub)
-		for i := range blockLen {
-			code := float32(int(uint8(w[i/4]>>(i%4*8))) - f.offset)
-			switch {
-			case f.kind == kindHalves:
-				dst[sub*blockLen+i] = code * s[i/16]
-			default:
-				dst[sub*blockLen+i] = float32(code*s[0]) + s[1]
-			}
+		f.widen((*[blockLen]float32)(dst[sub*blockLen:]), f.words(src, sub), f.values(h, &b, sub))
+	}
+}
+
+// widen gives what codes stand for, by the scales that values gives.
+func (f *blockForm) widen(dst *[blockLen]float32, w codeWords, s [2]float32) {
+	offset := int32(f.offset)
+	if f.kind == kindHalves {
+		for g, v := range w {
+			d, scale := (*[4]float32)(dst[4*g:]), s[g/4]
+			d[0] = float32(int32(v&255)-offset) * scale
+			d[1] = float32(int32(v>>8&255)-offset) * scale
+			d[2] = float32(int32(v>>16&255)-offset) * scale
+			d[3] = float32(int32(v>>24)-offset) * scale
 		}
+		return
+	}
+	for g, v := range w {
+		d := (*[4]float32)(dst[4*g:])
+		d[0] = float32(float32(int32(v&255)-offset)*s[0]) + s[1]
+		d[1] = float32(float32(int32(v>>8&255)-offset)*s[0]) + s[1]
+		d[2] = float32(float32(int32(v>>16&255)-offset)*s[0]) + s[1]
+		d[3] = float32(float32(int32(v>>24)-offset)*s[0]) + s[1]
 	}
 }
 

@@ -120,7 +120,7 @@ func TestExpandPanels(t *testing.T) {
 							require.Equal(t, s[v], scales[(b*f.kind.values()+v)*panelWidth+j], "%v", d)
 						}
 						for i := range blockLen {
-							want := c.code(f.codesAt(b), i/4, i%4)
+							want := int(c.words(f.codesAt(b))[i/4] >> (i % 4 * 8) & 255)
 							require.Equal(t, want, int(wide[((b*codeGroups+i/4)*panelWidth+j)*4+i%4]), "%v", d)
 						}
 					}

@@ -221,39 +221,39 @@ func (c *column) setScales(b int, src []byte, h [2]uint16) {
 
 // row widens the column to dst.
 func (c *column) row(dst []float32) {
-	f := c.f
 	for b := range len(dst) / blockLen {
-		s := c.values(b)
-		for i := range blockLen {
-			code := float32(c.code(f.codesAt(b), i/4, i%4) - f.offset)
-			if f.kind == kindHalves {
-				dst[b*blockLen+i] = code * s[i/16]
-				continue
-			}
-			dst[b*blockLen+i] = float32(code*s[0]) + s[1]
-		}
+		c.f.widen((*[blockLen]float32)(dst[b*blockLen:]), c.words(c.f.codesAt(b)), c.values(b))
 	}
 }
 
-// code is the j-th code of group g of the block whose first line is at o.
-func (c *column) code(o, g, j int) int {
+// words are the codes that setWords packs.
+func (c *column) words(o int) (w codeWords) {
 	const line = 4 * panelWidth
-	at := func(i int) int { return int(c.codes[o+i*line+j]) }
-	if c.f.bits == 8 {
-		return at(g)
-	}
-	if c.f.bits == 6 {
-		l := g / 4 * 3
-		if g%4 < 3 {
-			return at(l+g%4) & 63
+	at := func(i int) uint32 { return binary.LittleEndian.Uint32(c.codes[o+i*line:]) }
+	switch c.f.bits {
+	case 8:
+		for g := range w {
+			w[g] = at(g)
 		}
-		return at(l)>>6<<4 | at(l+1)>>6<<2 | at(l+2)>>6
+	case 6:
+		for l := 0; l < codeGroups; l += 4 {
+			x, y, z := at(l/4*3), at(l/4*3+1), at(l/4*3+2)
+			w[l], w[l+1], w[l+2] = x&lowSixes, y&lowSixes, z&lowSixes
+			w[l+3] = x>>6&lowPairs<<4 | y>>6&lowPairs<<2 | z>>6&lowPairs
+		}
+	default:
+		planes := c.f.bits - 4
+		for g := range 4 {
+			v := at(planes + g)
+			w[g], w[g+4] = v&lowNibbles, v>>4&lowNibbles
+		}
+		for g := range w {
+			if c.f.bits == 5 {
+				w[g] |= at(0) >> g & lowBits << 4
+			}
+		}
 	}
-	low := at(c.f.bits-4+g%4) >> (g / 4 * 4) & 15
-	if c.f.bits == 5 {
-		low |= at(0) >> g & 1 << 4
-	}
-	return low
+	return w
 }
 
 // values are the scales of block b.

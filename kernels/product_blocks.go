@@ -24,11 +24,13 @@ func (p *product) blockStrip(ws *workspace, panel, left, g0, g1 int) int {
 	offset, _, direct := p.place(panel, 1)
 	codes := (*uint8)(unsafe.Pointer(unsafe.SliceData(ws.q)))
 	p.blocks.expand[p.w.dtype](codes, &ws.scales[0], packed, blocks)
-	// The next panel is fetched meanwhile, a part by each tile.
+	// The next panel is fetched meanwhile, a part by each tile. What is left over is
+	// its beginning, up to where the processor has read ahead.
 	next, step, turns := packed, 0, 0
 	if panel+1 < panelsOf(p.w.n) {
-		next, step = (*uint8)(unsafe.Add(unsafe.Pointer(packed), size)), cacheLine*blocks
-		turns = size / step
+		step = cacheLine * blocks
+		turns = min(size/step, g1-g0)
+		next = (*uint8)(unsafe.Add(unsafe.Pointer(packed), 2*size-turns*step))
 	}
 	for g := g0; g < g1; g++ {
 		from, to := p.group(g)

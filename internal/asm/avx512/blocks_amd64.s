@@ -40109,420 +40109,355 @@ TEXT ·BlockRowQ6K(SB), NOSPLIT, $0-56
 	MOVQ         panels+24(FP), BX
 	MOVL         $0xaaaaaaaa, SI
 	KMOVD        SI, K1
-	VBROADCASTSS k0f0f0f0f<>+0(SB), Z0
-	VBROADCASTSS k30303030<>+0(SB), Z1
+	VBROADCASTSS k3f3f3f3f<>+0(SB), Z0
 
 panel:
 	MOVQ   supers+0(FP), SI
 	MOVQ   a+8(FP), DI
-	VPXORD Z2, Z2, Z2
+	VPXORD Z1, Z1, Z1
 
 super:
-	VPXORD           Z3, Z3, Z3
-	VPBROADCASTD     272(DI), Z4
-	VPBROADCASTD     276(DI), Z5
+	VPXORD           Z2, Z2, Z2
+	VPBROADCASTD     272(DI), Z3
+	VPBROADCASTD     276(DI), Z4
 	VMOVUPS          320(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    (DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          384(AX), Z7
-	VMOVUPS          448(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    (DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    16(DI), Z8, Z5
-	VMOVUPS          512(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    4(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    20(DI), Z8, Z5
-	VMOVUPS          576(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    8(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    24(DI), Z8, Z5
-	VMOVUPS          640(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    12(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    28(DI), Z8, Z5
-	VMOVUPS          (AX), Z6
-	VPSLLW           $0x08, Z6, Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VPBROADCASTD     280(DI), Z4
-	VPBROADCASTD     284(DI), Z5
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    4(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          448(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    8(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    12(DI), Z6, Z3
+	VMOVUPS          512(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    16(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          576(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    20(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          640(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    24(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    28(DI), Z6, Z4
+	VMOVUPS          (AX), Z5
+	VPSLLW           $0x08, Z5, Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VPBROADCASTD     280(DI), Z3
+	VPBROADCASTD     284(DI), Z4
 	VMOVUPS          704(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    32(DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          768(AX), Z7
-	VMOVUPS          832(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    32(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    48(DI), Z8, Z5
-	VMOVUPS          896(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    36(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    52(DI), Z8, Z5
-	VMOVUPS          960(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    40(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    56(DI), Z8, Z5
-	VMOVUPS          1024(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    44(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    60(DI), Z8, Z5
-	VMOVUPS          (AX), Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VPBROADCASTD     288(DI), Z4
-	VPBROADCASTD     292(DI), Z5
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    36(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          832(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    40(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    44(DI), Z6, Z3
+	VMOVUPS          896(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    48(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          960(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    52(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          1024(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    56(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    60(DI), Z6, Z4
+	VMOVUPS          (AX), Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VPBROADCASTD     288(DI), Z3
+	VPBROADCASTD     292(DI), Z4
 	VMOVUPS          1088(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    64(DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          1152(AX), Z7
-	VMOVUPS          1216(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    64(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    80(DI), Z8, Z5
-	VMOVUPS          1280(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    68(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    84(DI), Z8, Z5
-	VMOVUPS          1344(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    72(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    88(DI), Z8, Z5
-	VMOVUPS          1408(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    76(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    92(DI), Z8, Z5
-	VMOVUPS          64(AX), Z6
-	VPSLLW           $0x08, Z6, Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VPBROADCASTD     296(DI), Z4
-	VPBROADCASTD     300(DI), Z5
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    68(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          1216(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    72(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    76(DI), Z6, Z3
+	VMOVUPS          1280(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    80(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          1344(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    84(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          1408(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    88(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    92(DI), Z6, Z4
+	VMOVUPS          64(AX), Z5
+	VPSLLW           $0x08, Z5, Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VPBROADCASTD     296(DI), Z3
+	VPBROADCASTD     300(DI), Z4
 	VMOVUPS          1472(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    96(DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          1536(AX), Z7
-	VMOVUPS          1600(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    96(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    112(DI), Z8, Z5
-	VMOVUPS          1664(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    100(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    116(DI), Z8, Z5
-	VMOVUPS          1728(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    104(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    120(DI), Z8, Z5
-	VMOVUPS          1792(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    108(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    124(DI), Z8, Z5
-	VMOVUPS          64(AX), Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VPBROADCASTD     304(DI), Z4
-	VPBROADCASTD     308(DI), Z5
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    100(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          1600(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    104(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    108(DI), Z6, Z3
+	VMOVUPS          1664(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    112(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          1728(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    116(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          1792(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    120(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    124(DI), Z6, Z4
+	VMOVUPS          64(AX), Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VPBROADCASTD     304(DI), Z3
+	VPBROADCASTD     308(DI), Z4
 	VMOVUPS          1856(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    128(DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          1920(AX), Z7
-	VMOVUPS          1984(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    128(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    144(DI), Z8, Z5
-	VMOVUPS          2048(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    132(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    148(DI), Z8, Z5
-	VMOVUPS          2112(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    136(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    152(DI), Z8, Z5
-	VMOVUPS          2176(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    140(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    156(DI), Z8, Z5
-	VMOVUPS          128(AX), Z6
-	VPSLLW           $0x08, Z6, Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VPBROADCASTD     312(DI), Z4
-	VPBROADCASTD     316(DI), Z5
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    132(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          1984(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    136(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    140(DI), Z6, Z3
+	VMOVUPS          2048(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    144(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          2112(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    148(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          2176(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    152(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    156(DI), Z6, Z4
+	VMOVUPS          128(AX), Z5
+	VPSLLW           $0x08, Z5, Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VPBROADCASTD     312(DI), Z3
+	VPBROADCASTD     316(DI), Z4
 	VMOVUPS          2240(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    160(DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          2304(AX), Z7
-	VMOVUPS          2368(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    160(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    176(DI), Z8, Z5
-	VMOVUPS          2432(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    164(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    180(DI), Z8, Z5
-	VMOVUPS          2496(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    168(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    184(DI), Z8, Z5
-	VMOVUPS          2560(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    172(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    188(DI), Z8, Z5
-	VMOVUPS          128(AX), Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VPBROADCASTD     320(DI), Z4
-	VPBROADCASTD     324(DI), Z5
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    164(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          2368(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    168(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    172(DI), Z6, Z3
+	VMOVUPS          2432(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    176(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          2496(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    180(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          2560(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    184(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    188(DI), Z6, Z4
+	VMOVUPS          128(AX), Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VPBROADCASTD     320(DI), Z3
+	VPBROADCASTD     324(DI), Z4
 	VMOVUPS          2624(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    192(DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          2688(AX), Z7
-	VMOVUPS          2752(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    192(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    208(DI), Z8, Z5
-	VMOVUPS          2816(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    196(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    212(DI), Z8, Z5
-	VMOVUPS          2880(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    200(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    216(DI), Z8, Z5
-	VMOVUPS          2944(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    204(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    220(DI), Z8, Z5
-	VMOVUPS          192(AX), Z6
-	VPSLLW           $0x08, Z6, Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VPBROADCASTD     328(DI), Z4
-	VPBROADCASTD     332(DI), Z5
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    196(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          2752(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    200(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    204(DI), Z6, Z3
+	VMOVUPS          2816(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    208(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          2880(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    212(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          2944(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    216(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    220(DI), Z6, Z4
+	VMOVUPS          192(AX), Z5
+	VPSLLW           $0x08, Z5, Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VPBROADCASTD     328(DI), Z3
+	VPBROADCASTD     332(DI), Z4
 	VMOVUPS          3008(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    224(DI), Z5, Z3
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
 	VMOVUPS          3072(AX), Z7
-	VMOVUPS          3136(AX), Z8
-	VPSLLD           $0x04, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    224(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x04, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    240(DI), Z8, Z5
-	VMOVUPS          3200(AX), Z8
-	VPSLLD           $0x02, Z6, Z10
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z10, Z9
-	VPDPBUSD.BCST    228(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSLLD           $0x02, Z7, Z9
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z9, Z8
-	VPDPBUSD.BCST    244(DI), Z8, Z5
-	VMOVUPS          3264(AX), Z8
-	VANDPS           Z0, Z8, Z9
-	VPTERNLOGD       $0xf8, Z1, Z6, Z9
-	VPDPBUSD.BCST    232(DI), Z9, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z7, Z8
-	VPDPBUSD.BCST    248(DI), Z8, Z5
-	VMOVUPS          3328(AX), Z8
-	VPSRLD           $0x02, Z6, Z9
-	VANDPS           Z0, Z8, Z6
-	VPTERNLOGD       $0xf8, Z1, Z9, Z6
-	VPDPBUSD.BCST    236(DI), Z6, Z4
-	VPSRLD           $0x04, Z8, Z8
-	VPSRLD           $0x02, Z7, Z6
-	VANDPS           Z0, Z8, Z8
-	VPTERNLOGD       $0xf8, Z1, Z6, Z8
-	VPDPBUSD.BCST    252(DI), Z8, Z5
-	VMOVUPS          192(AX), Z6
-	VPSRAW           $0x08, Z6, Z6
-	VPSRAD           $0x01, Z4, Z4
-	VPSLLD           $0x0f, Z5, Z5
-	VPBLENDMW        Z5, Z4, K1, Z4
-	VPDPWSSD         Z6, Z4, Z3
-	VCVTPH2PS        256(AX), Z4
-	VMULPS.BCST      k40000000<>+0(SB), Z4, Z4
-	VCVTDQ2PS        Z3, Z3
-	VMULPS           Z4, Z3, Z3
-	VFMADD231PS.BCST 256(DI), Z3, Z2
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    228(DI), Z5, Z3
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          3136(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    232(DI), Z5, Z3
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    236(DI), Z6, Z3
+	VMOVUPS          3200(AX), Z6
+	VANDPS           Z0, Z6, Z5
+	VPDPBUSD.BCST    240(DI), Z5, Z4
+	VPSRLD           $0x02, Z6, Z6
+	VANDPS.BCST      k30303030<>+0(SB), Z6, Z6
+	VMOVUPS          3264(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    244(DI), Z5, Z4
+	VPSRLD           $0x04, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k0c0c0c0c<>+0(SB), Z7, Z6
+	VMOVUPS          3328(AX), Z7
+	VANDPS           Z0, Z7, Z5
+	VPDPBUSD.BCST    248(DI), Z5, Z4
+	VPSRLD           $0x06, Z7, Z7
+	VPTERNLOGD.BCST  $0xf8, k03030303<>+0(SB), Z7, Z6
+	VPDPBUSD.BCST    252(DI), Z6, Z4
+	VMOVUPS          192(AX), Z5
+	VPSRAW           $0x08, Z5, Z5
+	VPSRAD           $0x01, Z3, Z3
+	VPSLLD           $0x0f, Z4, Z4
+	VPBLENDMW        Z4, Z3, K1, Z3
+	VPDPWSSD         Z5, Z3, Z2
+	VCVTPH2PS        256(AX), Z3
+	VMULPS.BCST      k40000000<>+0(SB), Z3, Z3
+	VCVTDQ2PS        Z2, Z2
+	VMULPS           Z3, Z2, Z2
+	VFMADD231PS.BCST 256(DI), Z2, Z1
 	ADDQ             $+336, DI
 	ADDQ             $+3392, AX
 	SUBQ             $+1, SI
 	JNE              super
 	TESTQ            DX, DX
 	JEQ              write
-	VADDPS           (DX), Z2, Z2
+	VADDPS           (DX), Z1, Z1
 	ADDQ             $+64, DX
 
 write:
-	VMOVUPS Z2, (CX)
+	VMOVUPS Z1, (CX)
 	MOVQ    cstep+40(FP), SI
 	ADDQ    SI, CX
 	SUBQ    $+1, BX

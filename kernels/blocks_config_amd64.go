@@ -106,18 +106,26 @@ var (
 	expandAVX2   = [numDTypes]expandPanel{Q8_0: avx2.ExpandQ80, Q4_0: avx2.ExpandQ40, Q4_1: avx2.ExpandQ41, Q5_0: avx2.ExpandQ50, Q5_1: avx2.ExpandQ51}
 )
 
-// rowsOfFloats are the active set's.
-func rowsOfFloats() *floatRows {
+// floatsOf are the active set's.
+func floatsOf() *[numDTypes]floatKernels {
 	switch cpu.Active().Tier {
 	case cpu.AVX512:
-		return &rowsAVX512
+		return &floatsAVX512
 	case cpu.AVX2:
-		return &rowsAVX2
+		return &floatsAVX2
 	}
-	return &rowsGeneric
+	return &floatsGeneric
 }
 
 var (
-	rowsAVX512 = floatRows{F32: avx512.F32Row, F16: avx512.F16Row, BF16: avx512.BF16Row}
-	rowsAVX2   = floatRows{F32: avx2.F32Row, F16: avx2.F16Row, BF16: avx2.BF16Row}
+	floatsAVX512 = [numDTypes]floatKernels{
+		F32:  {row: avx512.F32Row},
+		F16:  {avx512.F16Row, avx512.F16One, avx512.WidenF16},
+		BF16: {avx512.BF16Row, avx512.BF16One, avx512.WidenBF16},
+	}
+	floatsAVX2 = [numDTypes]floatKernels{
+		F32:  {row: avx2.F32Row},
+		F16:  {avx2.F16Row, avx2.F16One, avx2.WidenF16},
+		BF16: {avx2.BF16Row, avx2.BF16One, avx2.WidenBF16},
+	}
 )

@@ -41,13 +41,17 @@ var blockNEON = blockConfig{
 
 var expandNEON = [numDTypes]expandPanel{Q8_0: neon.ExpandQ80, Q4_0: neon.ExpandQ40, Q4_1: neon.ExpandQ41, Q5_0: neon.ExpandQ50, Q5_1: neon.ExpandQ51}
 
-// rowsOfFloats are the active set's.
-func rowsOfFloats() *floatRows {
+// floatsOf are the active set's.
+func floatsOf() *[numDTypes]floatKernels {
 	switch cpu.Active().Tier {
 	case cpu.NEON:
-		return &rowsNEON
+		return &floatsNEON
 	}
-	return &rowsGeneric
+	return &floatsGeneric
 }
 
-var rowsNEON = floatRows{F32: neon.F32Row, F16: neon.F16Row, BF16: neon.BF16Row}
+var floatsNEON = [numDTypes]floatKernels{
+	F32:  {row: neon.F32Row},
+	F16:  {neon.F16Row, neon.F16One, neon.WidenF16},
+	BF16: {neon.BF16Row, neon.BF16One, neon.WidenBF16},
+}

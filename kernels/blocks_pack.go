@@ -130,13 +130,14 @@ func (p *Packer) packHalves(first, end int, src []byte, row func(i int, dst []by
 		if err := row(i, src); err != nil {
 			return err
 		}
-		dst := m.halves()[i/panelWidth*panelWidth*m.k+i%panelWidth:]
+		at, step := m.halfPanel(i / panelWidth)
+		dst := m.halves()[at+i%panelWidth:]
 		for j := range m.k {
 			h := binary.LittleEndian.Uint16(src[2*j:])
 			if h&0x7fff > infinity {
 				return weightsError(fmt.Sprintf("kernels: weight at row %d, column %d is NaN", i, j))
 			}
-			dst[j*panelWidth] = h
+			dst[j*step] = h
 		}
 	}
 	return nil

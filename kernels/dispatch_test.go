@@ -91,7 +91,7 @@ func TestTilesOfEverySet(t *testing.T) {
 		require.Equal(t, want, firstWord(blockTiles().name))
 		checkBlocks(t, blockTiles())
 		for _, d := range append([]DType{F32}, halfTypes...) {
-			require.Equal(t, set.Tier != cpu.Generic, rowsOfFloats()[d] != nil)
+			require.Equal(t, set.Tier != cpu.Generic, floatsOf()[d].row != nil)
 		}
 		checkConfig(t, gemmTiles())
 		checkConfig(t, int8Tiles())

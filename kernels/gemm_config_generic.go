@@ -10,4 +10,4 @@ func pairBytes(dst []int16, src []int8) { pairBytesGeneric(dst, src) }
 
 func blockTiles() *blockConfig { return &blockGenericConfig }
 
-func rowsOfFloats() *floatRows { return &rowsGeneric }
+func floatsOf() *[numDTypes]floatKernels { return &floatsGeneric }

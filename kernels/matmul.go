@@ -89,7 +89,7 @@ func (x *Exec) MatMul(out Out, a []float32, m, lda int, w *Matrix, e Epilogue) {
 		p.layout(m, lda, p.int8.form.size()*roundUp(w.k, 4))
 	default:
 		p.f32 = gemmTiles()
-		p.row1 = rowsOfFloats()[w.dtype]
+		p.floats = &floatsOf()[w.dtype]
 		p.layout(m, lda, 4*w.k)
 	}
 	for row := 0; row < m; row += p.block {

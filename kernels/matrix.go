@@ -25,10 +25,12 @@ const maxInt8K = 1 << 16
 //
 //	i8[((i/16·⌈k/4⌉ + kk/4)·16 + i%16)·4 + kk%4] = round(W[i][kk] / scales[i])
 //
-// Rows past n and columns past k are zeros. Floats of 16 bits lie as those of 32
-// do; blocks as docs/numerics.md says.
+// Rows past n and columns past k are zeros. Floats of 16 bits lie in pairs
+// of panels, 32 rows wide, and those of a last panel without another as float32
+// do; blocks lie as docs/numerics.md says.
 type Matrix struct {
 	n, k   int
+	odd    int // 1 if the first panel of 16-bit floats is the second of its pair
 	dtype  DType
 	f32    []float32
 	i8     []int8    // all that is not F32, as bytes
@@ -65,6 +67,20 @@ func (m *Matrix) halves() []uint16 {
 	return unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(m.i8))), len(m.i8)/2)
 }
 
+// halfPanel is where a panel of 16-bit floats begins among them, and the distance
+// of its elements.
+func (m *Matrix) halfPanel(panel int) (at, step int) {
+	panel += m.odd
+	if panel|1 < m.halfPanels() {
+		return panel&^1*panelWidth*m.k + panel&1*panelWidth, 2 * panelWidth
+	}
+	return panel * panelWidth * m.k, panelWidth
+}
+
+// halfPanels is how many panels of 16-bit floats there are, those included that
+// lie beside others and are not the matrix's own.
+func (m *Matrix) halfPanels() int { return len(m.i8) / (2 * panelWidth * m.k) }
+
 // Free empties the matrix, which must not be in use: multiplying by it then
 // panics. Memory that was given to a Pack function stays with its owner. Free may
 // be called again.
@@ -79,7 +95,13 @@ func (m *Matrix) Outputs(first, end int) Matrix {
 	part, from, to := *m, first/panelWidth, panelsOf(end)
 	part.n = end - first
 	part.f32 = panels(m.f32, panelsOf(m.n), from, to)
-	part.i8 = panels(m.i8, panelsOf(m.n), from, to)
+	if m.dtype.half() {
+		held := m.halfPanels()
+		part.odd = (from + m.odd) % 2
+		part.i8 = panels(m.i8, held, (from+m.odd)&^1, min(roundUp(to+m.odd, 2), held))
+	} else {
+		part.i8 = panels(m.i8, panelsOf(m.n), from, to)
+	}
 	part.scales = panels(m.scales, panelsOf(m.n), from, to)
 	part.sums = panels(m.sums, panelsOf(m.n), from, to)
 	return part
@@ -105,9 +127,10 @@ func (m *Matrix) Row(dst []float32, i int) {
 		return
 	}
 	if m.dtype.half() {
-		row := m.halves()[i/panelWidth*panelWidth*m.k+i%panelWidth:]
+		at, step := m.halfPanel(i / panelWidth)
+		row := m.halves()[at+i%panelWidth:]
 		for j := range dst {
-			dst[j] = widenHalf(m.dtype, row[j*panelWidth])
+			dst[j] = widenHalf(m.dtype, row[j*step])
 		}
 		return
 	}

@@ -18,7 +18,7 @@ type product struct {
 	f32    *gemmConfig[gemmTile] // and of F16, BF16
 	int8   *gemmConfig[int8Tile]
 	blocks *blockConfig
-	row1   floatRow // beside f32, for one row
+	floats *floatKernels // beside f32
 
 	finish    bool // something remains to be done after the tiles
 	gateApart bool // the gate is in x.gate
@@ -160,7 +160,7 @@ func (p *product) panels(ws *workspace, first, end, g0, g1 int) {
 		switch {
 		case p.blocks != nil:
 			panel += p.blockStrip(ws, panel, end-panel, g0, g1)
-		case p.row1 != nil && p.m == 1:
+		case p.floats != nil && p.floats.row != nil && p.m == 1:
 			panel += p.rowStrip(ws, panel, end-panel)
 		default:
 			panel += p.strip(ws, panel, end-panel, g0, g1)

@@ -77,24 +77,12 @@ func (f *blockForm) expandCodes(dst, codes *uint8, blocks int) {
 	}
 }
 
-// widen sets the worker's scratch to np panels of 16-bit floats as float32.
-func (p *product) widen(ws *workspace, panel, np int) *float32 {
-	n := np * panelWidth * p.w.k
-	src := p.w.halves()[panel*panelWidth*p.w.k:][:n]
-	if p.w.dtype == BF16 {
-		bf16ToF32(ws.scales[:n], src)
-	} else {
-		f16ToF32(ws.scales[:n], src)
-	}
-	return &ws.scales[0]
-}
-
 // reserveWide makes the scratch that expanding panels takes.
 func (p *product) reserveWide() {
 	k := p.w.k
 	codes, floats, sums := 0, 0, 0
 	switch f := p.w.dtype.form(); {
-	case f == nil && p.m == 1 && p.row1 != nil:
+	case f == nil && p.m == 1 && p.floats.row != nil:
 		return
 	case f == nil:
 		floats = p.np * panelWidth * k

@@ -4,23 +4,43 @@
 
 package avx512
 
-// F32Row sets 16 outputs for each of so many panels [k][16] of floats, which follow each other, to the product
+// F32Row sets the outputs of so many panels [k][16] of floats, which follow each other, to the product
 // with one row of k elements, each output one chain of fused multiply-adds in the order of k, plus bias if that is not nil. The
-// outputs of panels are cstep bytes apart.
+// outputs of 16 columns are cstep bytes apart.
 //
 //go:noescape
 func F32Row(k int, a *float32, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// F16Row sets 16 outputs for each of so many panels [k][16] of half-precision floats, which follow each other, to the product
+// F16Row sets the outputs of so many panels [k][32] of half-precision floats, which follow each other, to the product
 // with one row of k elements, each output one chain of fused multiply-adds in the order of k, plus bias if that is not nil. The
-// outputs of panels are cstep bytes apart.
+// outputs of 16 columns are cstep bytes apart.
 //
 //go:noescape
 func F16Row(k int, a *float32, packed *uint8, panels int, c *float32, cstep int, bias *float32)
 
-// BF16Row sets 16 outputs for each of so many panels [k][16] of bfloat16, which follow each other, to the product
+// F16One is F16Row for one panel of 16, whose elements are step bytes apart.
+//
+//go:noescape
+func F16One(k int, a *float32, packed *uint8, step int, c *float32, bias *float32)
+
+// WidenF16 widens a panel of half-precision floats, whose elements are step bytes apart, to [k][16].
+//
+//go:noescape
+func WidenF16(dst *float32, packed *uint8, step int, k int)
+
+// BF16Row sets the outputs of so many panels [k][32] of bfloat16, which follow each other, to the product
 // with one row of k elements, each output one chain of fused multiply-adds in the order of k, plus bias if that is not nil. The
-// outputs of panels are cstep bytes apart.
+// outputs of 16 columns are cstep bytes apart.
 //
 //go:noescape
 func BF16Row(k int, a *float32, packed *uint8, panels int, c *float32, cstep int, bias *float32)
+
+// BF16One is BF16Row for one panel of 16, whose elements are step bytes apart.
+//
+//go:noescape
+func BF16One(k int, a *float32, packed *uint8, step int, c *float32, bias *float32)
+
+// WidenBF16 widens a panel of bfloat16, whose elements are step bytes apart, to [k][16].
+//
+//go:noescape
+func WidenBF16(dst *float32, packed *uint8, step int, k int)

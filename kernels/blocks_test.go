@@ -342,7 +342,7 @@ func TestMatMulBlocksSameBits(t *testing.T) {
 			all := make([]float32, m*n)
 			e := Epilogue{Act: SiLU}
 			x.MatMul(Out{C: all, LD: n}, a, m, k, w, e)
-			for _, threads := range []int{1, 2, 5} {
+			for _, threads := range threadCounts() {
 				c := make([]float32, m*n)
 				x.Begin(context.Background(), threads)
 				x.MatMul(Out{C: c, LD: n}, a, m, k, w, e)

@@ -277,6 +277,14 @@ func poison(x []float32) {
 	}
 }
 
+// threadCounts are those that must give the bits of one thread.
+func threadCounts() []int {
+	if testing.Short() {
+		return []int{3}
+	}
+	return []int{1, 2, 3, 8}
+}
+
 // requireSame is for many elements: reflection takes its time only where they differ.
 func requireSame[T comparable](t *testing.T, want, got []T, format string, args ...any) {
 	t.Helper()

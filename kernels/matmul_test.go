@@ -352,7 +352,7 @@ func TestMatMulSameBits(t *testing.T) {
 			var x Exec
 			all := make([]float32, m*n)
 			x.MatMul(Out{C: all, LD: n}, a, m, k, packed, e)
-			for _, threads := range []int{1, 2, 3, 8} {
+			for _, threads := range threadCounts() {
 				c := make([]float32, m*n)
 				x.Begin(context.Background(), threads)
 				x.MatMul(Out{C: c, LD: n}, a, m, k, packed, e)
@@ -378,6 +378,9 @@ func TestMatMulGate(t *testing.T) {
 		a := make([]float32, m*k)
 		fill(r, a, 1)
 		dtypes := []DType{F32, BF16, Q8_0, Q4_1, Q4_K, Q6_K}
+		if testing.Short() {
+			dtypes = []DType{F32, Q8_0, Q4_K}
+		}
 		for i, d := range dtypes {
 			w, _ := packRandom(t, r, d, n, k)
 			for _, gated := range []DType{d, dtypes[(i+1)%len(dtypes)]} {
@@ -387,7 +390,7 @@ func TestMatMulGate(t *testing.T) {
 				x.MatMul(Out{C: want, LD: n}, a, m, k, w, Epilogue{})
 				x.MatMul(Out{C: gate, LD: n}, a, m, k, by, Epilogue{Act: SiLU})
 				Mul(want, want, gate)
-				for _, threads := range []int{1, 3} {
+				for _, threads := range threadCounts() {
 					for _, rows := range []int{m, gateRows, 1} {
 						got := make([]float32, m*n)
 						x.Begin(context.Background(), threads)

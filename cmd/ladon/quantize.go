@@ -5,15 +5,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/ladon-ml/ladon/model"
+	"github.com/ladon-ml/ladon/model/tokenizer"
 	"github.com/ladon-ml/ladon/model/weights"
 	"github.com/ladon-ml/ladon/pipeline"
 )
@@ -160,7 +160,11 @@ func (q *quantizeFlags) writeFolder(c *call) ([]fact, error) {
 	} else {
 		facts = append(facts, fact{"files_copied", copied})
 	}
-	q.warnLost(c, slices.ContainsFunc(slices.Concat(copied, made), isTokenizer), lost)
+	_, err := tokenizer.LoadFS(os.DirFS(q.out), ".")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		lost = append(lost, err.Error())
+	}
+	q.warnLost(c, err == nil, lost)
 	return facts, nil
 }
 
@@ -173,12 +177,6 @@ func (q *quantizeFlags) warnLost(c *call, there bool, lost []string) {
 	for _, what := range lost {
 		c.warnf("%s: lost of the tokenizer: %s", q.out, what)
 	}
-}
-
-// isTokenizer says whether a file of a folder holds a tokenizer.
-func isTokenizer(name string) bool {
-	base := path.Base(name)
-	return base == "tokenizer.json" || base == "vocab.txt"
 }
 
 // compare gives the mean and the least cosine between the vectors that the two

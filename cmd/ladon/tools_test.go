@@ -123,6 +123,21 @@ func TestQuantize(t *testing.T) {
 	require.Len(t, left, 2, "nothing half-written is left")
 }
 
+// A folder has a tokenizer whatever files it is in, and a warning says where there is none.
+func TestQuantizeSaysThatATokenizerIsMissing(t *testing.T) {
+	pair := map[string]string{"vocab.json": `{"a":0,"b":1,"ab":2,"<|endoftext|>":3}`, "merges.txt": "a b\n"}
+	for _, files := range []map[string]string{nil, pair} {
+		src := t.TempDir()
+		copyDir(t, src, "../../model/testdata/gpt2-lm")
+		for name, data := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(src, name), []byte(data), 0o644))
+		}
+		r := ladon(t, "", "quantize", "-model", src, "-out", filepath.Join(t.TempDir(), "int8"))
+		require.Zero(t, r.code, r.stderr)
+		require.Equal(t, files == nil, strings.Contains(r.stderr, "has no tokenizer"), r.stderr)
+	}
+}
+
 func TestBench(t *testing.T) {
 	keys := []string{"bench", "tier", "threads"}
 	timed := append(keys, "ms_min", "ms_median", "runs", "gflops", "share_of_peak")

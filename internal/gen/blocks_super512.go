@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 
+	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 
 	"github.com/ladon-ml/ladon/internal/gen/vm"
 )
@@ -112,10 +114,7 @@ func superTile512(x *vm.X86, f superFormat, form codesForm, mr int) {
 	fold := func(p int, even, odds []vm.Vec) {
 		scale := scales.pair(p)
 		for i, r := range isum {
-			c.VPSRAD(operand.Imm(uint64(f.shift())), even[i], even[i])
-			c.VPSLLD(operand.Imm(uint64(16-f.shift())), odds[i], odds[i])
-			c.VPBLENDMW(odds[i], even[i], odd, even[i])
-			c.VPDPWSSD(scale[0], even[i], r)
+			addPair(c, f, scale[0], odd, even[i], odds[i], r)
 		}
 	}
 	if f.halves {
@@ -167,4 +166,13 @@ func superTile512(x *vm.X86, f superFormat, form codesForm, mr int) {
 		x.SetParam("next", next)
 	}
 	superTileEnd(x, sum, mr)
+}
+
+// addPair emits isum += even·(lower halves of scale) + odds·(upper halves), the sums first shifted to 16 bits. odd masks the
+// upper halves.
+func addPair(c *build.Context, f superFormat, scale vm.Vec, odd reg.OpmaskVirtual, even, odds, isum vm.Vec) {
+	c.VPSRAD(operand.Imm(uint64(f.shift())), even, even)
+	c.VPSLLD(operand.Imm(uint64(16-f.shift())), odds, odds)
+	c.VPBLENDMW(odds, even, odd, even)
+	c.VPDPWSSD(scale, even, isum)
 }

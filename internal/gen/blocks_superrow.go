@@ -54,13 +54,7 @@ func superRow512(x *vm.X86, f superFormat) {
 	x.Label("super")
 	isum := x.Vec()
 	x.Zero(isum)
-	fold := func(p int, even, odds vm.Vec) {
-		scale := scales.pair(p)
-		c.VPSRAD(operand.Imm(uint64(f.shift())), even, even)
-		c.VPSLLD(operand.Imm(uint64(16-f.shift())), odds, odds)
-		c.VPBLENDMW(odds, even, odd, even)
-		c.VPDPWSSD(scale[0], even, isum)
-	}
+	fold := func(p int, even, odds vm.Vec) { addPair(c, f, scales.pair(p)[0], odd, even, odds, isum) }
 	if f.halves {
 		for b := 0; b < superLen; b++ {
 			v := sums(b)

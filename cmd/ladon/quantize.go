@@ -61,6 +61,9 @@ type quantizeFlags struct {
 	texts, text  string
 	ctx          *int
 	noHeads      bool
+
+	ids []int32 // of text
+	bos *int32
 }
 
 // gguf says whether a GGUF file is to be written.
@@ -95,10 +98,8 @@ func (q *quantizeFlags) run(c *call) error {
 	case q.kind != "" && q.noHeads:
 		return errors.New("quantize: -no-heads is for int8")
 	}
-	if q.text != "" { // before the work, since it may be missing
-		if _, err := os.Stat(q.text); err != nil {
-			return err
-		}
+	if err := q.readText(c); err != nil { // before the work, since it may be missing or too short
+		return err
 	}
 	if q.gguf() {
 		return q.writeGGUF(c)

@@ -74,10 +74,10 @@ func (q *quantizeFlags) writeGGUF(c *call) error {
 	})
 }
 
-// report adds what -text asks for to what was done, and prints all.
-func (q *quantizeFlags) report(c *call, facts []fact) error {
+// readText reads the tokens of -text, if there is one.
+func (q *quantizeFlags) readText(c *call) error {
 	if q.text == "" {
-		return writeFacts(c, facts)
+		return nil
 	}
 	text, err := os.ReadFile(q.text)
 	if err != nil {
@@ -85,6 +85,22 @@ func (q *quantizeFlags) report(c *call, facts []fact) error {
 	}
 	if i := invalidUTF8(text); i >= 0 {
 		return fmt.Errorf("%s: byte %d is not UTF-8", q.text, i)
+	}
+	t, err := q.src.tokenizer(c)
+	if err != nil {
+		return err
+	}
+	if q.ids, q.bos, err = rawTokens(t, string(bytes.TrimSuffix(text, []byte{'\n'}))); err != nil {
+		return inFile(q.text, err)
+	}
+	o := generate.PerplexityOptions{Context: *q.ctx}
+	return inFile(q.text, o.Check(len(q.ids)))
+}
+
+// report adds what -text asks for to what was done, and prints all.
+func (q *quantizeFlags) report(c *call, facts []fact) error {
+	if q.text == "" {
+		return writeFacts(c, facts)
 	}
 	before, err := pipeline.Open(q.src.path, pipeline.WithThreads(c.threads))
 	if err != nil {
@@ -96,18 +112,14 @@ func (q *quantizeFlags) report(c *call, facts []fact) error {
 		return err
 	}
 	defer after.Close()
-	ids, bos, err := rawTokens(before.Tokenizer(), string(bytes.TrimSuffix(text, []byte{'\n'})))
-	if err != nil {
-		return inFile(q.text, err)
-	}
 	var bar *progress
-	o := generate.PerplexityOptions{Context: *q.ctx, BOS: bos, Progress: func(p generate.Perplexity, chunks int) {
+	o := generate.PerplexityOptions{Context: *q.ctx, BOS: q.bos, Progress: func(p generate.Perplexity, chunks int) {
 		if bar == nil {
 			bar = newProgress(c.stderr, chunks, "chunks")
 		}
 		bar.set(p.Chunks)
 	}}
-	found, err := generate.Compare(c.ctx, before.Model(), after, ids, o)
+	found, err := generate.Compare(c.ctx, before.Model(), after, q.ids, o)
 	if bar != nil {
 		bar.finish()
 	}

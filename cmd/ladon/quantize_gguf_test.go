@@ -83,6 +83,7 @@ func TestQuantizeGGUF(t *testing.T) {
 		require.NoFileExists(t, nowhere)
 	}
 	requireFailure(t, ladon(t, "", "quantize", "-model", file, "-out", nowhere, "-text", filepath.Join(dir, "none")), exitFail, "none")
+	requireFailure(t, ladon(t, "", "quantize", "-model", file, "-out", nowhere, "-text", text, "-ctx", "100000"), exitFail, text, "too short", "200000")
 	requireFailure(t, ladon(t, "", "quantize", "-model", encoderDir, "-out", nowhere), exitFail, "for GGUF, model_type", "llama")
 	require.NoFileExists(t, nowhere)
 }

@@ -38,18 +38,32 @@ type PerplexityOptions struct {
 // ErrShortText is wrapped by the error about a text of fewer than two chunks.
 var ErrShortText = errors.New("too short a text")
 
+// context is the tokens of a chunk.
+func (o *PerplexityOptions) context() int {
+	if o.Context == 0 {
+		return 512
+	}
+	return o.Context
+}
+
+// Check says whether a perplexity can be measured on so many tokens.
+func (o *PerplexityOptions) Check(tokens int) error {
+	n := o.context()
+	if n < 4 {
+		return fmt.Errorf("generate: chunks of %d tokens leave none to predict", n)
+	}
+	if tokens < 2*n {
+		return fmt.Errorf("generate: %w: %d tokens, but chunks of %d need at least %d", ErrShortText, tokens, n, 2*n)
+	}
+	return nil
+}
+
 // MeasurePerplexity reads the tokens of a text, without special ones but a first
 // BOS.
 func MeasurePerplexity(ctx context.Context, m *model.Model, so model.SessionOptions, ids []int32, o PerplexityOptions) (Perplexity, error) {
-	p := Perplexity{Context: o.Context}
-	if p.Context == 0 {
-		p.Context = 512
-	}
-	if p.Context < 4 {
-		return p, fmt.Errorf("generate: chunks of %d tokens leave none to predict", p.Context)
-	}
-	if len(ids) < 2*p.Context {
-		return p, fmt.Errorf("generate: %w: %d tokens, but chunks of %d need at least %d", ErrShortText, len(ids), p.Context, 2*p.Context)
+	p := Perplexity{Context: o.context()}
+	if err := o.Check(len(ids)); err != nil {
+		return p, err
 	}
 	chunks := len(ids) / p.Context
 	if o.Chunks > 0 {

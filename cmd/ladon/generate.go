@@ -56,7 +56,6 @@ func (f *generateFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&f.prompt, "prompt", "", "continue `TEXT`")
 	fs.Var(pathValue{&f.in}, "in", "the safetensors `FILE` to read")
 	fs.Var(pathValue{&f.out}, "out", "the safetensors `FILE` to write")
-	f.kv = "f32"
 	kvFlag(fs, &f.kv)
 	f.generationFlags.register(fs)
 	f.registerMore(fs)

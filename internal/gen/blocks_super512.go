@@ -137,17 +137,7 @@ func superTile512(x *vm.X86, f superFormat, form codesForm, mr int) {
 		}
 	}
 	for i, v := range isum {
-		c.VCVTDQ2PS(v, v)
-		c.VMULPS(d[0], v, v)
-		if !f.halves {
-			imin := x.Vec()
-			x.Zero(imin)
-			for p, w := range mins {
-				c.VPDPWSSD_BCST(a.at(i, superRecordSums+4*p), w[0], imin)
-			}
-			c.VCVTDQ2PS(imin, imin)
-			c.VFNMADD231PS(imin, dmin[0], v)
-		}
+		superFloat(x, f, func(off int) operand.Mem { return a.at(i, off) }, v, d, dmin, func(p int) vm.V { return mins[p] })
 		acc := x.Vec()
 		c.VMOVUPS(operand.Mem{Base: sum, Disp: 64 * i}, acc)
 		c.VFMADD231PS_BCST(a.at(i, superRecordScale), v, acc)
@@ -175,4 +165,22 @@ func addPair(c *build.Context, f superFormat, scale vm.Vec, odd reg.OpmaskVirtua
 	c.VPSLLD(operand.Imm(uint64(16-f.shift())), odds, odds)
 	c.VPBLENDMW(odds, even, odd, even)
 	c.VPDPWSSD(scale, even, isum)
+}
+
+// superFloat makes isum, of the record whose parts are at at, a float: isum·d, less the sums of products with the minimums,
+// which min gives in pairs, times dmin.
+func superFloat(x *vm.X86, f superFormat, at func(off int) operand.Mem, isum vm.Vec, d, dmin vm.V, min func(p int) vm.V) {
+	c := x.Ctx()
+	c.VCVTDQ2PS(isum, isum)
+	c.VMULPS(d[0], isum, isum)
+	if f.halves {
+		return
+	}
+	imin := x.Vec()
+	x.Zero(imin)
+	for p := 0; p < superLen/2; p++ {
+		c.VPDPWSSD_BCST(at(superRecordSums+4*p), min(p)[0], imin)
+	}
+	c.VCVTDQ2PS(imin, imin)
+	c.VFNMADD231PS(imin, dmin[0], isum)
 }

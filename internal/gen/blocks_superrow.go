@@ -67,17 +67,7 @@ func superRow512(x *vm.X86, f superFormat) {
 		}
 	}
 	d, dmin := scales.d()
-	c.VCVTDQ2PS(isum, isum)
-	c.VMULPS(d[0], isum, isum)
-	if !f.halves {
-		imin := x.Vec()
-		x.Zero(imin)
-		for p := 0; p < superLen/2; p++ {
-			c.VPDPWSSD_BCST(at(superRecordSums+4*p), scales.pair(4 + p)[0], imin)
-		}
-		c.VCVTDQ2PS(imin, imin)
-		c.VFNMADD231PS(imin, dmin[0], isum)
-	}
+	superFloat(x, f, at, isum, d, dmin, func(p int) vm.V { return scales.pair(4 + p) })
 	c.VFMADD231PS_BCST(at(superRecordScale), isum, acc)
 	x.AddI(a, superRecordBytes)
 	x.AddI(src, f.bytes())

@@ -33,18 +33,21 @@ func expandGeneric(dst, src *uint8, n, bits int) {
 // unpackGroup gives the four codes of group g of a block of one output, whose lines
 // are panelWidth words apart.
 func unpackGroup(lines []uint32, bits, g int) uint32 {
-	if bits == 6 {
-		lines = lines[g/4*3*panelWidth:]
-		if g%4 < 3 {
-			return lines[g%4*panelWidth] & lowSixes
+	switch {
+	case bits == 8:
+		return lines[g*panelWidth]
+	case bits < 6:
+		v := lines[(bits-4+g%4)*panelWidth] >> (g / 4 * 4) & lowNibbles
+		if bits == 5 {
+			v |= lines[0] >> g & lowBits << 4
 		}
-		return lines[0]>>6&lowPairs<<4 | lines[panelWidth]>>6&lowPairs<<2 | lines[2*panelWidth]>>6&lowPairs
+		return v
 	}
-	v := lines[(bits-4+g%4)*panelWidth] >> (g / 4 * 4) & lowNibbles
-	if bits == 5 {
-		v |= lines[0] >> g & lowBits << 4
+	lines = lines[g/4*3*panelWidth:]
+	if g%4 < 3 {
+		return lines[g%4*panelWidth] & lowSixes
 	}
-	return v
+	return lines[0]>>6&lowPairs<<4 | lines[panelWidth]>>6&lowPairs<<2 | lines[2*panelWidth]>>6&lowPairs
 }
 
 // expandPanel turns n blocks of a panel of a format, as they are packed, into

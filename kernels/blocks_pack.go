@@ -229,30 +229,9 @@ func (c *column) row(dst []float32) {
 
 // words are the codes that setWords packs.
 func (c *column) words(o int) (w codeWords) {
-	const line = 4 * panelWidth
-	at := func(i int) uint32 { return binary.LittleEndian.Uint32(c.codes[o+i*line:]) }
-	switch c.f.bits {
-	case 8:
-		for g := range w {
-			w[g] = at(g)
-		}
-	case 6:
-		for l := 0; l < codeGroups; l += 4 {
-			x, y, z := at(l/4*3), at(l/4*3+1), at(l/4*3+2)
-			w[l], w[l+1], w[l+2] = x&lowSixes, y&lowSixes, z&lowSixes
-			w[l+3] = x>>6&lowPairs<<4 | y>>6&lowPairs<<2 | z>>6&lowPairs
-		}
-	default:
-		planes := c.f.bits - 4
-		for g := range 4 {
-			v := at(planes + g)
-			w[g], w[g+4] = v&lowNibbles, v>>4&lowNibbles
-		}
-		for g := range w {
-			if c.f.bits == 5 {
-				w[g] |= at(0) >> g & lowBits << 4
-			}
-		}
+	lines := unsafe.Slice((*uint32)(unsafe.Pointer(&c.codes[o])), (c.f.bits-1)*panelWidth+1)
+	for g := range w {
+		w[g] = unpackGroup(lines, c.f.bits, g)
 	}
 	return w
 }

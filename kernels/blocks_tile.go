@@ -58,9 +58,6 @@ func (c *blockConfig) height(d DType) int {
 	return c.super[d].height()
 }
 
-// row tells whether a single row is multiplied by panels of d as they are packed.
-func (c *blockConfig) row(d DType) bool { return c.rows[d] != nil || len(c.super[d].packed) > 0 }
-
 var blockGenericConfig = blockConfig{
 	name: "generic 4x16",
 	tiles: [numKinds][]blockTile{

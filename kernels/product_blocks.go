@@ -86,10 +86,10 @@ func (p *product) reserveWide() {
 		return
 	case f == nil:
 		floats = p.np * panelWidth * k
+	case p.m == 1 && p.blocks.rows[p.w.dtype] != nil:
+		return
 	case f.super:
 		codes, sums = min(k, superStretch*superWeights)*panelWidth, p.itemRows()*panelWidth
-	case p.m == 1 && p.blocks.row(p.w.dtype):
-		return
 	default:
 		codes, floats = k*panelWidth, k/blockLen*f.kind.values()*panelWidth
 	}
